@@ -1,0 +1,14 @@
+/** Either the backend has it, or it says why not. */
+export type Capability = true | { readonly missing: string }
+
+/** What a backend promises beyond the port's own methods. */
+export interface StorageCapabilities {
+  /** Several processes may write to one namespace at the same time. */
+  readonly multiWriter: Capability
+  /** Download links that need no credentials. */
+  readonly presignedDownload: Capability
+  /** Upload links that need no credentials. */
+  readonly presignedUpload: Capability
+  /** The data outlives the process. */
+  readonly durable: Capability
+}

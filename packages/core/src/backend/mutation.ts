@@ -1,0 +1,27 @@
+import type { RecordBody } from '../bodies/record-body.ts'
+import type { EntryDraft } from '../records/manifest-entry.ts'
+
+/** `absent`: no live record has this id. `etag`: the live record's etag is exactly this one. */
+export type Expectation = { readonly kind: 'absent' } | { readonly kind: 'etag'; readonly etag: string }
+
+export interface PutMutation {
+  readonly kind: 'put'
+  readonly draft: EntryDraft
+  readonly body: RecordBody
+  readonly expect: Expectation
+}
+
+export interface DeleteMutation {
+  readonly kind: 'delete'
+  readonly id: string
+  readonly expect: { readonly kind: 'etag'; readonly etag: string }
+  /** When the deletion was asked for: ISO 8601, UTC. */
+  readonly at: string
+}
+
+/** Every change names the version it replaces, so a change is either exact or rejected. */
+export type Mutation = PutMutation | DeleteMutation
+
+export function mutationId(mutation: Mutation): string {
+  return mutation.kind === 'put' ? mutation.draft.id : mutation.id
+}

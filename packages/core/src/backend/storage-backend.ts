@@ -1,0 +1,80 @@
+import type { ByteRange } from '../bodies/record-body.ts'
+import type { Page } from '../page.ts'
+import type { ManifestEntry } from '../records/manifest-entry.ts'
+import type { Namespace } from '../records/namespace.ts'
+import type { StorageLocation } from '../records/storage-record.ts'
+import type { BlobStore } from './blob-store.ts'
+import type { StorageCapabilities } from './capabilities.ts'
+import type { EntryQuery } from './entry-query.ts'
+import type { Mutation } from './mutation.ts'
+import type { UploadStaging } from './upload-staging.ts'
+
+export type BackendName = 'memory' | 'r2' | 'sqlite' | 'hybrid'
+
+/** An entry and where it was found. */
+export interface StoredEntry {
+  readonly entry: ManifestEntry
+  readonly storedIn: StorageLocation
+  readonly pending: boolean
+}
+
+export interface PresignDownloadOptions {
+  /** Seconds, 1 to 604,800. */
+  readonly expiresInSeconds: number
+  /** Sent back as `Content-Disposition: attachment` with this name. */
+  readonly downloadAs?: string
+  /** Sent back as `Content-Type`. */
+  readonly contentType?: string
+}
+
+export interface BackendHealth {
+  readonly healthy: boolean
+  /** One line for a person; never a secret. */
+  readonly message: string
+  /** Milliseconds the check took. */
+  readonly latencyMs: number
+}
+
+/**
+ * What a place to keep records must do. Inputs are already validated and encoded by the storage manager;
+ * a backend stores entries and bytes, and decides conflicts. Every failure is an `UmbraError`.
+ */
+export interface StorageBackend {
+  readonly name: BackendName
+  readonly capabilities: StorageCapabilities
+
+  /**
+   * Applies all mutations of one namespace, or none. Resolves to the committed entries in the order of the
+   * mutations once they are durable and visible to every later read of every process. Rejects with
+   * `ALREADY_EXISTS` (`absent` does not hold), `NOT_FOUND` (an `etag` was expected, the record is gone) or
+   * `PRECONDITION_FAILED` (another etag; `details.currentEtag`) when proved not applied, and with
+   * `OUTCOME_PENDING` when that cannot be known yet. `details.index` names the failing mutation. No two
+   * mutations of one call share an id.
+   */
+  commit(namespace: Namespace, mutations: readonly Mutation[]): Promise<readonly StoredEntry[]>
+
+  /** The live entry as of a moment during this call, or undefined when there is none. */
+  getEntry(namespace: Namespace, id: string): Promise<StoredEntry | undefined>
+
+  /** One page of live entries as of one moment during this call. */
+  findEntries(namespace: Namespace, query: EntryQuery): Promise<Page<StoredEntry>>
+
+  /**
+   * The body of this very revision, or a range of it. Rejects with `CONFLICT` when the revision was replaced
+   * and removed since the entry was read (read the entry again), `CORRUPT` when a current body is missing.
+   */
+  openBody(stored: StoredEntry, range?: ByteRange): Promise<AsyncIterable<Uint8Array>>
+
+  /** A link that downloads this revision with a plain GET. Rejects with `UNSUPPORTED` without the capability. */
+  presignDownload(stored: StoredEntry, options: PresignDownloadOptions): Promise<string>
+
+  readonly blobs: BlobStore
+
+  /** Present exactly when the backend has the `presignedUpload` capability. */
+  readonly uploads: UploadStaging | undefined
+
+  health(): Promise<BackendHealth>
+
+  /** Waits for running commits, then frees everything. Safe to call twice. */
+  close(): Promise<void>
+}

@@ -1,0 +1,94 @@
+import { UmbraError } from '../errors/umbra-error.ts'
+import type { DataFormat } from '../records/data-format.ts'
+import type { Namespace } from '../records/namespace.ts'
+import { decodePathPart, encodePathPart } from './path-part.ts'
+
+/** Top-level prefixes that are ours, so no module may be named like them. */
+export const RESERVED_MODULES = ['manifests', 'manifests.d', 'json_blobs', 'uploads'] as const
+
+/** S3 and R2: 1,024 bytes of UTF-8. Our keys are ASCII, so characters are bytes. */
+export const MAX_KEY_BYTES = 1024
+
+const FORMAT_EXTENSIONS: Readonly<Record<Exclude<DataFormat, 'binary'>, string>> = {
+  json: 'json',
+  jsonl: 'jsonl',
+  parquet: 'parquet',
+}
+
+export interface DataKeyParts {
+  readonly namespace: Namespace
+  readonly id: string
+  /** ISO 8601 UTC; its date is the folder. */
+  readonly timestamp: string
+  readonly format: DataFormat
+  readonly filename: string | undefined
+  /** Undefined for the first revision; later ones say which, and a nonce that makes the key never used before. */
+  readonly later?: { readonly rev: number; readonly nonce: string }
+}
+
+/** `{module}/{user}/YYYY/MM/DD/{id}.{ext}`, later revisions `{id}~{rev}-{nonce}.{ext}`. `~` cannot occur in an encoded id. */
+export function dataKey(parts: DataKeyParts): string {
+  const day = parts.timestamp.slice(0, 10).replaceAll('-', '/')
+  const suffix = parts.later === undefined ? '' : `~${parts.later.rev}-${parts.later.nonce}`
+  const name = `${encodePathPart(parts.id)}${suffix}.${extension(parts.format, parts.filename)}`
+  return checkedKey(`${namespacePath(parts.namespace)}/${day}/${name}`)
+}
+
+/** `{module}/{user}`: the folder of a namespace's data objects. */
+export function namespacePath(namespace: Namespace): string {
+  const module = encodePathPart(namespace.module)
+  if (RESERVED_MODULES.some((reserved) => reserved === module)) {
+    throw new UmbraError('INVALID_INPUT', `module is a reserved name. module=${module}`, {
+      details: { field: 'module', reserved: RESERVED_MODULES },
+    })
+  }
+  return checkedKey(`${module}/${encodePathPart(namespace.userId)}`)
+}
+
+export function headKey(namespace: Namespace): string {
+  return checkedKey(`manifests/${namespacePath(namespace)}/manifest.jsonl`)
+}
+
+/** `manifests.d/{module}/{user}/`: the folder of immutable manifest parts. */
+export function partsPrefix(namespace: Namespace): string {
+  return `manifests.d/${namespacePath(namespace)}/`
+}
+
+/** `json_blobs/{key}.json`. Slashes in `key` separate folders; every part is encoded on its own. */
+export function blobKey(key: string): string {
+  return checkedKey(`json_blobs/${key.split('/').map(encodePathPart).join('/')}.json`)
+}
+
+export function uploadKey(namespace: Namespace, uploadId: string): string {
+  return checkedKey(`uploads/${namespacePath(namespace)}/${encodePathPart(uploadId)}`)
+}
+
+/** The namespace and id a data key belongs to; undefined for any key {@link dataKey} does not return. */
+export function parseDataKey(key: string): { namespace: Namespace; id: string } | undefined {
+  const parts = key.split('/')
+  if (parts.length !== 6) return undefined
+  const [modulePart = '', userPart = '', year = '', month = '', day = '', name = ''] = parts
+  if (!/^\d{4}$/.test(year) || !/^\d{2}$/.test(month) || !/^\d{2}$/.test(day)) return undefined
+  if (RESERVED_MODULES.some((reserved) => reserved === modulePart)) return undefined
+  const module = decodePathPart(modulePart)
+  const userId = decodePathPart(userPart)
+  const stem = name.slice(0, name.lastIndexOf('.'))
+  const id = decodePathPart(stem.replace(/~\d+-[0-9A-Za-z]+$/, ''))
+  if (module === undefined || userId === undefined || id === undefined) return undefined
+  return { namespace: { module, userId }, id }
+}
+
+function extension(format: DataFormat, filename: string | undefined): string {
+  if (format !== 'binary') return FORMAT_EXTENSIONS[format]
+  const found = filename === undefined ? null : /\.([A-Za-z0-9]{1,16})$/.exec(filename)
+  return found?.[1]?.toLowerCase() ?? 'bin'
+}
+
+function checkedKey(key: string): string {
+  if (key.length > MAX_KEY_BYTES) {
+    throw new UmbraError('TOO_LARGE', `the object key is too long; shorten module, user or id. bytes=${key.length}`, {
+      details: { bytes: key.length, limit: MAX_KEY_BYTES },
+    })
+  }
+  return key
+}

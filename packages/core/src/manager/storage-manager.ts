@@ -1,0 +1,95 @@
+import type { BackendHealth, BackendName } from '../backend/storage-backend.ts'
+import type { StorageCapabilities } from '../backend/capabilities.ts'
+import type { ByteRange } from '../bodies/record-body.ts'
+import type { JsonValue } from '../json.ts'
+import type { Page } from '../page.ts'
+import type { StorageRecord, StorageRecordInfo } from '../records/storage-record.ts'
+import type {
+  BlobWriteOptions,
+  DeleteOptions,
+  FinalizeUploadRequest,
+  ListOptions,
+  PresignOptions,
+  PresignUploadRequest,
+  RetrieveOptions,
+  SearchOptions,
+  StoreRequest,
+  UpdateRequest,
+} from './store-options.ts'
+
+export interface StoredBlobValue {
+  readonly value: JsonValue
+  /** Pass as `ifMatch`. The object's own ETag. */
+  readonly etag: string
+  /** Bytes. */
+  readonly size: number
+}
+
+export interface OpenedRecord {
+  readonly record: StorageRecordInfo
+  /** The stored bytes (of the range), checked against the manifest's SHA-256 at the end of a whole read. */
+  readonly body: AsyncIterable<Uint8Array>
+}
+
+export interface StorageInfo {
+  readonly backend: BackendName
+  readonly capabilities: StorageCapabilities
+}
+
+/**
+ * What an application holds. The same calls give the same answers on every backend.
+ *
+ * Reads see every write that was acknowledged, by any process, before the read began. Bad input rejects
+ * with `INVALID_INPUT` (or `TOO_LARGE`) before any I/O. "Nothing found" is null, undefined or an empty page;
+ * "could not look" is an error.
+ */
+export interface StorageManager {
+  /** Stores a new record. Rejects with `ALREADY_EXISTS` when the given id is taken. */
+  storeData(request: StoreRequest): Promise<StorageRecord>
+  /** Stores many records; those of one namespace in one atomic commit: all of them or none. */
+  storeMany(requests: readonly StoreRequest[]): Promise<StorageRecord[]>
+  /** One record, or null when there is none with this id. */
+  retrieveData(module: string, userId: string, recordId: string, options?: RetrieveOptions): Promise<StorageRecord | null>
+  /** All records of a namespace, oldest first. Use {@link iterateData} when they may not fit in memory. */
+  retrieveData(module: string, userId: string): Promise<StorageRecord[]>
+  /** One page of records with their data. */
+  listData(module: string, userId: string, options?: ListOptions): Promise<Page<StorageRecord>>
+  /** One page of records without downloading their bodies. */
+  listEntries(module: string, userId: string, options?: ListOptions): Promise<Page<StorageRecordInfo>>
+  /** Every record of a namespace, page by page, oldest first by default. */
+  iterateData(module: string, userId: string, options?: ListOptions): AsyncIterable<StorageRecord>
+  /** A record's info and its body as a stream, or null. `range` in bytes. */
+  openData(
+    module: string,
+    userId: string,
+    recordId: string,
+    options?: RetrieveOptions & { readonly range?: ByteRange },
+  ): Promise<OpenedRecord | null>
+  /** The rows of a `jsonl` or `parquet` record in bounded memory. Rejects with `NOT_FOUND`, or `UNSUPPORTED` for other formats. */
+  iterateRows(module: string, userId: string, recordId: string): AsyncIterable<unknown>
+  /** Replaces a record's data by a new revision. Rejects with `NOT_FOUND` or, given `ifMatch`, `PRECONDITION_FAILED`. */
+  updateData(request: UpdateRequest): Promise<StorageRecord>
+  /** Deletes a record. Resolves to false when there was none. Rejects, given `ifMatch`, with `PRECONDITION_FAILED`. */
+  deleteData(module: string, userId: string, recordId: string, options?: DeleteOptions): Promise<boolean>
+  /** Records whose text matches, newest first by default, with their data. */
+  searchData(module: string, userId: string, query: string, options?: SearchOptions): Promise<Page<StorageRecord>>
+  /** The same without downloading bodies. */
+  searchEntries(module: string, userId: string, query: string, options?: SearchOptions): Promise<Page<StorageRecordInfo>>
+  /** A link that downloads the current revision at `storageKey` with a plain GET. */
+  generatePresignedUrl(storageKey: string, options?: PresignOptions): Promise<string>
+  /** A link that accepts one file with a plain PUT into the holding area; {@link finalizeUpload} makes it a record. */
+  createUpload(request: PresignUploadRequest): Promise<{ readonly uploadId: string; readonly url: string }>
+  /** Makes an uploaded file a `binary` record whose id is the upload's. Calling it again returns the same record. */
+  finalizeUpload(request: FinalizeUploadRequest): Promise<StorageRecordInfo>
+  /** Stores a JSON value under a key. Rejects with `PRECONDITION_FAILED` when a condition does not hold. */
+  putBlob(key: string, value: unknown, options?: BlobWriteOptions): Promise<{ readonly etag: string; readonly size: number }>
+  getBlob(key: string): Promise<StoredBlobValue | null>
+  /** Resolves to false when there was none. */
+  deleteBlob(key: string, options?: { readonly ifMatch?: string }): Promise<boolean>
+  getStorageInfo(): Promise<StorageInfo>
+  health(): Promise<BackendHealth>
+  /** Waits until nothing is pending. */
+  sync(): Promise<{ readonly pending: number }>
+  /** Finishes running writes and frees everything. Safe to call twice; later calls of other methods reject. */
+  close(): Promise<void>
+}

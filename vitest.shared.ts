@@ -1,0 +1,16 @@
+import { defineConfig } from 'vitest/config'
+
+/** The one test configuration: every package runs from TypeScript source, no build needed. */
+export default defineConfig({
+  ssr: { resolve: { conditions: ['@umbra/source'] } },
+  test: {
+    include: ['src/**/*.test.ts'],
+    restoreMocks: true,
+    passWithNoTests: false,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    reporters: process.env.CI ? ['dot', 'json'] : ['default', 'json'],
+    outputFile: { json: '.test-counts/vitest.json' },
+    env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
+  },
+})
