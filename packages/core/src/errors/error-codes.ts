@@ -12,10 +12,16 @@ export const ERROR_CODES = {
   CONFLICT: { retryable: true, summary: 'too many writers at once; try again' },
   TOO_LARGE: { retryable: false, summary: 'a size limit is exceeded; send less' },
   UNSUPPORTED: { retryable: false, summary: 'this backend cannot do that; the message says which can' },
-  CONFIGURATION: { retryable: false, summary: 'the settings are wrong or incomplete; the message lists them' },
+  CONFIGURATION: {
+    retryable: false,
+    summary: 'the settings are wrong or incomplete; the message lists them',
+  },
   UNAVAILABLE: { retryable: true, summary: 'the backend did not answer; try later' },
   TIMEOUT: { retryable: true, summary: 'the backend did not answer in time; try later' },
-  OUTCOME_PENDING: { retryable: false, summary: 'the write may or may not have been applied; read before repeating it' },
+  OUTCOME_PENDING: {
+    retryable: false,
+    summary: 'the write may or may not have been applied; read before repeating it',
+  },
   OUTBOX_FULL: { retryable: true, summary: 'too many writes wait for the backend; try later' },
   RATE_LIMITED: { retryable: true, summary: 'too many requests; slow down' },
   CORRUPT: { retryable: false, summary: 'stored data failed its check; run fsck' },

@@ -86,9 +86,13 @@ function extension(format: DataFormat, filename: string | undefined): string {
 
 function checkedKey(key: string): string {
   if (key.length > MAX_KEY_BYTES) {
-    throw new UmbraError('TOO_LARGE', `the object key is too long; shorten module, user or id. bytes=${key.length}`, {
-      details: { bytes: key.length, limit: MAX_KEY_BYTES },
-    })
+    throw new UmbraError(
+      'TOO_LARGE',
+      `the object key is too long; shorten module, user or id. bytes=${key.length}`,
+      {
+        details: { bytes: key.length, limit: MAX_KEY_BYTES },
+      },
+    )
   }
   return key
 }

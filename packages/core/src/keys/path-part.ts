@@ -12,7 +12,10 @@ const UNSAFE = /[^A-Za-z0-9._@+=-]/gu
 export function encodePathPart(part: string): string {
   if (part === '') throw new UmbraError('INVALID_INPUT', 'a key part must not be empty')
   if (!part.isWellFormed()) {
-    throw new UmbraError('INVALID_INPUT', 'a key part must be well-formed unicode (it holds a lone surrogate)')
+    throw new UmbraError(
+      'INVALID_INPUT',
+      'a key part must be well-formed unicode (it holds a lone surrogate)',
+    )
   }
   const composed = part.normalize('NFC')
   if (composed === '.' || composed === '..') return composed.replaceAll('.', '%2E')

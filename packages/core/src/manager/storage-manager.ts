@@ -49,7 +49,12 @@ export interface StorageManager {
   /** Stores many records; those of one namespace in one atomic commit: all of them or none. */
   storeMany(requests: readonly StoreRequest[]): Promise<StorageRecord[]>
   /** One record, or null when there is none with this id. */
-  retrieveData(module: string, userId: string, recordId: string, options?: RetrieveOptions): Promise<StorageRecord | null>
+  retrieveData(
+    module: string,
+    userId: string,
+    recordId: string,
+    options?: RetrieveOptions,
+  ): Promise<StorageRecord | null>
   /** All records of a namespace, oldest first. Use {@link iterateData} when they may not fit in memory. */
   retrieveData(module: string, userId: string): Promise<StorageRecord[]>
   /** One page of records with their data. */
@@ -72,9 +77,19 @@ export interface StorageManager {
   /** Deletes a record. Resolves to false when there was none. Rejects, given `ifMatch`, with `PRECONDITION_FAILED`. */
   deleteData(module: string, userId: string, recordId: string, options?: DeleteOptions): Promise<boolean>
   /** Records whose text matches, newest first by default, with their data. */
-  searchData(module: string, userId: string, query: string, options?: SearchOptions): Promise<Page<StorageRecord>>
+  searchData(
+    module: string,
+    userId: string,
+    query: string,
+    options?: SearchOptions,
+  ): Promise<Page<StorageRecord>>
   /** The same without downloading bodies. */
-  searchEntries(module: string, userId: string, query: string, options?: SearchOptions): Promise<Page<StorageRecordInfo>>
+  searchEntries(
+    module: string,
+    userId: string,
+    query: string,
+    options?: SearchOptions,
+  ): Promise<Page<StorageRecordInfo>>
   /** A link that downloads the current revision at `storageKey` with a plain GET. */
   generatePresignedUrl(storageKey: string, options?: PresignOptions): Promise<string>
   /** A link that accepts one file with a plain PUT into the holding area; {@link finalizeUpload} makes it a record. */
@@ -82,7 +97,11 @@ export interface StorageManager {
   /** Makes an uploaded file a `binary` record whose id is the upload's. Calling it again returns the same record. */
   finalizeUpload(request: FinalizeUploadRequest): Promise<StorageRecordInfo>
   /** Stores a JSON value under a key. Rejects with `PRECONDITION_FAILED` when a condition does not hold. */
-  putBlob(key: string, value: unknown, options?: BlobWriteOptions): Promise<{ readonly etag: string; readonly size: number }>
+  putBlob(
+    key: string,
+    value: unknown,
+    options?: BlobWriteOptions,
+  ): Promise<{ readonly etag: string; readonly size: number }>
   getBlob(key: string): Promise<StoredBlobValue | null>
   /** Resolves to false when there was none. */
   deleteBlob(key: string, options?: { readonly ifMatch?: string }): Promise<boolean>

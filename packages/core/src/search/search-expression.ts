@@ -17,7 +17,12 @@ export interface SubstringExpression {
 
 export type SearchTerm =
   /** These tokens stand next to each other; with `prefix` the last may be the beginning of a word. */
-  | { readonly kind: 'phrase'; readonly tokens: readonly string[]; readonly prefix: boolean; readonly negated: boolean }
+  | {
+      readonly kind: 'phrase'
+      readonly tokens: readonly string[]
+      readonly prefix: boolean
+      readonly negated: boolean
+    }
   /** The metadata value under `field`, tokenized, contains these tokens next to each other. */
   | {
       readonly kind: 'field'

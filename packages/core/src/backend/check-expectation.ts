@@ -1,0 +1,25 @@
+import { recordAlreadyExists, recordChanged, recordNotFound } from '../errors/record-errors.ts'
+import type { UmbraError } from '../errors/umbra-error.ts'
+import type { ManifestEntry } from '../records/manifest-entry.ts'
+import { recordEtag } from '../records/record-etag.ts'
+import { mutationId } from './mutation.ts'
+import type { Mutation } from './mutation.ts'
+
+/**
+ * Why a mutation cannot be applied over the current entry (a tombstone or undefined when there is no live record),
+ * or undefined when it can. The one rule all backends decide conflicts by.
+ */
+export function checkExpectation(
+  mutation: Mutation,
+  current: ManifestEntry | undefined,
+  index: number,
+): UmbraError | undefined {
+  const id = mutationId(mutation)
+  const live = current?.op === 'put' ? current : undefined
+  if (mutation.expect.kind === 'absent') {
+    return live === undefined ? undefined : recordAlreadyExists(id, recordEtag(live), index)
+  }
+  if (live === undefined) return recordNotFound(id, index)
+  const currentEtag = recordEtag(live)
+  return currentEtag === mutation.expect.etag ? undefined : recordChanged(id, currentEtag, index)
+}

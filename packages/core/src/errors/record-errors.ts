@@ -1,0 +1,26 @@
+import { UmbraError } from './umbra-error.ts'
+
+/** `index`: the mutation's place in its batch, when there is one. */
+export function recordNotFound(id: string, index?: number): UmbraError {
+  return new UmbraError('NOT_FOUND', `there is no such record. id=${id}`, {
+    details: { id, ...(index !== undefined && { index }) },
+  })
+}
+
+export function recordAlreadyExists(id: string, currentEtag: string, index: number): UmbraError {
+  return new UmbraError(
+    'ALREADY_EXISTS',
+    `the id is taken; update the record or choose another id. id=${id}`,
+    {
+      details: { id, currentEtag, index },
+    },
+  )
+}
+
+export function recordChanged(id: string, currentEtag: string, index: number): UmbraError {
+  return new UmbraError(
+    'PRECONDITION_FAILED',
+    `somebody else wrote first; read the record again and decide. id=${id} current_etag=${currentEtag}`,
+    { details: { id, currentEtag, index } },
+  )
+}

@@ -1,0 +1,88 @@
+export type { BlobExpectation, BlobInfo, BlobStore, StoredBlob } from './backend/blob-store.ts'
+export type { Capability, StorageCapabilities } from './backend/capabilities.ts'
+export { committedEntry, nextRevision, revisionKey, tombstone } from './backend/apply-mutation.ts'
+export type { StoredObject } from './backend/apply-mutation.ts'
+export { blobChanged, checkBlobExpectation } from './backend/check-blob-expectation.ts'
+export { checkExpectation } from './backend/check-expectation.ts'
+export { decodeCursor, encodeCursor } from './backend/cursor.ts'
+export { compareEntries, isAfter } from './backend/entry-order.ts'
+export { selectEntries } from './backend/select-entries.ts'
+export { matchesSearch } from './search/match-entry.ts'
+export { parseSearch } from './search/parse-search.ts'
+export { tokenize } from './search/tokenizer.ts'
+export { manageBackend } from './manager/manage-backend.ts'
+export type { ManagerComponents } from './manager/manage-backend.ts'
+export { DEFAULT_LIMITS } from './manager/limits.ts'
+export type { StorageLimits } from './manager/limits.ts'
+export { contentTypeOf } from './manager/to-record-info.ts'
+export { createMemoryBackend } from './memory/memory-backend.ts'
+export { parseInput } from './manager/parse-input.ts'
+export type { EntryPosition, EntryQuery } from './backend/entry-query.ts'
+export { mutationId } from './backend/mutation.ts'
+export type { DeleteMutation, Expectation, Mutation, PutMutation } from './backend/mutation.ts'
+export type {
+  BackendHealth,
+  BackendName,
+  PresignDownloadOptions,
+  StorageBackend,
+  StoredEntry,
+} from './backend/storage-backend.ts'
+export type { PresignUploadOptions, StagedUpload, UploadStaging } from './backend/upload-staging.ts'
+export { collectBytes } from './bodies/collect-bytes.ts'
+export { createMemoryBody } from './bodies/memory-body.ts'
+export type { ByteRange, RecordBody } from './bodies/record-body.ts'
+export type { Clock } from './clock.ts'
+export { ERROR_CODES } from './errors/error-codes.ts'
+export type { ErrorCode } from './errors/error-codes.ts'
+export { hasErrorCode, isUmbraError, UmbraError } from './errors/umbra-error.ts'
+export type { ErrorDetails, UmbraErrorOptions } from './errors/umbra-error.ts'
+export type { ParquetCodec, ParquetRow } from './formats/parquet-codec.ts'
+export { createIdSource } from './id-source.ts'
+export type { IdSource } from './id-source.ts'
+export type { JsonObject, JsonPrimitive, JsonValue } from './json.ts'
+export {
+  blobKey,
+  dataKey,
+  headKey,
+  MAX_KEY_BYTES,
+  namespacePath,
+  parseDataKey,
+  partsPrefix,
+  RESERVED_MODULES,
+  uploadKey,
+} from './keys/key-paths.ts'
+export type { DataKeyParts } from './keys/key-paths.ts'
+export { decodePathPart, encodePathPart } from './keys/path-part.ts'
+export type { OpenedRecord, StorageInfo, StorageManager, StoredBlobValue } from './manager/storage-manager.ts'
+export type {
+  BinaryData,
+  BlobWriteOptions,
+  DeleteOptions,
+  FinalizeUploadRequest,
+  ListOptions,
+  PresignOptions,
+  PresignUploadRequest,
+  RecordRows,
+  RetrieveOptions,
+  SearchOptions,
+  StoreRequest,
+  UpdateRequest,
+} from './manager/store-options.ts'
+export type { Page } from './page.ts'
+export { DATA_FORMATS } from './records/data-format.ts'
+export type { DataFormat } from './records/data-format.ts'
+export type { EntryDraft, ManifestEntry } from './records/manifest-entry.ts'
+export type { Namespace } from './records/namespace.ts'
+export { isRecordEtag, recordEtag } from './records/record-etag.ts'
+export type { StorageLocation, StorageRecord, StorageRecordInfo } from './records/storage-record.ts'
+export { DEFAULT_RETRY_POLICY, retryDelayMs } from './retry/retry-policy.ts'
+export type { RetryPolicy } from './retry/retry-policy.ts'
+export { withRetry } from './retry/with-retry.ts'
+export type { RetryContext } from './retry/with-retry.ts'
+export type {
+  SearchExpression,
+  SearchTerm,
+  SubstringExpression,
+  TokenExpression,
+} from './search/search-expression.ts'
+export { systemClock } from './system-clock.ts'

@@ -1,0 +1,299 @@
+import type { BackendHealth } from '../backend/storage-backend.ts'
+import { UmbraError } from '../errors/umbra-error.ts'
+import { parseDataKey } from '../keys/key-paths.ts'
+import type { Page } from '../page.ts'
+import type { Namespace } from '../records/namespace.ts'
+import type { StorageRecord, StorageRecordInfo } from '../records/storage-record.ts'
+import { parseSearch } from '../search/parse-search.ts'
+import { BlobManager } from './blob-manager.ts'
+import { storeEncoded } from './store-encoded.ts'
+import {
+  deleteOptionsSchema,
+  listOptionsSchema,
+  namespaceSchema,
+  openOptionsSchema,
+  presignOptionsSchema,
+  recordAddressSchema,
+  retrieveOptionsSchema,
+  searchOptionsSchema,
+  storeRequestSchema,
+  updateRequestSchema,
+} from './input-schemas.ts'
+import type { ManagerContext } from './manager-context.ts'
+import { parseInput } from './parse-input.ts'
+import { RecordReader, toEntryQuery } from './record-reader.ts'
+import { RecordWriter } from './record-writer.ts'
+import type { OpenedRecord, StorageInfo, StorageManager, StoredBlobValue } from './storage-manager.ts'
+import type * as options from './store-options.ts'
+import { toRecordInfo } from './to-record-info.ts'
+import { UploadManager } from './upload-manager.ts'
+
+/** How many records `retrieveData` without an id asks for at a time. */
+const RETRIEVE_PAGE_SIZE = 1_000
+
+/** Checks every argument, then hands on to the part that does the work. */
+export class BackendStorageManager implements StorageManager {
+  readonly #context: ManagerContext
+  readonly #reader: RecordReader
+  readonly #writer: RecordWriter
+  readonly #blobs: BlobManager
+  readonly #uploads: UploadManager
+  readonly #running = new Set<Promise<unknown>>()
+  #closing: Promise<void> | undefined
+
+  constructor(context: ManagerContext) {
+    this.#context = context
+    this.#reader = new RecordReader(context)
+    this.#writer = new RecordWriter(context, this.#reader)
+    this.#blobs = new BlobManager(context)
+    this.#uploads = new UploadManager(context, this.#writer)
+  }
+
+  storeData(request: options.StoreRequest): Promise<StorageRecord> {
+    return this.#run(async () => {
+      const [record] = await storeEncoded(this.#writer, [parseInput(storeRequestSchema, request)])
+      if (record === undefined) throw new UmbraError('INTERNAL', 'a stored record is missing from the result')
+      return record
+    })
+  }
+
+  storeMany(requests: readonly options.StoreRequest[]): Promise<StorageRecord[]> {
+    return this.#run(async () => {
+      const parsed = parseInput(storeRequestSchema.array(), requests)
+      return storeEncoded(this.#writer, parsed)
+    })
+  }
+
+  retrieveData(
+    module: string,
+    userId: string,
+    recordId: string,
+    options?: options.RetrieveOptions,
+  ): Promise<StorageRecord | null>
+  retrieveData(module: string, userId: string): Promise<StorageRecord[]>
+  retrieveData(
+    module: string,
+    userId: string,
+    recordId?: string,
+    options: options.RetrieveOptions = {},
+  ): Promise<StorageRecord | StorageRecord[] | null> {
+    return this.#run(async () => {
+      const { verify } = parseInput(retrieveOptionsSchema, options)
+      if (recordId === undefined) return this.#retrieveAll(parseInput(namespaceSchema, { module, userId }))
+      const address = parseInput(recordAddressSchema, { module, userId, recordId })
+      return this.#reader.read(address, address.recordId, verify)
+    })
+  }
+
+  listData(module: string, userId: string, options: options.ListOptions = {}): Promise<Page<StorageRecord>> {
+    return this.#run(async () => {
+      const namespace = parseInput(namespaceSchema, { module, userId })
+      const parsed = parseInput(listOptionsSchema, options)
+      return this.#reader.page(namespace, toEntryQuery(parsed, 'oldest'), parsed.verify)
+    })
+  }
+
+  listEntries(
+    module: string,
+    userId: string,
+    options: options.ListOptions = {},
+  ): Promise<Page<StorageRecordInfo>> {
+    return this.#run(async () => {
+      const namespace = parseInput(namespaceSchema, { module, userId })
+      return this.#entries(namespace, toEntryQuery(parseInput(listOptionsSchema, options), 'oldest'))
+    })
+  }
+
+  async *iterateData(
+    module: string,
+    userId: string,
+    options: options.ListOptions = {},
+  ): AsyncGenerator<StorageRecord, void, undefined> {
+    this.#assertOpen()
+    const namespace = parseInput(namespaceSchema, { module, userId })
+    const parsed = parseInput(listOptionsSchema, options)
+    yield* this.#reader.iterate(namespace, toEntryQuery(parsed, 'oldest'), parsed.verify)
+  }
+
+  openData(
+    module: string,
+    userId: string,
+    recordId: string,
+    options: Parameters<StorageManager['openData']>[3] = {},
+  ): Promise<OpenedRecord | null> {
+    return this.#run(async () => {
+      const address = parseInput(recordAddressSchema, { module, userId, recordId })
+      const { verify, range } = parseInput(openOptionsSchema, options)
+      return this.#reader.open(address, address.recordId, { verify, range: range && toByteRange(range) })
+    })
+  }
+
+  async *iterateRows(
+    module: string,
+    userId: string,
+    recordId: string,
+  ): AsyncGenerator<unknown, void, undefined> {
+    this.#assertOpen()
+    const address = parseInput(recordAddressSchema, { module, userId, recordId })
+    yield* this.#reader.rows(address, address.recordId)
+  }
+
+  updateData(request: options.UpdateRequest): Promise<StorageRecord> {
+    return this.#run(async () => this.#writer.update(parseInput(updateRequestSchema, request)))
+  }
+
+  deleteData(
+    module: string,
+    userId: string,
+    recordId: string,
+    options: options.DeleteOptions = {},
+  ): Promise<boolean> {
+    return this.#run(async () => {
+      const address = parseInput(recordAddressSchema, { module, userId, recordId })
+      const { ifMatch } = parseInput(deleteOptionsSchema, options)
+      return this.#writer.delete(address, address.recordId, ifMatch)
+    })
+  }
+
+  searchData(
+    module: string,
+    userId: string,
+    query: string,
+    options: options.SearchOptions = {},
+  ): Promise<Page<StorageRecord>> {
+    return this.#run(async () => {
+      const namespace = parseInput(namespaceSchema, { module, userId })
+      const { mode, ...parsed } = parseInput(searchOptionsSchema, options)
+      return this.#reader.page(
+        namespace,
+        toEntryQuery(parsed, 'newest', parseSearch(query, mode)),
+        parsed.verify,
+      )
+    })
+  }
+
+  searchEntries(
+    module: string,
+    userId: string,
+    query: string,
+    options: options.SearchOptions = {},
+  ): Promise<Page<StorageRecordInfo>> {
+    return this.#run(async () => {
+      const namespace = parseInput(namespaceSchema, { module, userId })
+      const { mode, ...parsed } = parseInput(searchOptionsSchema, options)
+      return this.#entries(namespace, toEntryQuery(parsed, 'newest', parseSearch(query, mode)))
+    })
+  }
+
+  generatePresignedUrl(storageKey: string, options: options.PresignOptions = {}): Promise<string> {
+    return this.#run(async () => {
+      const { expiresIn, downloadAs } = parseInput(presignOptionsSchema, options)
+      const owner = typeof storageKey === 'string' ? parseDataKey(storageKey) : undefined
+      if (owner === undefined) {
+        throw new UmbraError('INVALID_INPUT', "storageKey must be a record's storageKey", {
+          details: { field: 'storageKey' },
+        })
+      }
+      const stored = await this.#context.backend.getEntry(owner.namespace, owner.id)
+      if (stored?.entry.key !== storageKey) {
+        throw new UmbraError(
+          'NOT_FOUND',
+          'no record has this storageKey now; read the record and use its current one',
+        )
+      }
+      return this.#context.backend.presignDownload(stored, {
+        expiresInSeconds: expiresIn,
+        ...(downloadAs !== undefined && { downloadAs }),
+      })
+    })
+  }
+
+  createUpload(request: options.PresignUploadRequest): Promise<{ uploadId: string; url: string }> {
+    return this.#run(() => this.#uploads.create(request))
+  }
+
+  finalizeUpload(request: options.FinalizeUploadRequest): Promise<StorageRecordInfo> {
+    return this.#run(() => this.#uploads.finalize(request))
+  }
+
+  putBlob(
+    key: string,
+    value: unknown,
+    options: options.BlobWriteOptions = {},
+  ): Promise<{ etag: string; size: number }> {
+    return this.#run(() => this.#blobs.put(key, value, options))
+  }
+
+  getBlob(key: string): Promise<StoredBlobValue | null> {
+    return this.#run(() => this.#blobs.get(key))
+  }
+
+  deleteBlob(key: string, options: { readonly ifMatch?: string } = {}): Promise<boolean> {
+    return this.#run(() => this.#blobs.delete(key, options))
+  }
+
+  getStorageInfo(): Promise<StorageInfo> {
+    const { name, capabilities } = this.#context.backend
+    return this.#run(async () => ({ backend: name, capabilities }))
+  }
+
+  health(): Promise<BackendHealth> {
+    return this.#run(() => this.#context.backend.health())
+  }
+
+  sync(): Promise<{ readonly pending: number }> {
+    return this.#run(async () => ({ pending: 0 }))
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#finish()
+    return this.#closing
+  }
+
+  async #finish(): Promise<void> {
+    await Promise.allSettled(this.#running)
+    await this.#context.backend.close()
+    await this.#context.parquet.close()
+  }
+
+  async #entries(
+    namespace: Namespace,
+    query: ReturnType<typeof toEntryQuery>,
+  ): Promise<Page<StorageRecordInfo>> {
+    const page = await this.#context.backend.findEntries(namespace, query)
+    return { ...page, items: page.items.map(toRecordInfo) }
+  }
+
+  async #retrieveAll(namespace: Namespace): Promise<StorageRecord[]> {
+    const records: StorageRecord[] = []
+    for await (const record of this.#reader.iterate(
+      namespace,
+      { order: 'oldest', limit: RETRIEVE_PAGE_SIZE },
+      true,
+    )) {
+      records.push(record)
+    }
+    return records
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined)
+      throw new UmbraError('INVALID_INPUT', 'the storage is closed; open a new one')
+  }
+
+  /** Refuses work after `close`, and lets `close` wait for what is running. */
+  async #run<T>(operation: () => Promise<T>): Promise<T> {
+    this.#assertOpen()
+    const running = operation()
+    this.#running.add(running)
+    try {
+      return await running
+    } finally {
+      this.#running.delete(running)
+    }
+  }
+}
+
+function toByteRange(range: { start: number; end?: number | undefined }): { start: number; end?: number } {
+  return range.end === undefined ? { start: range.start } : { start: range.start, end: range.end }
+}

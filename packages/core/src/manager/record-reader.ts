@@ -1,0 +1,135 @@
+import pLimit from 'p-limit'
+import { decodeCursor } from '../backend/cursor.ts'
+import type { EntryQuery } from '../backend/entry-query.ts'
+import type { StoredEntry } from '../backend/storage-backend.ts'
+import type { ByteRange } from '../bodies/record-body.ts'
+import { verifiedStream } from '../bodies/verified-stream.ts'
+import { recordNotFound } from '../errors/record-errors.ts'
+import { hasErrorCode } from '../errors/umbra-error.ts'
+import type { Page } from '../page.ts'
+import type { Namespace } from '../records/namespace.ts'
+import type { StorageRecord } from '../records/storage-record.ts'
+import type { SearchExpression } from '../search/search-expression.ts'
+import { decodeRecord, decodeRows } from './decode-record.ts'
+import type { ParsedListOptions } from './input-schemas.ts'
+import type { ManagerContext } from './manager-context.ts'
+import type { OpenedRecord } from './storage-manager.ts'
+import { toRecordInfo } from './to-record-info.ts'
+
+/** Bodies fetched at the same time for one page: enough to hide the round trips of an object store. */
+const PARALLEL_BODIES = 32
+
+/** A record that keeps changing while it is read is given up after this many tries. */
+const MAX_READ_TRIES = 5
+
+export interface OpenOptions {
+  readonly verify: boolean
+  readonly range?: ByteRange | undefined
+}
+
+/** Turns options and the order a call defaults to into what backends answer. */
+export function toEntryQuery(
+  options: ParsedListOptions,
+  defaultOrder: 'newest' | 'oldest',
+  match?: SearchExpression,
+): EntryQuery {
+  const order = options.order ?? defaultOrder
+  return {
+    order,
+    limit: options.limit,
+    ...(options.cursor !== undefined && { after: decodeCursor(options.cursor, order) }),
+    ...(options.from !== undefined && { from: options.from }),
+    ...(options.to !== undefined && { to: options.to }),
+    ...(options.dataFormat !== undefined && { dataFormat: options.dataFormat }),
+    ...(options.metadata !== undefined && { metadata: options.metadata }),
+    ...(match !== undefined && { match }),
+  }
+}
+
+export class RecordReader {
+  readonly #context: ManagerContext
+
+  constructor(context: ManagerContext) {
+    this.#context = context
+  }
+
+  async read(namespace: Namespace, id: string, verify: boolean): Promise<StorageRecord | null> {
+    const stored = await this.#context.backend.getEntry(namespace, id)
+    return stored === undefined ? null : this.load(namespace, stored, verify)
+  }
+
+  /** One page with data. A record deleted while the page was read is left out. */
+  async page(namespace: Namespace, query: EntryQuery, verify: boolean): Promise<Page<StorageRecord>> {
+    const page = await this.#context.backend.findEntries(namespace, query)
+    const limit = pLimit(PARALLEL_BODIES)
+    const records = await limit.map(page.items, (stored) => this.load(namespace, stored, verify))
+    return { ...page, items: records.filter((record) => record !== null) }
+  }
+
+  /** Every record, page by page. The listing is as of each page; no record is returned twice. */
+  async *iterate(
+    namespace: Namespace,
+    query: EntryQuery,
+    verify: boolean,
+  ): AsyncGenerator<StorageRecord, void, undefined> {
+    for (let next: EntryQuery | undefined = query; next !== undefined;) {
+      const page: Page<StorageRecord> = await this.page(namespace, next, verify)
+      yield* page.items
+      next =
+        page.cursor === undefined ? undefined : { ...query, after: decodeCursor(page.cursor, query.order) }
+    }
+  }
+
+  async open(namespace: Namespace, id: string, options: OpenOptions): Promise<OpenedRecord | null> {
+    return this.#retryWhenReplaced(
+      namespace,
+      await this.#context.backend.getEntry(namespace, id),
+      async (stored) => ({
+        record: toRecordInfo(stored),
+        body: await this.#openBody(stored, options),
+      }),
+    )
+  }
+
+  async *rows(namespace: Namespace, id: string): AsyncGenerator<unknown, void, undefined> {
+    const opened = await this.#retryWhenReplaced(
+      namespace,
+      await this.#context.backend.getEntry(namespace, id),
+      async (stored) => ({ stored, body: await this.#openBody(stored, { verify: true }) }),
+    )
+    if (opened === null) throw recordNotFound(id)
+    yield* decodeRows(opened.stored.entry, opened.body, this.#context.parquet)
+  }
+
+  /** The record behind an entry, or its newer revision; null when it was deleted meanwhile. */
+  load(namespace: Namespace, stored: StoredEntry, verify = true): Promise<StorageRecord | null> {
+    return this.#retryWhenReplaced(namespace, stored, async (current) => {
+      const body = await this.#openBody(current, { verify })
+      const data = await decodeRecord(current.entry, body, this.#context.parquet)
+      return { ...toRecordInfo(current), data }
+    })
+  }
+
+  async #openBody(stored: StoredEntry, options: OpenOptions): Promise<AsyncIterable<Uint8Array>> {
+    const body = await this.#context.backend.openBody(stored, options.range)
+    return options.verify && options.range === undefined ? verifiedStream(stored.entry, body) : body
+  }
+
+  /** A revision can be replaced and removed between reading its entry and its body: start again from the new entry. */
+  async #retryWhenReplaced<T>(
+    namespace: Namespace,
+    stored: StoredEntry | undefined,
+    operation: (stored: StoredEntry) => Promise<T>,
+  ): Promise<T | null> {
+    let current = stored
+    for (let tries = 1; current !== undefined; tries++) {
+      try {
+        return await operation(current)
+      } catch (error) {
+        if (tries >= MAX_READ_TRIES || !hasErrorCode(error, 'CONFLICT')) throw error
+        current = await this.#context.backend.getEntry(namespace, current.entry.id)
+      }
+    }
+    return null
+  }
+}
