@@ -2,9 +2,9 @@ import { dataKey } from '../keys/key-paths.ts'
 import type { EntryDraft, ManifestEntry } from '../records/manifest-entry.ts'
 import type { DeleteMutation } from './mutation.ts'
 
-/** The revision that follows `current`, which may be a tombstone or nothing. */
-export function nextRevision(current: ManifestEntry | undefined): number {
-  return (current?.rev ?? 0) + 1
+/** The revision that follows `current`, which may be a tombstone or nothing; at least the one asked for. */
+export function nextRevision(current: ManifestEntry | undefined, atLeast = 1): number {
+  return Math.max((current?.rev ?? 0) + 1, atLeast)
 }
 
 /** The object key of a revision: the plain one for the first, one never used before for every later one. */

@@ -9,6 +9,8 @@ export interface PutMutation {
   readonly draft: EntryDraft
   readonly body: RecordBody
   readonly expect: Expectation
+  /** The revision is at least this: a copy of another backend's revision keeps its number. Default 1. */
+  readonly rev?: number
 }
 
 export interface DeleteMutation {

@@ -35,7 +35,7 @@ export function createMemoryBackend(): StorageBackend {
       bodies.delete(current.key)
       return tombstone(mutation, current)
     }
-    const rev = nextRevision(current)
+    const rev = nextRevision(current, mutation.rev)
     const key = revisionKey(mutation.draft, rev, ids.next(Date.now()))
     if (current !== undefined) bodies.delete(current.key)
     bodies.set(key, bytes ?? new Uint8Array())
