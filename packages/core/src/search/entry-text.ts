@@ -45,25 +45,22 @@ export function createEntryText(head: EntryTextHead): EntryTextCollector {
   return { addValue, finish: () => ({ text: parts.join(' '), truncated }) }
 }
 
-/** Adds a leaf's words to `parts` while they fit; the returned function says whether all of them did. */
+/** Adds a leaf's tokens to `parts` while they fit; the returned function says whether all of the leaf did. */
 function createLeafIndexer(parts: string[]): (raw: string) => boolean {
   const seen = new Set<string>()
-  // The first part has no space before it.
-  let length = -1
-  const add = (words: string): boolean => {
-    const grown = length + 1 + words.length
+  let length = 0
+  const add = (token: string): boolean => {
+    const grown = length + (parts.length === 0 ? 0 : 1) + token.length
     if (grown > MAX_TEXT_LENGTH) return false
-    parts.push(words)
+    parts.push(token)
     length = grown
     return true
   }
   return (raw) => {
     const tokens = tokenize(raw.length > MAX_LEAF_LENGTH ? raw.slice(0, MAX_LEAF_LENGTH) : raw)
     const leaf = tokens.join(' ')
-    if (leaf !== '' && !seen.has(leaf)) {
-      seen.add(leaf)
-      if (!add(leaf)) return !tokens.every(add)
-    }
+    if (!seen.has(leaf) && !tokens.every(add)) return false
+    seen.add(leaf)
     return raw.length <= MAX_LEAF_LENGTH
   }
 }
