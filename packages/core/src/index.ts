@@ -1,6 +1,12 @@
 export type { BlobExpectation, BlobInfo, BlobStore, StoredBlob } from './backend/blob-store.ts'
 export type { Capability, StorageCapabilities } from './backend/capabilities.ts'
-export { committedEntry, nextRevision, revisionKey, tombstone } from './backend/apply-mutation.ts'
+export {
+  committedEntry,
+  nextRevision,
+  revisionKey,
+  tombstone,
+  uniqueRevisionKey,
+} from './backend/apply-mutation.ts'
 export type { StoredObject } from './backend/apply-mutation.ts'
 export { blobChanged, checkBlobExpectation } from './backend/check-blob-expectation.ts'
 export { checkExpectation } from './backend/check-expectation.ts'
@@ -39,6 +45,7 @@ export type { ErrorDetails, UmbraErrorOptions } from './errors/umbra-error.ts'
 export type { ParquetCodec, ParquetRow } from './formats/parquet-codec.ts'
 export { createIdSource } from './id-source.ts'
 export type { IdSource } from './id-source.ts'
+export { InFlight } from './in-flight.ts'
 export type { JsonObject, JsonPrimitive, JsonValue } from './json.ts'
 export {
   blobKey,
@@ -53,6 +60,19 @@ export {
 } from './keys/key-paths.ts'
 export type { DataKeyParts } from './keys/key-paths.ts'
 export { decodePathPart, encodePathPart } from './keys/path-part.ts'
+export { parseHead } from './manifest/parse-head.ts'
+export { corruptManifest } from './manifest/parse-head.ts'
+export { planCommit } from './manifest/plan-commit.ts'
+export type {
+  BaseVersion,
+  CommitContext,
+  CommitPlan,
+  ManifestOperation,
+  OperationOutcome,
+  UploadedRevision,
+} from './manifest/plan-commit.ts'
+export { renderHead } from './manifest/render-head.ts'
+export type { HeadHeader, ManifestHead, ManifestLine, Watermark } from './manifest/manifest-head.ts'
 export type { OpenedRecord, StorageInfo, StorageManager, StoredBlobValue } from './manager/storage-manager.ts'
 export type {
   BinaryData,

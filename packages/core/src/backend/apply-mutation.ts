@@ -1,4 +1,5 @@
 import { dataKey } from '../keys/key-paths.ts'
+import type { DataKeyParts } from '../keys/key-paths.ts'
 import type { EntryDraft, ManifestEntry } from '../records/manifest-entry.ts'
 import type { DeleteMutation } from './mutation.ts'
 
@@ -9,14 +10,22 @@ export function nextRevision(current: ManifestEntry | undefined, atLeast = 1): n
 
 /** The object key of a revision: the plain one for the first, one never used before for every later one. */
 export function revisionKey(draft: EntryDraft, rev: number, nonce: string): string {
-  return dataKey({
+  return rev === 1 ? dataKey(keyParts(draft)) : uniqueRevisionKey(draft, rev, nonce)
+}
+
+/** A key of this revision that nothing else can have. */
+export function uniqueRevisionKey(draft: EntryDraft, rev: number, nonce: string): string {
+  return dataKey({ ...keyParts(draft), later: { rev, nonce } })
+}
+
+function keyParts(draft: EntryDraft): DataKeyParts {
+  return {
     namespace: { module: draft.module, userId: draft.user_id },
     id: draft.id,
     timestamp: draft.timestamp,
     format: draft.data_type,
     filename: draft.filename,
-    ...(rev > 1 && { later: { rev, nonce } }),
-  })
+  }
 }
 
 export interface StoredObject {

@@ -219,3 +219,18 @@ describe('parseDataKey', () => {
     expect(parseDataKey(key)).toBeUndefined()
   })
 })
+
+describe('parseDataKey', () => {
+  it.each([
+    ['no extension', 'm/u/2024/01/01/abc'],
+    ['an empty extension', 'm/u/2024/01/01/a.'],
+    ['an extension that is none', 'm/u/2024/01/01/a.weird~ext'],
+    ['a day that is none', 'm/u/2024/99/99/a.json'],
+    ['30 February', 'm/u/2024/02/30/a.json'],
+    ['a folder too many', 'm/u/2024/01/01/x/a.json'],
+    ['a reserved module', 'uploads/u/2024/01/01/a.json'],
+    ['a part that is not encoded', 'm/u v/2024/01/01/a.json'],
+  ])('knows nothing of a key with %s', (_name, key) => {
+    expect(parseDataKey(key)).toBeUndefined()
+  })
+})

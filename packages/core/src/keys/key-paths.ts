@@ -63,19 +63,25 @@ export function uploadKey(namespace: Namespace, uploadId: string): string {
   return checkedKey(`uploads/${namespacePath(namespace)}/${encodePathPart(uploadId)}`)
 }
 
+/** `{id}.{ext}` or `{id}~{rev}-{nonce}.{ext}`; an encoded id holds no `~`. */
+const DATA_OBJECT_NAME = /^([^~]+)(?:~[1-9]\d*-[0-9A-Za-z]+)?\.[a-z0-9]{1,16}$/
+
 /** The namespace and id a data key belongs to; undefined for any key {@link dataKey} does not return. */
 export function parseDataKey(key: string): { namespace: Namespace; id: string } | undefined {
-  const parts = key.split('/')
-  if (parts.length !== 6) return undefined
-  const [modulePart = '', userPart = '', year = '', month = '', day = '', name = ''] = parts
-  if (!/^\d{4}$/.test(year) || !/^\d{2}$/.test(month) || !/^\d{2}$/.test(day)) return undefined
+  const [modulePart = '', userPart = '', ...rest] = key.split('/')
+  const [year, month, day, name = '', ...deeper] = rest
+  if (deeper.length > 0 || !isCalendarDay(`${year}-${month}-${day}`)) return undefined
   if (RESERVED_MODULES.some((reserved) => reserved === modulePart)) return undefined
   const module = decodePathPart(modulePart)
   const userId = decodePathPart(userPart)
-  const stem = name.slice(0, name.lastIndexOf('.'))
-  const id = decodePathPart(stem.replace(/~\d+-[0-9A-Za-z]+$/, ''))
+  const id = decodePathPart(DATA_OBJECT_NAME.exec(name)?.[1] ?? '')
   if (module === undefined || userId === undefined || id === undefined) return undefined
   return { namespace: { module, userId }, id }
+}
+
+function isCalendarDay(day: string): boolean {
+  const date = new Date(`${day}T00:00:00.000Z`)
+  return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(`${day}T`)
 }
 
 function extension(format: DataFormat, filename: string | undefined): string {

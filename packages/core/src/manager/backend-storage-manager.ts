@@ -1,5 +1,6 @@
 import type { BackendHealth } from '../backend/storage-backend.ts'
 import { UmbraError } from '../errors/umbra-error.ts'
+import { InFlight } from '../in-flight.ts'
 import { parseDataKey } from '../keys/key-paths.ts'
 import type { Page } from '../page.ts'
 import type { Namespace } from '../records/namespace.ts'
@@ -38,7 +39,7 @@ export class BackendStorageManager implements StorageManager {
   readonly #writer: RecordWriter
   readonly #blobs: BlobManager
   readonly #uploads: UploadManager
-  readonly #running = new Set<Promise<unknown>>()
+  readonly #inFlight = new InFlight()
   #closing: Promise<void> | undefined
 
   constructor(context: ManagerContext) {
@@ -251,7 +252,7 @@ export class BackendStorageManager implements StorageManager {
   }
 
   async #finish(): Promise<void> {
-    await Promise.allSettled(this.#running)
+    await this.#inFlight.settled()
     await this.#context.backend.close()
     await this.#context.parquet.close()
   }
@@ -284,13 +285,7 @@ export class BackendStorageManager implements StorageManager {
   /** Refuses work after `close`, and lets `close` wait for what is running. */
   async #run<T>(operation: () => Promise<T>): Promise<T> {
     this.#assertOpen()
-    const running = operation()
-    this.#running.add(running)
-    try {
-      return await running
-    } finally {
-      this.#running.delete(running)
-    }
+    return this.#inFlight.track(operation())
   }
 }
 

@@ -1,0 +1,75 @@
+import { corruptManifest } from '@umbra/core'
+import type { BaseVersion, Namespace } from '@umbra/core'
+import { readHeadVersion } from './head-version.ts'
+import type { ManifestContext } from './manifest-context.ts'
+
+/**
+ * The newest version of one namespace's head that this process has seen, and the way to a newer one. The version only
+ * moves forward: a head that is lost or older than one already seen is reported as `CORRUPT`, never believed.
+ */
+export class HeadCache {
+  readonly #namespace: Namespace
+  readonly #context: ManifestContext
+  #known: BaseVersion | undefined
+  #running: Promise<BaseVersion | undefined> | undefined
+  #waiting: Promise<BaseVersion | undefined> | undefined
+
+  constructor(namespace: Namespace, context: ManifestContext) {
+    this.#namespace = namespace
+    this.#context = context
+  }
+
+  /** The newest version seen so far, possibly outdated; undefined when none was seen. */
+  get known(): BaseVersion | undefined {
+    return this.#known
+  }
+
+  /** Takes a version that was just written or read. */
+  advance(version: BaseVersion): void {
+    if (this.#known === undefined || isNewer(version, this.#known)) this.#known = version
+  }
+
+  /**
+   * The version as of a moment after this call; undefined when the namespace has none. Calls that come while a read is
+   * running share the next one: a read that began before a call could miss a write acknowledged before it.
+   */
+  refresh(): Promise<BaseVersion | undefined> {
+    if (this.#running === undefined) return this.#start()
+    this.#waiting ??= this.#running.then(
+      () => this.#start(),
+      () => this.#start(),
+    )
+    return this.#waiting
+  }
+
+  #start(): Promise<BaseVersion | undefined> {
+    this.#waiting = undefined
+    const running = this.#read().finally(() => {
+      if (this.#running === running) this.#running = undefined
+    })
+    this.#running = running
+    return running
+  }
+
+  async #read(): Promise<BaseVersion | undefined> {
+    const before = this.#known
+    const read = await readHeadVersion(this.#namespace, before?.etag, this.#context)
+    if (read.kind === 'version') {
+      if (before !== undefined && !isNewer(read.version, before)) {
+        throw corruptManifest(this.#namespace, 'it is older than one already seen: a backup was restored')
+      }
+      this.advance(read.version)
+    } else if (read.kind === 'absent' && before !== undefined) {
+      throw corruptManifest(this.#namespace, 'it is gone')
+    }
+    return this.#known
+  }
+}
+
+/** A rebuilt manifest starts a new epoch; within one, versions are numbered. */
+function isNewer(version: BaseVersion, than: BaseVersion): boolean {
+  const [a, b] = [version.head.header, than.head.header]
+  // The original system's manifest has no epoch; whatever follows it is newer, and its own rewrites cannot be ordered.
+  if (a.epoch === '' || b.epoch === '') return a.epoch !== '' || b.epoch === ''
+  return a.epoch === b.epoch ? a.seq > b.seq : a.epoch > b.epoch
+}

@@ -1,0 +1,18 @@
+import type { Clock, IdSource, RetryPolicy } from '@umbra/core'
+import type { LimitFunction } from 'p-limit'
+import type { ObjectStore } from '../objects/object-store.ts'
+
+/** What the manifest code works with: everything that is time, chance or network comes from here. */
+export interface ManifestContext {
+  readonly objects: ObjectStore
+  /** Bounds the uploads in flight over all namespaces. */
+  readonly uploadLimit: LimitFunction
+  readonly clock: Clock
+  readonly ids: IdSource
+  /** For requests that may be repeated as they are. */
+  readonly retry: RetryPolicy
+  /** Least milliseconds between two writes of one head; 0 where the store has no such limit. */
+  readonly headIntervalMs: number
+  /** Milliseconds after which a commit whose outcome is still unknown is reported as `OUTCOME_PENDING`. */
+  readonly commitTimeoutMs: number
+}

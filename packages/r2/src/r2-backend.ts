@@ -1,0 +1,161 @@
+import {
+  createIdSource,
+  DEFAULT_RETRY_POLICY,
+  encodeCursor,
+  InFlight,
+  namespacePath,
+  selectEntries,
+  systemClock,
+  UmbraError,
+  withRetry,
+} from '@umbra/core'
+import type {
+  ByteRange,
+  Clock,
+  IdSource,
+  ManifestEntry,
+  Namespace,
+  RetryPolicy,
+  StorageBackend,
+  StoredEntry,
+} from '@umbra/core'
+import { LRUCache } from 'lru-cache'
+import pLimit from 'p-limit'
+import type { ManifestContext } from './manifest/manifest-context.ts'
+import { NamespaceManifest } from './manifest/namespace-manifest.ts'
+import type { ObjectStore } from './objects/object-store.ts'
+import { createR2BlobStore } from './r2-blob-store.ts'
+import { createUploadStaging } from './r2-upload-staging.ts'
+import type { ObjectLinks } from './r2-upload-staging.ts'
+
+/** Uploads in flight over all namespaces: what the connection pool holds. */
+const MAX_UPLOADS = 64
+
+/** Namespaces whose newest manifest is kept in memory; the others are read again when they are used. */
+const MAX_NAMESPACES_IN_MEMORY = 1_000
+
+export interface R2BackendParts {
+  readonly objects: ObjectStore
+  readonly links: ObjectLinks
+  /** Least milliseconds between two writes of one head; 0 where the store has no such limit. */
+  readonly headIntervalMs: number
+  readonly clock?: Clock
+  readonly ids?: IdSource
+  readonly retry?: RetryPolicy
+  /** Default 30,000 ms. */
+  readonly commitTimeoutMs?: number
+  /** Frees the connections. */
+  close(): Promise<void>
+}
+
+/** The backend over any object store with conditional writes. */
+export function assembleR2Backend(parts: R2BackendParts): StorageBackend {
+  const context = toContext(parts)
+  const inFlight = new InFlight()
+  const manifests = new LRUCache<string, NamespaceManifest>({ max: MAX_NAMESPACES_IN_MEMORY })
+  const retry = { policy: context.retry, clock: context.clock, random: context.ids.random }
+
+  function manifestOf(namespace: Namespace): NamespaceManifest {
+    const path = namespacePath(namespace)
+    const known = manifests.get(path)
+    if (known !== undefined) return known
+    const manifest = new NamespaceManifest(namespace, context)
+    manifests.set(path, manifest)
+    return manifest
+  }
+
+  async function entryNow(namespace: Namespace, id: string): Promise<ManifestEntry | undefined> {
+    const entry = (await manifestOf(namespace).snapshot())?.head.lines.get(id)?.entry
+    return entry?.op === 'put' ? entry : undefined
+  }
+
+  async function openBody({ entry }: StoredEntry, range?: ByteRange): Promise<AsyncIterable<Uint8Array>> {
+    const found = await withRetry(
+      () => context.objects.get(entry.key, range === undefined ? {} : { range }),
+      retry,
+    )
+    if (found?.kind === 'found') return found.body
+    const current = await entryNow({ module: entry.module, userId: entry.user_id }, entry.id)
+    if (current?.key !== entry.key)
+      throw new UmbraError('CONFLICT', 'the record changed while it was read; read it again')
+    throw new UmbraError(
+      'CORRUPT',
+      `the manifest refers to an object that is gone; run fsck. key=${entry.key}`,
+      {
+        details: { key: entry.key },
+      },
+    )
+  }
+
+  return {
+    name: 'r2',
+    capabilities: { multiWriter: true, presignedDownload: true, presignedUpload: true, durable: true },
+    blobs: createR2BlobStore(context),
+    uploads: createUploadStaging(context.objects, parts.links),
+
+    async commit(namespace, mutations) {
+      const entries = await inFlight.track(manifestOf(namespace).commit(mutations))
+      return entries.map(inR2)
+    },
+
+    async getEntry(namespace, id) {
+      const entry = await entryNow(namespace, id)
+      return entry === undefined ? undefined : inR2(entry)
+    },
+
+    async findEntries(namespace, query) {
+      const snapshot = await manifestOf(namespace).snapshot()
+      const { entries, more } = selectEntries(entriesOf(snapshot?.head.lines), query)
+      const last = entries.at(-1)
+      return {
+        items: entries.map(inR2),
+        ...(more && last !== undefined && { cursor: encodeCursor(query.order, last) }),
+      }
+    },
+
+    openBody,
+    presignDownload: ({ entry }, options) => parts.links.presignDownload(entry.key, options),
+
+    async health() {
+      const startedAt = context.clock.now()
+      const failure = await context.objects.head('manifests/health').then(
+        () => undefined,
+        (error: unknown) => error,
+      )
+      const latencyMs = context.clock.now() - startedAt
+      if (failure === undefined) return { healthy: true, message: 'r2 answers', latencyMs }
+      return {
+        healthy: false,
+        message: failure instanceof Error ? failure.message : 'r2 does not answer',
+        latencyMs,
+      }
+    },
+
+    async close() {
+      await inFlight.settled()
+      await parts.close()
+    },
+  }
+}
+
+function toContext(parts: R2BackendParts): ManifestContext {
+  return {
+    objects: parts.objects,
+    uploadLimit: pLimit(MAX_UPLOADS),
+    clock: parts.clock ?? systemClock,
+    ids: parts.ids ?? createIdSource(),
+    retry: parts.retry ?? DEFAULT_RETRY_POLICY,
+    headIntervalMs: parts.headIntervalMs,
+    commitTimeoutMs: parts.commitTimeoutMs ?? 30_000,
+  }
+}
+
+function inR2(entry: ManifestEntry): StoredEntry {
+  return { entry, storedIn: 'r2', pending: false }
+}
+
+function* entriesOf(
+  lines: ReadonlyMap<string, { readonly entry: ManifestEntry }> | undefined,
+): Generator<ManifestEntry> {
+  for (const { entry } of lines?.values() ?? []) yield entry
+}
