@@ -5,8 +5,8 @@ const onlyOurs = (name, from, allowed) => ({
   from: { path: `^(${from})/` },
   to: { path: '^(packages|apps)/', pathNot: [`^(${[...allowed, '$1'].join('|')})/`] },
 })
-const onlyIn = (owner, modules) => ({
-  name: `${modules}-only-in-${owner}`,
+const onlyIn = (name, owner, modules) => ({
+  name,
   severity: 'error',
   from: { path: '^(packages|apps)/', pathNot: `^${owner}/` },
   to: { path: `node_modules/(${modules})/` },
@@ -18,11 +18,16 @@ module.exports = {
     { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
     onlyOurs('core-is-a-leaf', 'packages/core', []),
     onlyOurs('adapters-know-only-core', 'packages/(?:r2|sqlite)', ['packages/core']),
-    onlyOurs('unified-knows-packages', 'packages/unified', ['packages/core', 'packages/r2', 'packages/sqlite']),
+    onlyOurs('unified-knows-packages', 'packages/unified', [
+      'packages/core',
+      'packages/r2',
+      'packages/sqlite',
+    ]),
     onlyOurs('apps-know-core-and-unified', 'apps/[^/]+', ['packages/core', 'packages/unified']),
-    onlyIn('packages/r2', '@aws-sdk|@smithy|@duckdb|miniflare'),
-    onlyIn('packages/sqlite', 'better-sqlite3|drizzle-orm'),
-    onlyIn('apps/api', 'express'),
+    onlyIn('aws-only-in-r2', 'packages/r2', '@aws-sdk|@smithy|miniflare'),
+    onlyIn('duckdb-only-in-r2', 'packages/r2', '@duckdb'),
+    onlyIn('sqlite-only-in-sqlite', 'packages/sqlite', 'better-sqlite3|drizzle-orm'),
+    onlyIn('express-only-in-api', 'apps/api', 'express'),
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
