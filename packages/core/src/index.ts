@@ -105,4 +105,12 @@ export type {
   SubstringExpression,
   TokenExpression,
 } from './search/search-expression.ts'
+export { missingR2Variables, parseSettings } from './settings/parse-settings.ts'
+export type { Environment, SettingProblem } from './settings/parse-settings.ts'
+export type {
+  CacheEnvironment,
+  R2Environment,
+  SqliteEnvironment,
+  StorageSettings,
+} from './settings/storage-settings.ts'
 export { systemClock } from './system-clock.ts'
