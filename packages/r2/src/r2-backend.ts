@@ -11,6 +11,7 @@ import {
 } from '@umbra/core'
 import type {
   ByteRange,
+  Capability,
   Clock,
   IdSource,
   ManifestEntry,
@@ -39,6 +40,7 @@ export interface R2BackendParts {
   readonly links: ObjectLinks
   /** Least milliseconds between two writes of one head; 0 where the store has no such limit. */
   readonly headIntervalMs: number
+  readonly multiWriter: Capability
   readonly clock?: Clock
   readonly ids?: IdSource
   readonly retry?: RetryPolicy
@@ -89,7 +91,12 @@ export function assembleR2Backend(parts: R2BackendParts): StorageBackend {
 
   return {
     name: 'r2',
-    capabilities: { multiWriter: true, presignedDownload: true, presignedUpload: true, durable: true },
+    capabilities: {
+      multiWriter: parts.multiWriter,
+      presignedDownload: true,
+      presignedUpload: true,
+      durable: true,
+    },
     blobs: createR2BlobStore(context),
     uploads: createUploadStaging(context.objects, parts.links),
 

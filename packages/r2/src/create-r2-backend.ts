@@ -1,0 +1,88 @@
+import { createIdSource, DEFAULT_RETRY_POLICY, systemClock, UmbraError, withRetry } from '@umbra/core'
+import type { Clock, IdSource, RetryContext, RetryPolicy, StorageBackend } from '@umbra/core'
+import type { ObjectStore } from './objects/object-store.ts'
+import { presignDownload, presignUpload } from './objects/presign.ts'
+import { probeConditions } from './objects/probe-conditions.ts'
+import { createR2ObjectStore } from './objects/r2-object-store.ts'
+import { createS3Client } from './objects/s3-client.ts'
+import { assembleR2Backend } from './r2-backend.ts'
+import { DEFAULT_REQUEST_TIMEOUT_MS } from './r2-settings.ts'
+import type { R2Settings } from './r2-settings.ts'
+
+/** "Concurrent writes to the same key: 1 per second": https://developers.cloudflare.com/r2/platform/limits/ */
+const R2_HEAD_INTERVAL_MS = 1_000
+
+/** Patient enough for a store that allows one write of a key per second. */
+const PROBE_RETRY_POLICY: RetryPolicy = { maxAttempts: 10, baseDelayMs: 200, maxDelayMs: 2_000 }
+
+export interface R2Components {
+  readonly clock?: Clock
+  readonly ids?: IdSource
+  /** How requests that are safe to repeat are repeated. */
+  readonly retry?: RetryPolicy
+  /** Around the object store: to count, trace or disturb its calls. */
+  readonly decorate?: (objects: ObjectStore) => ObjectStore
+}
+
+/**
+ * Opens a bucket. Checks first that it can be reached with these credentials and, unless it is Cloudflare's own, that
+ * the store honours conditional writes, without which writers would overwrite each other unnoticed.
+ *
+ * @throws `UNAVAILABLE`, `TIMEOUT`, `UNAUTHENTICATED`, `FORBIDDEN` or `CONFIGURATION` when the bucket cannot be used,
+ * `UNSUPPORTED` when it ignores conditions and `singleWriter` is not set.
+ */
+export async function createR2Backend(
+  settings: R2Settings,
+  components: R2Components = {},
+): Promise<StorageBackend> {
+  const client = createS3Client(settings)
+  const { clock = systemClock, ids = createIdSource(), retry = DEFAULT_RETRY_POLICY } = components
+  const retryContext = { policy: retry, clock, random: ids.random }
+  const { bucket, requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS } = settings
+  const store = createR2ObjectStore({ client, bucket, requestTimeoutMs, partRetry: retryContext })
+  const objects = components.decorate?.(store) ?? store
+  try {
+    await withRetry(() => store.head('manifests/health'), retryContext)
+    if (!isCloudflare(settings.endpoint)) {
+      await assertConditions(store, settings, { ...retryContext, policy: PROBE_RETRY_POLICY })
+    }
+  } catch (error) {
+    client.destroy()
+    throw error
+  }
+  return assembleR2Backend({
+    objects,
+    links: {
+      presignDownload: (key, options) => presignDownload({ client, bucket, key }, options),
+      presignUpload: (key, options) => presignUpload({ client, bucket, key }, options),
+    },
+    headIntervalMs: isCloudflare(settings.endpoint) ? R2_HEAD_INTERVAL_MS : 0,
+    multiWriter: settings.singleWriter === true ? { missing: 'singleWriter is set' } : true,
+    clock,
+    ids,
+    retry,
+    close: async () => client.destroy(),
+  })
+}
+
+/** Jurisdiction endpoints are subdomains: https://developers.cloudflare.com/r2/reference/data-location/ */
+function isCloudflare(endpoint: string): boolean {
+  return new URL(endpoint).hostname.endsWith('.r2.cloudflarestorage.com')
+}
+
+async function assertConditions(
+  store: ObjectStore,
+  settings: R2Settings,
+  retry: RetryContext,
+): Promise<void> {
+  if (settings.singleWriter === true) return
+  const folder = `manifests.d/probe-${createIdSource().next(retry.clock.now())}`
+  const report = await probeConditions(store, folder, retry)
+  const failed = Object.entries(report).flatMap(([check, holds]) => (holds ? [] : [check]))
+  if (failed.length === 0) return
+  throw new UmbraError(
+    'UNSUPPORTED',
+    `the store ignores conditional writes, so several writers would lose data; use another store, or set singleWriter if only one process ever writes. failed=${failed.join(',')}`,
+    { details: { endpoint: settings.endpoint, ...report } },
+  )
+}
