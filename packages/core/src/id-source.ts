@@ -5,7 +5,7 @@ export interface IdSource {
   /** A ULID: 26 characters, sorts by time, strictly increasing within this source. */
   next(atMs: number): string
   /** A number in [0, 1), for jitter. */
-  random(): number
+  readonly random: () => number
 }
 
 /** ULIDs as specified at https://github.com/ulid/spec, monotonic within one source. */

@@ -35,6 +35,19 @@ export async function createR2Backend(
   settings: R2Settings,
   components: R2Components = {},
 ): Promise<StorageBackend> {
+  const { backend } = await openR2(settings, components)
+  return backend
+}
+
+export interface OpenedR2 {
+  readonly backend: StorageBackend
+  /** The bucket itself. The backend's `close` ends its connections. */
+  readonly objects: ObjectStore
+  readonly retry: RetryContext
+}
+
+/** The backend together with the bucket it works on; checks and errors as in {@link createR2Backend}. */
+export async function openR2(settings: R2Settings, components: R2Components = {}): Promise<OpenedR2> {
   const client = createS3Client(settings)
   const { clock = systemClock, ids = createIdSource(), retry = DEFAULT_RETRY_POLICY } = components
   const retryContext = { policy: retry, clock, random: ids.random }
@@ -50,7 +63,7 @@ export async function createR2Backend(
     client.destroy()
     throw error
   }
-  return assembleR2Backend({
+  const backend = assembleR2Backend({
     objects,
     links: {
       presignDownload: (key, options) => presignDownload({ client, bucket, key }, options),
@@ -60,9 +73,10 @@ export async function createR2Backend(
     multiWriter: settings.singleWriter === true ? { missing: 'singleWriter is set' } : true,
     clock,
     ids,
-    retry,
+    retry: retryContext,
     close: async () => client.destroy(),
   })
+  return { backend, objects, retry: retryContext }
 }
 
 /** Jurisdiction endpoints are subdomains: https://developers.cloudflare.com/r2/reference/data-location/ */

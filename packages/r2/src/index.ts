@@ -18,3 +18,5 @@ export type {
 } from './objects/object-store.ts'
 export { DEFAULT_CONNECT_TIMEOUT_MS, DEFAULT_REGION, DEFAULT_REQUEST_TIMEOUT_MS } from './r2-settings.ts'
 export type { R2Settings } from './r2-settings.ts'
+export { createR2StorageManager } from './r2-storage-manager.ts'
+export type { R2StorageManager, UploadRequest } from './r2-storage-manager.ts'

@@ -1,14 +1,4 @@
-import {
-  createIdSource,
-  DEFAULT_RETRY_POLICY,
-  encodeCursor,
-  InFlight,
-  namespacePath,
-  selectEntries,
-  systemClock,
-  UmbraError,
-  withRetry,
-} from '@umbra/core'
+import { encodeCursor, InFlight, namespacePath, selectEntries, UmbraError, withRetry } from '@umbra/core'
 import type {
   ByteRange,
   Capability,
@@ -16,7 +6,7 @@ import type {
   IdSource,
   ManifestEntry,
   Namespace,
-  RetryPolicy,
+  RetryContext,
   StorageBackend,
   StoredEntry,
 } from '@umbra/core'
@@ -41,9 +31,9 @@ export interface R2BackendParts {
   /** Least milliseconds between two writes of one head; 0 where the store has no such limit. */
   readonly headIntervalMs: number
   readonly multiWriter: Capability
-  readonly clock?: Clock
-  readonly ids?: IdSource
-  readonly retry?: RetryPolicy
+  readonly clock: Clock
+  readonly ids: IdSource
+  readonly retry: RetryContext
   /** Default 30,000 ms. */
   readonly commitTimeoutMs?: number
   /** Frees the connections. */
@@ -55,7 +45,6 @@ export function assembleR2Backend(parts: R2BackendParts): StorageBackend {
   const context = toContext(parts)
   const inFlight = new InFlight()
   const manifests = new LRUCache<string, NamespaceManifest>({ max: MAX_NAMESPACES_IN_MEMORY })
-  const retry = { policy: context.retry, clock: context.clock, random: context.ids.random }
 
   function manifestOf(namespace: Namespace): NamespaceManifest {
     const path = namespacePath(namespace)
@@ -74,7 +63,7 @@ export function assembleR2Backend(parts: R2BackendParts): StorageBackend {
   async function openBody({ entry }: StoredEntry, range?: ByteRange): Promise<AsyncIterable<Uint8Array>> {
     const found = await withRetry(
       () => context.objects.get(entry.key, range === undefined ? {} : { range }),
-      retry,
+      context.retry,
     )
     if (found?.kind === 'found') return found.body
     const current = await entryNow({ module: entry.module, userId: entry.user_id }, entry.id)
@@ -149,9 +138,9 @@ function toContext(parts: R2BackendParts): ManifestContext {
   return {
     objects: parts.objects,
     uploadLimit: pLimit(MAX_UPLOADS),
-    clock: parts.clock ?? systemClock,
-    ids: parts.ids ?? createIdSource(),
-    retry: parts.retry ?? DEFAULT_RETRY_POLICY,
+    clock: parts.clock,
+    ids: parts.ids,
+    retry: parts.retry,
     headIntervalMs: parts.headIntervalMs,
     commitTimeoutMs: parts.commitTimeoutMs ?? 30_000,
   }

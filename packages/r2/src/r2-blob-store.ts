@@ -12,8 +12,7 @@ const TOMBSTONE = new Uint8Array()
  * `DeleteObject` ignores conditions on R2; an empty object reads as absent everywhere here.
  */
 export function createR2BlobStore(context: ManifestContext): BlobStore {
-  const { objects } = context
-  const retry = { policy: context.retry, clock: context.clock, random: context.ids.random }
+  const { objects, retry } = context
 
   return {
     async put(path, bytes, expect) {

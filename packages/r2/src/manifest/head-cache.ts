@@ -1,12 +1,8 @@
-import { corruptManifest } from '@umbra/core'
 import type { BaseVersion, Namespace } from '@umbra/core'
-import { readHeadVersion } from './head-version.ts'
+import { isNewer, readHeadVersion } from './head-version.ts'
 import type { ManifestContext } from './manifest-context.ts'
 
-/**
- * The newest version of one namespace's head that this process has seen, and the way to a newer one. The version only
- * moves forward: a head that is lost or older than one already seen is reported as `CORRUPT`, never believed.
- */
+/** The newest version of one namespace's head that this process has seen, and the way to a newer one. */
 export class HeadCache {
   readonly #namespace: Namespace
   readonly #context: ManifestContext
@@ -24,7 +20,7 @@ export class HeadCache {
     return this.#known
   }
 
-  /** Takes a version that was just written or read. */
+  /** Takes a version that was just written or read; an older one changes nothing. */
   advance(version: BaseVersion): void {
     if (this.#known === undefined || isNewer(version, this.#known)) this.#known = version
   }
@@ -52,24 +48,8 @@ export class HeadCache {
   }
 
   async #read(): Promise<BaseVersion | undefined> {
-    const before = this.#known
-    const read = await readHeadVersion(this.#namespace, before?.etag, this.#context)
-    if (read.kind === 'version') {
-      if (before !== undefined && !isNewer(read.version, before)) {
-        throw corruptManifest(this.#namespace, 'it is older than one already seen: a backup was restored')
-      }
-      this.advance(read.version)
-    } else if (read.kind === 'absent' && before !== undefined) {
-      throw corruptManifest(this.#namespace, 'it is gone')
-    }
+    const read = await readHeadVersion(this.#namespace, this.#known, this.#context)
+    if (read.kind === 'version') this.advance(read.version)
     return this.#known
   }
-}
-
-/** A rebuilt manifest starts a new epoch; within one, versions are numbered. */
-function isNewer(version: BaseVersion, than: BaseVersion): boolean {
-  const [a, b] = [version.head.header, than.head.header]
-  // The original system's manifest has no epoch; whatever follows it is newer, and its own rewrites cannot be ordered.
-  if (a.epoch === '' || b.epoch === '') return a.epoch !== '' || b.epoch === ''
-  return a.epoch === b.epoch ? a.seq > b.seq : a.epoch > b.epoch
 }

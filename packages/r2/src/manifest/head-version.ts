@@ -1,28 +1,53 @@
-import { headKey, parseHead, withRetry } from '@umbra/core'
+import { corruptManifest, headKey, parseHead, withRetry } from '@umbra/core'
 import type { BaseVersion, Namespace } from '@umbra/core'
 import type { ManifestContext } from './manifest-context.ts'
 
-/** What a read of the head found: nothing, the version already known, or another one. */
+/** What a read of the head found: nothing, the version already known, or a newer one. */
 export type HeadRead =
   | { readonly kind: 'absent' }
   | { readonly kind: 'unchanged' }
   | { readonly kind: 'version'; readonly version: BaseVersion }
 
-/** One conditional GET (repeated while the store does not answer), checked whole. */
-export function readHeadVersion(
+/**
+ * One conditional GET (repeated while the store does not answer), checked whole.
+ *
+ * @throws `CORRUPT` when the head is damaged, gone although a version is known, or older than the known one: a lost or
+ * restored head is reported, never believed.
+ */
+export async function readHeadVersion(
   namespace: Namespace,
-  knownEtag: string | undefined,
+  known: BaseVersion | undefined,
   context: ManifestContext,
 ): Promise<HeadRead> {
-  const key = headKey(namespace)
-  return withRetry(
-    async (): Promise<HeadRead> => {
-      const answer = await context.objects.get(key, knownEtag === undefined ? {} : { ifNoneMatch: knownEtag })
-      if (answer === undefined) return { kind: 'absent' }
-      if (answer.kind === 'not-modified') return { kind: 'unchanged' }
-      const head = parseHead(await answer.bytes(), namespace)
-      return { kind: 'version', version: { head, etag: answer.etag } }
-    },
-    { policy: context.retry, clock: context.clock, random: context.ids.random },
+  const read = await withRetry(() => fetchHead(namespace, known, context), context.retry)
+  if (known === undefined) return read
+  if (read.kind === 'absent') throw corruptManifest(namespace, 'it is gone')
+  if (read.kind === 'version' && !isNewer(read.version, known)) {
+    throw corruptManifest(namespace, 'it is older than one already seen: a backup was restored')
+  }
+  return read
+}
+
+async function fetchHead(
+  namespace: Namespace,
+  known: BaseVersion | undefined,
+  context: ManifestContext,
+): Promise<HeadRead> {
+  const answer = await context.objects.get(
+    headKey(namespace),
+    known === undefined ? {} : { ifNoneMatch: known.etag },
   )
+  if (answer === undefined) return { kind: 'absent' }
+  if (answer.kind === 'not-modified') return { kind: 'unchanged' }
+  const head = parseHead(await answer.bytes(), namespace)
+  return { kind: 'version', version: { head, etag: answer.etag } }
+}
+
+/** Whether a version came after another one of the same namespace. */
+export function isNewer(version: BaseVersion, than: BaseVersion): boolean {
+  const [a, b] = [version.head.header, than.head.header]
+  // The original system's manifest has no epoch: its own rewrites cannot be ordered, and whatever follows it is newer.
+  if (a.epoch === '' || b.epoch === '') return b.epoch === ''
+  // A rebuilt manifest starts a new epoch; within one, versions are numbered.
+  return a.epoch === b.epoch ? a.seq > b.seq : a.epoch > b.epoch
 }

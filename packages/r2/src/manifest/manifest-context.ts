@@ -1,4 +1,4 @@
-import type { Clock, IdSource, RetryPolicy } from '@umbra/core'
+import type { Clock, IdSource, RetryContext } from '@umbra/core'
 import type { LimitFunction } from 'p-limit'
 import type { ObjectStore } from '../objects/object-store.ts'
 
@@ -10,7 +10,7 @@ export interface ManifestContext {
   readonly clock: Clock
   readonly ids: IdSource
   /** For requests that may be repeated as they are. */
-  readonly retry: RetryPolicy
+  readonly retry: RetryContext
   /** Least milliseconds between two writes of one head; 0 where the store has no such limit. */
   readonly headIntervalMs: number
   /** Milliseconds after which a commit whose outcome is still unknown is reported as `OUTCOME_PENDING`. */

@@ -22,7 +22,7 @@ export class NamespaceCommitter {
   /** Fresh per committer, so its watermark counts nobody else's operations. */
   readonly #writer: string
   readonly #queue: PendingOperation[] = []
-  #pumping: Promise<void> | undefined
+  #pumping = false
   #lastWriteAt = Number.NEGATIVE_INFINITY
   #unsettled: PublishRequest | undefined
 
@@ -39,12 +39,12 @@ export class NamespaceCommitter {
 
   enqueue(operation: PendingOperation): void {
     this.#queue.push(operation)
-    this.#pumping ??= this.#pump().finally(() => {
-      this.#pumping = undefined
-    })
+    if (!this.#pumping) void this.#pump()
   }
 
+  /** Never rejects: every failure is somebody's answer. */
   async #pump(): Promise<void> {
+    this.#pumping = true
     while (this.#queue.length > 0) {
       await this.#window.close()
       await this.#waitForInterval()
@@ -56,6 +56,7 @@ export class NamespaceCommitter {
         for (const operation of group) operation.reject(error)
       }
     }
+    this.#pumping = false
   }
 
   async #commit(group: readonly PendingOperation[]): Promise<void> {

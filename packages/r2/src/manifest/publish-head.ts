@@ -1,4 +1,4 @@
-import { corruptManifest, hasErrorCode, headKey, isUmbraError, renderHead, retryDelayMs } from '@umbra/core'
+import { hasErrorCode, headKey, isUmbraError, renderHead, retryDelayMs } from '@umbra/core'
 import type { BaseVersion, ManifestHead, Namespace } from '@umbra/core'
 import { readHeadVersion } from './head-version.ts'
 import type { ManifestContext } from './manifest-context.ts'
@@ -49,11 +49,11 @@ export async function publishHead(
         if (!ambiguous) throw error
         return { kind: 'unknown', cause: error }
       }
-      const settled = isLostRace(error) ? await settle(request, context) : undefined
+      const settled = isLostRace(error) ? await settleAfter(ambiguous, request, context) : undefined
       if (settled !== undefined) return settled
       if (context.clock.now() >= deadline) {
         if (!ambiguous) throw error
-        return { kind: 'unknown', cause: error }
+        return (await settleAfter(ambiguous, request, context)) ?? { kind: 'unknown', cause: error }
       }
       await context.clock.sleep(resendDelayMs(error, attempt, context))
     }
@@ -65,12 +65,8 @@ export async function settle(
   request: PublishRequest,
   context: ManifestContext,
 ): Promise<PublishOutcome | undefined> {
-  const read = await readHeadVersion(request.namespace, request.base?.etag, context)
-  if (read.kind === 'unchanged') return undefined
-  if (read.kind === 'absent') {
-    if (request.base === undefined) return undefined
-    throw corruptManifest(request.namespace, 'it is gone')
-  }
+  const read = await readHeadVersion(request.namespace, request.base, context)
+  if (read.kind !== 'version') return undefined
   const { version } = read
   const mine = request.next.header.w[request.writer]
   const theirs = version.head.header.w[request.writer]
@@ -79,6 +75,20 @@ export async function settle(
     theirs !== undefined &&
     (theirs.n > mine.n || (theirs.n === mine.n && theirs.h === mine.h))
   return { kind: contained ? 'landed' : 'superseded', version }
+}
+
+/** While an attempt may have landed, a head that cannot be read leaves the outcome open: it is no proof of failure. */
+async function settleAfter(
+  ambiguous: boolean,
+  request: PublishRequest,
+  context: ManifestContext,
+): Promise<PublishOutcome | undefined> {
+  try {
+    return await settle(request, context)
+  } catch (cause) {
+    if (!ambiguous) throw cause
+    return { kind: 'unknown', cause }
+  }
 }
 
 /** 412: another version was there first, or an earlier attempt of ours. 409: the store says so less clearly. */
@@ -95,7 +105,7 @@ function mayHaveLanded(error: unknown): boolean {
 }
 
 function resendDelayMs(error: unknown, attempt: number, context: ManifestContext): number {
-  const delayMs = retryDelayMs(context.retry, attempt, context.ids.random())
+  const delayMs = retryDelayMs(context.retry.policy, attempt, context.retry.random())
   // "Too many writes of this key": sooner than the interval would only be refused again.
   return hasErrorCode(error, 'RATE_LIMITED') ? Math.max(delayMs, context.headIntervalMs) : delayMs
 }

@@ -45,14 +45,13 @@ async function createObject(
   const { draft, body } = upload.mutation
   const metadata = { id: draft.id, rev: String(upload.rev), sha256: body.sha256, op: upload.opId }
   const options = { ifNoneMatch: '*', contentType: contentTypeOf(draft), metadata } as const
-  const retry = { policy: context.retry, clock: context.clock, random: context.ids.random }
   try {
-    const { etag } = await withRetry(() => context.objects.put(key, body, options), retry)
+    const { etag } = await withRetry(() => context.objects.put(key, body, options), context.retry)
     return etag
   } catch (error) {
     if (!hasErrorCode(error, 'PRECONDITION_FAILED')) throw error
     // A repeat of a request whose answer was lost finds its own object.
-    const found = await withRetry(() => context.objects.head(key), retry)
+    const found = await withRetry(() => context.objects.head(key), context.retry)
     return found?.metadata['op'] === upload.opId ? found.etag : undefined
   }
 }

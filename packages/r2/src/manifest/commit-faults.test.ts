@@ -1,0 +1,227 @@
+import { createMemoryBody, hasErrorCode, headKey, parseHead, recordEtag } from '@umbra/core'
+import type { Clock, ManifestHead, Mutation } from '@umbra/core'
+import fc from 'fast-check'
+import pLimit from 'p-limit'
+import { describe, expect, it } from 'vitest'
+import type { ManifestContext } from './manifest-context.ts'
+import { NamespaceManifest } from './namespace-manifest.ts'
+import { createSimulatedStore } from './simulated-store.fixture.ts'
+import type { Fault, SimulatedStore } from './simulated-store.fixture.ts'
+
+const namespace = { module: 'm', userId: 'u' }
+const HEAD = headKey(namespace)
+
+/** A context whose time moves only when somebody sleeps, and whose chance is a counter. */
+function createContext(objects: SimulatedStore, name: string): ManifestContext {
+  let nowMs = Date.parse('2026-01-01T00:00:00Z')
+  let counter = 0
+  const clock: Clock = {
+    now: () => nowMs,
+    sleep: async (delayMs, signal) => {
+      await Promise.resolve()
+      if (signal?.aborted !== true) nowMs += delayMs
+    },
+  }
+  const random = () => 0.5
+  return {
+    objects,
+    clock,
+    ids: { next: () => `${name}${String(++counter).padStart(6, '0')}`, random },
+    uploadLimit: pLimit(64),
+    retry: { policy: { maxAttempts: 20, baseDelayMs: 10, maxDelayMs: 100 }, clock, random },
+    headIntervalMs: 0,
+    commitTimeoutMs: 5_000,
+  }
+}
+
+function put(id: string, text: string, etag?: string): Mutation {
+  const body = createMemoryBody(new TextEncoder().encode(text))
+  const draft = {
+    id,
+    module: 'm',
+    user_id: 'u',
+    timestamp: '2026-01-01T00:00:00.000Z',
+    data_type: 'json' as const,
+    size: body.size,
+    metadata: {},
+    sha256: body.sha256,
+    record_count: null,
+    text,
+  }
+  return {
+    kind: 'put',
+    draft,
+    body,
+    expect: etag === undefined ? { kind: 'absent' } : { kind: 'etag', etag },
+  }
+}
+
+type Outcome = 'committed' | 'rejected' | 'unknown'
+
+async function outcomeOf(commit: Promise<unknown>): Promise<Outcome> {
+  try {
+    await commit
+    return 'committed'
+  } catch (error) {
+    if (hasErrorCode(error, 'OUTCOME_PENDING')) return 'unknown'
+    return 'rejected'
+  }
+}
+
+const heads = (store: SimulatedStore): ManifestHead[] =>
+  store.history(HEAD).map((bytes) => parseHead(bytes, namespace))
+
+/** What must hold of every history, whatever happened. */
+function assertChain(store: SimulatedStore): void {
+  const chain = heads(store)
+  for (const [index, head] of chain.entries()) {
+    const before = chain[index - 1]
+    expect(head.header.seq).toBe(index + 1)
+    expect(head.header.epoch).toBe(chain[0]?.header.epoch)
+    if (before === undefined) continue
+    expect(head.header.prev?.seq).toBe(before.header.seq)
+    for (const [writer, mark] of Object.entries(before.header.w)) {
+      expect(head.header.w[writer]?.n).toBeGreaterThanOrEqual(mark.n)
+    }
+    for (const [id, { entry }] of before.lines)
+      expect(head.lines.get(id)?.entry.rev).toBeGreaterThanOrEqual(entry.rev)
+  }
+}
+
+const FAULTS: readonly Fault[] = [
+  'none',
+  'none',
+  'none',
+  'lost-request',
+  'lost-answer',
+  'late',
+  'duplicated',
+  'rate-limited',
+  'conflict',
+]
+
+describe('commits over a bad network', () => {
+  it('keep what was acknowledged once, never apply what was rejected, and form one chain', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.infiniteStream(fc.constantFrom(...FAULTS)),
+        fc.array(fc.record({ writer: fc.nat(2), id: fc.nat(3), wait: fc.boolean() }), {
+          minLength: 1,
+          maxLength: 25,
+        }),
+        async (faults, steps) => {
+          let calm = false
+          const store = createSimulatedStore((operation, key) => {
+            if (calm || key !== HEAD) return 'none'
+            const fault = faults.next().value ?? 'none'
+            return operation === 'get' && fault !== 'lost-request' ? 'none' : fault
+          })
+          const writers = [0, 1, 2].map(
+            (n) => new NamespaceManifest(namespace, createContext(store, `w${n}-`)),
+          )
+          const attempts: { id: string; text: string; outcome: Promise<Outcome> }[] = []
+          for (const [index, { writer, id, wait }] of steps.entries()) {
+            const manifest = writers[writer]
+            if (manifest === undefined) continue
+            const attempt = { id: `r${id}-${index}`, text: `t${index}` }
+            const outcome = outcomeOf(manifest.commit([put(attempt.id, attempt.text)]))
+            attempts.push({ ...attempt, outcome })
+            if (wait) await outcome
+          }
+          const outcomes = await Promise.all(attempts.map(({ outcome }) => outcome))
+          calm = true
+          store.settleLate()
+          assertChain(store)
+          const last = heads(store).at(-1)
+          for (const [index, { id, text }] of attempts.entries()) {
+            const entry = last?.lines.get(id)?.entry
+            if (outcomes[index] === 'committed') expect(entry).toMatchObject({ rev: 1, text })
+            if (outcomes[index] === 'rejected') expect(entry).toBeUndefined()
+          }
+          expect(last?.header.live ?? 0).toBe(last?.lines.size ?? 0)
+        },
+      ),
+      { numRuns: 300 },
+    )
+  })
+
+  it('let exactly one of several updates of a version win, and tell the winner so', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.infiniteStream(fc.constantFrom(...FAULTS)),
+        fc.integer({ min: 2, max: 6 }),
+        async (faults, count) => {
+          let calm = true
+          const store = createSimulatedStore((operation, key) => {
+            if (calm || key !== HEAD || operation === 'get') return 'none'
+            return faults.next().value ?? 'none'
+          })
+          const [first] = await new NamespaceManifest(namespace, createContext(store, 'first-')).commit([
+            put('a', 'zero'),
+          ])
+          const etag = recordEtag(first ?? { rev: 0, sha256: '' })
+          calm = false
+          const outcomes = await Promise.all(
+            Array.from({ length: count }, (_, n) =>
+              outcomeOf(
+                new NamespaceManifest(namespace, createContext(store, `w${n}-`)).commit([
+                  put('a', `t${n}`, etag),
+                ]),
+              ),
+            ),
+          )
+          calm = true
+          store.settleLate()
+          assertChain(store)
+          const winners = outcomes.flatMap((outcome, n) => (outcome === 'committed' ? [`t${n}`] : []))
+          const entry = heads(store).at(-1)?.lines.get('a')?.entry
+          expect(winners.length).toBeLessThanOrEqual(1)
+          if (winners.length === 1) expect(entry).toMatchObject({ rev: 2, text: winners[0] })
+          if (!outcomes.includes('unknown')) expect(winners).toHaveLength(1)
+        },
+      ),
+      { numRuns: 200 },
+    )
+  })
+
+  it('reports a write whose fate stays unknown as pending, and settles it before the next one', async () => {
+    let fault: Fault = 'none'
+    const store = createSimulatedStore((operation, key) =>
+      key === HEAD && operation === 'put' ? fault : 'none',
+    )
+    const manifest = new NamespaceManifest(namespace, createContext(store, 'w-'))
+    await manifest.commit([put('a', 'one')])
+    fault = 'lost-answer'
+    // The first attempt lands unseen; every repeat is told "lost race" and finds its own watermark.
+    await manifest.commit([put('b', 'two')])
+    fault = 'lost-request'
+    await expect(manifest.commit([put('c', 'three')])).rejects.toMatchObject({ code: 'OUTCOME_PENDING' })
+    await expect(manifest.commit([put('d', 'four')])).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    fault = 'none'
+    await manifest.commit([put('e', 'five')])
+    expect([...(heads(store).at(-1)?.lines.keys() ?? [])]).toEqual(['a', 'b', 'c', 'e'])
+    assertChain(store)
+  })
+
+  it('shares one head write among operations that are ready together', async () => {
+    const store = createSimulatedStore(() => 'none')
+    const manifest = new NamespaceManifest(namespace, createContext(store, 'w-'))
+    await Promise.all(Array.from({ length: 64 }, (_, n) => manifest.commit([put(`r${n}`, 'x')])))
+    expect(heads(store)).toHaveLength(1)
+  })
+
+  it('never replaces a head that is gone, or older than one already seen', async () => {
+    const store = createSimulatedStore(() => 'none')
+    const manifest = new NamespaceManifest(namespace, createContext(store, 'w-'))
+    await manifest.commit([put('a', 'one')])
+    const [old = new Uint8Array()] = store.history(HEAD)
+    await manifest.commit([put('b', 'two')])
+    await store.put(HEAD, old)
+    await expect(manifest.snapshot()).rejects.toMatchObject({ code: 'CORRUPT' })
+    await expect(manifest.commit([put('c', 'three')])).rejects.toMatchObject({ code: 'CORRUPT' })
+    await store.delete(HEAD)
+    await expect(manifest.snapshot()).rejects.toMatchObject({ code: 'CORRUPT' })
+    await expect(manifest.commit([put('d', 'four')])).rejects.toMatchObject({ code: 'CORRUPT' })
+    expect(store.history(HEAD)).toEqual([])
+  })
+})
