@@ -1,0 +1,187 @@
+import { createIdSource, systemClock, UmbraError } from '@umbra/core'
+import type {
+  BackendHealth,
+  BlobStore,
+  ByteRange,
+  Clock,
+  EntryQuery,
+  IdSource,
+  Mutation,
+  Namespace,
+  Page,
+  PresignDownloadOptions,
+  StorageBackend,
+  StorageCapabilities,
+  StoredEntry,
+} from '@umbra/core'
+import { applyMutations } from './apply-mutations.ts'
+import type { PreparedMutation } from './apply-mutations.ts'
+import { createBodyStore } from './body-store.ts'
+import type { BodyStore } from './body-store.ts'
+import { checkHealth } from './check-health.ts'
+import { eventLoopTurn } from './event-loop-turn.ts'
+import { findEntries } from './find-entries.ts'
+import { createGroupTransaction } from './group-transaction.ts'
+import type { GroupTransaction } from './group-transaction.ts'
+import { openDatabase } from './open-database.ts'
+import type { OpenDatabase } from './open-database.ts'
+import { toEntry, toStored } from './record-row.ts'
+import { prepareRecordStatements } from './record-statements.ts'
+import type { RecordStatements } from './record-statements.ts'
+import { signLink } from './signed-link.ts'
+import { createSqliteBlobStore } from './sqlite-blob-store.ts'
+import { translated } from './sqlite-error.ts'
+import type { LinkSettings, SqliteSettings } from './sqlite-settings.ts'
+
+export interface SqliteComponents {
+  /** Default: the system's clock. */
+  readonly clock?: Clock
+  /** Default: ULIDs. */
+  readonly ids?: IdSource
+}
+
+const NO_LINKS = 'set UMBRA_SIGNING_SECRET and UMBRA_PUBLIC_URL to get download links from the sqlite backend'
+const NO_UPLOADS =
+  'the sqlite backend has no upload links; send the bytes with storeData, or use the r2 backend'
+
+/**
+ * Records in one SQLite file, which several processes may share.
+ *
+ * @throws `CONFIGURATION` when the file cannot be opened or written or is of a newer version, `CORRUPT` when it is no
+ * database or damaged.
+ */
+export async function createSqliteBackend(
+  settings: SqliteSettings,
+  components: SqliteComponents = {},
+): Promise<StorageBackend> {
+  const { clock = systemClock, ids = createIdSource() } = components
+  const database = await openDatabase(settings, clock)
+  const backend = new SqliteBackend(database, settings.links, { clock, ids })
+  await backend.sweep()
+  return backend
+}
+
+class SqliteBackend implements StorageBackend {
+  readonly name = 'sqlite'
+  readonly uploads = undefined
+  readonly capabilities: StorageCapabilities
+  readonly blobs: BlobStore
+  readonly #database: OpenDatabase
+  readonly #links: LinkSettings | undefined
+  readonly #components: Required<SqliteComponents>
+  readonly #writes: GroupTransaction
+  readonly #statements: RecordStatements
+  readonly #bodies: BodyStore
+  readonly #running = new Set<Promise<unknown>>()
+  #closing: Promise<void> | undefined
+
+  constructor(
+    database: OpenDatabase,
+    links: LinkSettings | undefined,
+    components: Required<SqliteComponents>,
+  ) {
+    this.#database = database
+    this.#links = links
+    this.#components = components
+    this.#writes = createGroupTransaction(database.connection)
+    this.#statements = prepareRecordStatements(database.db)
+    this.#bodies = createBodyStore(database.db, this.#writes, components.clock)
+    this.blobs = createSqliteBlobStore(database.db, this.#writes)
+    this.capabilities = {
+      multiWriter: true,
+      presignedDownload: links === undefined ? { missing: NO_LINKS } : true,
+      presignedUpload: { missing: NO_UPLOADS },
+      durable: true,
+    }
+  }
+
+  /** Removes what crashed processes left behind. */
+  sweep(): Promise<void> {
+    return this.#bodies.sweep()
+  }
+
+  async commit(namespace: Namespace, mutations: readonly Mutation[]): Promise<readonly StoredEntry[]> {
+    this.#assertOpen()
+    const committing = this.#commit(namespace, mutations)
+    this.#running.add(committing)
+    try {
+      return await committing
+    } finally {
+      this.#running.delete(committing)
+    }
+  }
+
+  async getEntry(namespace: Namespace, id: string): Promise<StoredEntry | undefined> {
+    await this.#turn()
+    const row = translated(() =>
+      this.#statements.findEntry.get({ module: namespace.module, userId: namespace.userId, id }),
+    )
+    return row?.op === 'put' ? toStored(toEntry(row, namespace)) : undefined
+  }
+
+  async findEntries(namespace: Namespace, query: EntryQuery): Promise<Page<StoredEntry>> {
+    await this.#turn()
+    return translated(() => findEntries(this.#database.db, this.#statements, namespace, query))
+  }
+
+  async openBody({ entry }: StoredEntry, range?: ByteRange): Promise<AsyncIterable<Uint8Array>> {
+    // No turn here: between an entry and its body nothing should come that replaces both.
+    this.#assertOpen()
+    return this.#bodies.open(entry, range)
+  }
+
+  async presignDownload({ entry }: StoredEntry, options: PresignDownloadOptions): Promise<string> {
+    if (this.#links === undefined) throw new UmbraError('UNSUPPORTED', NO_LINKS)
+    const { expiresInSeconds, ...headers } = options
+    const expiresAt = this.#components.clock.now() + expiresInSeconds * 1000
+    return signLink(this.#links, { key: entry.key, expiresAt, ...headers })
+  }
+
+  async health(): Promise<BackendHealth> {
+    this.#assertOpen()
+    return checkHealth(this.#database.connection, this.#components.clock)
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #commit(namespace: Namespace, mutations: readonly Mutation[]): Promise<readonly StoredEntry[]> {
+    const prepared: PreparedMutation[] = []
+    try {
+      for (const mutation of mutations) {
+        const body = mutation.kind === 'put' ? await this.#bodies.prepare(mutation.body) : undefined
+        prepared.push({ mutation, body })
+      }
+      const context = { statements: this.#statements, bodies: this.#bodies, ...this.#components }
+      const entries = await this.#writes.run(() => applyMutations(context, namespace, prepared))
+      return entries.map(toStored)
+    } catch (error) {
+      await this.#discard(prepared)
+      throw error
+    }
+  }
+
+  /** Best effort: what cannot be removed now is swept later, and the caller needs to hear of the first failure. */
+  async #discard(prepared: readonly PreparedMutation[]): Promise<void> {
+    await Promise.allSettled(prepared.map(async ({ body }) => body && this.#bodies.discard(body)))
+  }
+
+  async #close(): Promise<void> {
+    await Promise.allSettled(this.#running)
+    this.#database.connection.pragma('wal_checkpoint(PASSIVE)')
+    this.#database.connection.close()
+  }
+
+  /** Every search for entries begins here. */
+  async #turn(): Promise<void> {
+    await eventLoopTurn()
+    this.#assertOpen()
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined)
+      throw new UmbraError('INVALID_INPUT', 'the storage is closed; open it again')
+  }
+}
