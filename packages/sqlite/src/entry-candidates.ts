@@ -5,6 +5,7 @@ import type { SQL } from 'drizzle-orm'
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3'
 import { afterPosition, entryConditions, inOrder } from './entry-conditions.ts'
 import { toMatchExpression } from './match-expression.ts'
+import type { PhraseTerm } from './match-expression.ts'
 import { ENTRY_COLUMNS } from './record-row.ts'
 import type { EntryRow } from './record-row.ts'
 import { records } from './schema.ts'
@@ -19,16 +20,34 @@ export interface Candidates {
 /** The next entries that may match, `size` of them or some more; fewer only at the end. */
 export type CandidateSource = (after: EntryPosition | undefined, size: number) => Candidates
 
-export function createCandidateSource(
+/** Two ways to the same matches. */
+export interface CandidateSources {
+  /** Cheap to begin with; good when a large share of its candidates match. */
+  readonly loose: CandidateSource
+  /** Narrows down by everything the full-text index knows. */
+  readonly narrow: CandidateSource
+}
+
+export function createCandidateSources(
   db: BetterSQLite3Database,
   namespacePk: number,
   query: EntryQuery,
-): CandidateSource {
+): CandidateSources {
   const conditions = entryConditions(namespacePk, query)
-  const match = query.match?.mode === 'tokens' ? toMatchExpression(query.match, namespacePk) : undefined
-  return match === undefined
-    ? scanRecords(db, query, conditions)
-    : scanSearch(db, query, [...conditions, ...searchConditions(match, query)])
+  const terms = query.match?.mode === 'tokens' ? query.match.terms : []
+  const phrases = terms.filter((term): term is PhraseTerm => term.kind === 'phrase')
+  const sourceFor = (wanted: readonly PhraseTerm[]) =>
+    wanted.length === 0
+      ? scanRecords(db, query, conditions)
+      : scanSearch(db, query, [
+          ...conditions,
+          ...searchConditions(toMatchExpression(wanted, namespacePk), query),
+        ])
+  const narrow = sourceFor(phrases)
+  // For the beginning of a word FTS5 first merges the postings of all words that begin so: slow for a short beginning,
+  // which is also the case in which most candidates match anyway.
+  const exact = phrases.filter(({ prefix, negated }) => negated || !prefix)
+  return { loose: exact.length === phrases.length ? narrow : sourceFor(exact), narrow }
 }
 
 /** Walks the records of a namespace along their index. */

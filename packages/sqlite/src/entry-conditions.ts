@@ -1,4 +1,4 @@
-import type { EntryPosition, EntryQuery } from '@umbra/core'
+import type { EntryPosition, EntryQuery, SearchTerm } from '@umbra/core'
 import { asc, desc, eq, gte, lt, sql } from 'drizzle-orm'
 import type { SQL } from 'drizzle-orm'
 import { records } from './schema.ts'
@@ -21,7 +21,23 @@ export function entryConditions(namespacePk: number, query: EntryQuery): SQL[] {
       ([name, value]) =>
         sql`instr(${records.metadata}, ${JSON.stringify({ [name]: value }).slice(1, -1)}) > 0`,
     ),
+    ...(match?.mode === 'tokens' ? match.terms.flatMap(fieldConditions) : []),
     ...(match?.mode === 'substring' ? [sql`instr(${records.text}, ${match.needle}) > 0`] : []),
+  ]
+}
+
+/**
+ * A field's words stand in the JSON of the metadata as they are, but for their case; unless something in it is not ASCII,
+ * which may have become ASCII when it was normalised.
+ */
+function fieldConditions(term: SearchTerm): SQL[] {
+  if (term.kind !== 'field' || term.negated) return []
+  const { metadata } = records
+  return [
+    sql`instr(${metadata}, ${`${JSON.stringify(term.field)}:`}) > 0`,
+    ...term.tokens.map(
+      (token) => sql`(${metadata} like ${`%${token}%`} or octet_length(${metadata}) <> length(${metadata}))`,
+    ),
   ]
 }
 

@@ -1,22 +1,19 @@
-import type { SearchTerm, TokenExpression } from '@umbra/core'
+import type { SearchTerm } from '@umbra/core'
 
-type PhraseTerm = Extract<SearchTerm, { readonly kind: 'phrase' }>
+export type PhraseTerm = Extract<SearchTerm, { readonly kind: 'phrase' }>
 
 /**
- * The FTS5 query for the phrases of a search within one namespace, or undefined when there are none. Field terms are left
- * out: they look into the metadata, which is not in the index. Syntax: https://www.sqlite.org/fts5.html#full_text_query_syntax
+ * The FTS5 query for phrases within one namespace, in the terms of migrations/0001_search.sql. Syntax:
+ * https://www.sqlite.org/fts5.html#full_text_query_syntax
  */
-export function toMatchExpression(expression: TokenExpression, namespacePk: number): string | undefined {
-  const phrases = expression.terms.filter((term): term is PhraseTerm => term.kind === 'phrase')
-  if (phrases.length === 0) return undefined
-  const wanted = phrases.filter((term) => !term.negated).map(toPhrase)
-  const unwanted = phrases.filter((term) => term.negated).map(toPhrase)
-  const inNamespace = [`namespace : "n${namespacePk}"`, ...wanted].join(' AND ')
-  return unwanted.length === 0 ? inNamespace : `(${inNamespace}) NOT (${unwanted.join(' OR ')})`
-}
-
-function toPhrase({ tokens, prefix }: PhraseTerm): string {
-  // Tokens are letters and digits only; the quotes are doubled all the same, so that nothing can end the string early.
-  const quoted = `"${tokens.join(' ').replaceAll('"', '""')}"`
-  return `text : ${quoted}${prefix ? ' *' : ''}`
+export function toMatchExpression(terms: readonly PhraseTerm[], namespacePk: number): string {
+  const toPhrase = ({ tokens, prefix }: PhraseTerm) => {
+    const words = tokens.map((token) => `n${namespacePk}x${token}`).join(' ')
+    // Tokens are letters and digits only; quotes are doubled all the same, so that nothing can end the string early.
+    return `"${words.replaceAll('"', '""')}"${prefix ? ' *' : ''}`
+  }
+  const wanted = terms.filter((term) => !term.negated).map(toPhrase)
+  const unwanted = terms.filter((term) => term.negated).map(toPhrase)
+  const base = wanted.length === 0 ? `n${namespacePk}` : wanted.join(' AND ')
+  return unwanted.length === 0 ? base : `(${base}) NOT (${unwanted.join(' OR ')})`
 }
