@@ -12,7 +12,9 @@ import { startServer } from './start-server.ts'
 export const MASTER_KEY = 'master-key-of-the-tests'
 export const ANN_KEY = 'key-of-ann'
 
-interface CallInit extends Omit<RequestInit, 'headers'> {
+export interface CallInit extends Omit<RequestInit, 'headers'> {
+  /** Needed to send a stream. */
+  readonly duplex?: 'half'
   readonly headers?: Record<string, string>
 }
 

@@ -23,9 +23,9 @@ describe('blobs over HTTP', () => {
       const stored = await put(path, value)
       expect(stored.status).toBe(200)
       const { etag } = await objectOf(stored)
-      expect(stored.headers.get('etag')).toBe(`"${etag}"`)
+      expect(stored.headers.get('etag')).toBe(`"${String(etag)}"`)
       const read = await api.call(path)
-      expect(read.headers.get('etag')).toBe(`"${etag}"`)
+      expect(read.headers.get('etag')).toBe(`"${String(etag)}"`)
       expect(await read.json()).toEqual(value)
     }
     expect((await remove(path)).status).toBe(204)

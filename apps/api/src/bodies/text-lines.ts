@@ -17,6 +17,7 @@ export async function* textLines(
   for await (const chunk of source) {
     let start = 0
     for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
+      assertShort(heldBytes + end - start, maxLineBytes)
       const line = decodeLine([...held, chunk.subarray(start, end)])
       if (line !== '') yield line
       held = []
@@ -25,7 +26,7 @@ export async function* textLines(
     }
     held.push(chunk.subarray(start))
     heldBytes += chunk.byteLength - start
-    if (heldBytes > maxLineBytes) throw tooLong(maxLineBytes)
+    assertShort(heldBytes, maxLineBytes)
   }
   const rest = decodeLine(held)
   if (rest !== '') yield rest
@@ -42,8 +43,9 @@ function decodeLine(pieces: readonly Uint8Array[]): string {
   }
 }
 
-function tooLong(limitBytes: number): UmbraError {
-  return new UmbraError('TOO_LARGE', `a line is longer than the limit. limit_bytes=${limitBytes}`, {
+function assertShort(bytes: number, limitBytes: number): void {
+  if (bytes <= limitBytes) return
+  throw new UmbraError('TOO_LARGE', `a line is longer than the limit. limit_bytes=${limitBytes}`, {
     details: { field: 'body', limitBytes },
   })
 }
