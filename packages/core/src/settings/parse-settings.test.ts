@@ -3,7 +3,7 @@ import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { hasErrorCode } from '../errors/umbra-error.ts'
 import { ENVIRONMENT_VARIABLES } from './environment-schema.ts'
-import { parseSettings } from './parse-settings.ts'
+import { missingR2Variables, parseSettings } from './parse-settings.ts'
 import type { Environment } from './parse-settings.ts'
 
 const R2 = {
@@ -136,6 +136,27 @@ describe('parseSettings', () => {
     expect(shown).toContain('bucket')
     expect(shown).not.toContain('very-secret-key')
     expect(shown).not.toContain(LINKS.UMBRA_SIGNING_SECRET)
+  })
+})
+
+describe('missingR2Variables', () => {
+  it('names what keeps R2 from being the default', () => {
+    expect(missingR2Variables({ ...R2, R2_BUCKET: '', R2_ACCOUNT_ID: undefined })).toEqual([
+      'R2_ACCOUNT_ID',
+      'R2_BUCKET',
+    ])
+  })
+
+  it('names nothing when R2 is complete, not meant, or the backend was chosen', () => {
+    const partial = { R2_BUCKET: 'bucket' }
+    for (const env of [
+      R2,
+      {},
+      { ...partial, STORAGE_BACKEND: 'sqlite' },
+      { ...partial, FEATURE_R2_STORAGE: 'false' },
+    ]) {
+      expect(missingR2Variables(env)).toEqual([])
+    }
   })
 })
 

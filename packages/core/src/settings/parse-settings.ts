@@ -23,7 +23,7 @@ export interface SettingProblem {
  * `details.missing`, the names of unset variables when nothing but that is wrong.
  */
 export function parseSettings(env: Environment): StorageSettings {
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
+  const given = withoutEmpty(env)
   const common = commonSchema.safeParse(given)
   const problems = [...problemsOf(common.error), ...linkProblems(given)]
   const backend = chooseBackend(given)
@@ -40,16 +40,29 @@ export function parseSettings(env: Environment): StorageSettings {
   return { backend, r2: toR2(r2.data), sqlite, cache }
 }
 
-/** The R2 variables that are unset although others of them are set: most likely a mistake. */
+/**
+ * The unset R2 variables when others of them are set and nothing else chose the backend: it is `sqlite` then, and most
+ * likely by mistake.
+ */
 export function missingR2Variables(env: Environment): string[] {
-  const missing = REQUIRED_R2_VARIABLES.filter((name) => (env[name] ?? '') === '')
-  return missing.length === REQUIRED_R2_VARIABLES.length ? [] : missing
+  const given = withoutEmpty(env)
+  const missing = REQUIRED_R2_VARIABLES.filter((name) => given[name] === undefined)
+  const chosen = given['STORAGE_BACKEND'] !== undefined || isSwitchedOff(given)
+  return chosen || missing.length === REQUIRED_R2_VARIABLES.length ? [] : missing
+}
+
+function withoutEmpty(env: Environment): Environment {
+  return Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
+}
+
+function isSwitchedOff({ FEATURE_R2_STORAGE: feature }: Environment): boolean {
+  return feature === 'false' || feature === '0'
 }
 
 /** From the raw variables, so that R2's problems are reported together with all others. */
 function chooseBackend(given: Environment): 'r2' | 'sqlite' | 'hybrid' {
-  const { FEATURE_R2_STORAGE: feature, STORAGE_BACKEND: backend } = given
-  if (feature === 'false' || feature === '0' || backend === 'sqlite') return 'sqlite'
+  const backend = given['STORAGE_BACKEND']
+  if (isSwitchedOff(given) || backend === 'sqlite') return 'sqlite'
   if (backend === 'r2' || backend === 'hybrid') return backend
   return REQUIRED_R2_VARIABLES.every((name) => given[name] !== undefined) ? 'r2' : 'sqlite'
 }

@@ -1,0 +1,114 @@
+import { checkExpectation, hasErrorCode, mutationId } from '@umbra/core'
+import type { Mutation, Namespace, StoredEntry } from '@umbra/core'
+import { recordKey } from './copy-backlog.ts'
+import type { CopyBacklog } from './copy-backlog.ts'
+import { copyCommitted } from './copy-committed.ts'
+import { forgetDeletion, noteDeletion, wasDeleted } from './deletion-note.ts'
+import type { HybridParts } from './hybrid-parts.ts'
+import { ensureInPrimary } from './secondary-only.ts'
+
+/**
+ * Commits to the primary, which decides, then to the secondary. A failure before or in the primary rejects and nothing
+ * is written; a failure after it does not, because the write is committed: it goes into the backlog.
+ */
+export async function commitBoth(
+  parts: HybridParts,
+  backlog: CopyBacklog,
+  namespace: Namespace,
+  mutations: readonly Mutation[],
+): Promise<readonly StoredEntry[]> {
+  const copies = await Promise.all(
+    mutations.map((one) => parts.secondary.getEntry(namespace, mutationId(one))),
+  )
+  await refuseTakenIds(parts, namespace, mutations, copies)
+  const ordered = mutations.map((mutation, index) => keepAhead(mutation, copies[index]))
+  const keys = mutations.map((mutation) => recordKey(namespace, mutationId(mutation)))
+  let committed: readonly StoredEntry[]
+  try {
+    committed = await commitPrimary(parts, namespace, ordered)
+  } catch (error) {
+    if (hasErrorCode(error, 'OUTCOME_PENDING')) backlog.add(keys, error)
+    throw error
+  }
+  try {
+    const agreed = await copyCommitted(parts, namespace, ordered, committed)
+    backlog.remove(keys)
+    return agreed
+  } catch (error) {
+    backlog.add(keys, error)
+    return committed
+  }
+}
+
+/** An id whose record is only in the secondary is taken. The primary decides about all others. */
+async function refuseTakenIds(
+  { primary, secondary }: HybridParts,
+  namespace: Namespace,
+  mutations: readonly Mutation[],
+  copies: readonly (StoredEntry | undefined)[],
+): Promise<void> {
+  for (const [index, mutation] of mutations.entries()) {
+    const copy = copies[index]?.entry
+    if (copy === undefined || mutation.expect.kind !== 'absent') continue
+    if (await wasDeleted(secondary, namespace, copy)) continue
+    if ((await primary.getEntry(namespace, copy.id)) !== undefined) continue
+    const problem = checkExpectation(mutation, copy, index)
+    if (problem !== undefined) throw problem
+  }
+}
+
+/** Revisions only grow, on both sides. */
+function keepAhead(mutation: Mutation, copy: StoredEntry | undefined): Mutation {
+  return mutation.kind === 'put' && copy !== undefined ? { ...mutation, rev: copy.entry.rev + 1 } : mutation
+}
+
+async function commitPrimary(
+  parts: HybridParts,
+  namespace: Namespace,
+  mutations: readonly Mutation[],
+): Promise<readonly StoredEntry[]> {
+  const noted = await noteDeletions(parts, namespace, mutations)
+  try {
+    return await commitExisting(parts, namespace, mutations)
+  } catch (error) {
+    // Codes that leave open, or even say, that the record is gone or another version: then the note does no harm.
+    if (!hasErrorCode(error, 'OUTCOME_PENDING', 'INTERNAL', 'NOT_FOUND', 'PRECONDITION_FAILED')) {
+      // Best effort: a note that stays hides the record only while the primary cannot be reached.
+      await Promise.allSettled(noted.map((id) => forgetDeletion(parts.secondary, namespace, id)))
+    }
+    throw error
+  }
+}
+
+async function noteDeletions(
+  parts: HybridParts,
+  namespace: Namespace,
+  mutations: readonly Mutation[],
+): Promise<string[]> {
+  const noted: string[] = []
+  for (const mutation of mutations) {
+    if (mutation.kind !== 'delete' || !(await ensureInPrimary(parts, namespace, mutation))) continue
+    await noteDeletion(parts.secondary, namespace, mutation)
+    noted.push(mutation.id)
+  }
+  return noted
+}
+
+/** Updates of records that are only in the secondary become possible by copying those first. */
+async function commitExisting(
+  parts: HybridParts,
+  namespace: Namespace,
+  mutations: readonly Mutation[],
+): Promise<readonly StoredEntry[]> {
+  try {
+    return await parts.primary.commit(namespace, mutations)
+  } catch (error) {
+    if (!hasErrorCode(error, 'NOT_FOUND')) throw error
+    for (const mutation of mutations) {
+      if (mutation.kind !== 'put' || mutation.expect.kind !== 'etag') continue
+      const { id, updated_at, timestamp } = mutation.draft
+      if (!(await ensureInPrimary(parts, namespace, { id, at: updated_at ?? timestamp }))) throw error
+    }
+    return parts.primary.commit(namespace, mutations)
+  }
+}

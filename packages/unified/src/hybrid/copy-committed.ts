@@ -1,0 +1,116 @@
+import { hasErrorCode, mutationId, recordEtag } from '@umbra/core'
+import type { ManifestEntry, Mutation, Namespace, PutMutation, StoredEntry } from '@umbra/core'
+import type { HybridParts } from './hybrid-parts.ts'
+import { findSecondary, storedBody, toDraft } from './secondary-only.ts'
+
+/** Each failed try means that another writer's copy arrived, so this is never reached unless something is wrong. */
+const MAX_TRIES = 100
+
+/**
+ * Brings the secondary to what the primary committed. Older revisions never replace newer ones, so copies may arrive
+ * in any order. Resolves to the committed entries, of which some may have been raised: see {@link raise}.
+ */
+export async function copyCommitted(
+  parts: HybridParts,
+  namespace: Namespace,
+  mutations: readonly Mutation[],
+  committed: readonly StoredEntry[],
+): Promise<readonly StoredEntry[]> {
+  const copied = await copyMissing(parts, namespace, mutations, committed)
+  return Promise.all(
+    committed.map(async (stored, index) => {
+      const mutation = mutations[index]
+      const copy = copied.get(stored.entry.id)
+      if (mutation?.kind !== 'put' || copy === undefined || copy.rev === stored.entry.rev) return stored
+      return raise(parts, namespace, { mutation, stored, copy })
+    }),
+  )
+}
+
+/** Copies a record's current state once more, whatever it is. */
+export async function copyAgain(parts: HybridParts, namespace: Namespace, id: string): Promise<void> {
+  const { primary, secondary } = parts
+  const current = await primary.getEntry(namespace, id)
+  if (current !== undefined) {
+    const body = storedBody(primary, current)
+    const draft = toDraft(current.entry)
+    await copyCommitted(
+      parts,
+      namespace,
+      [{ kind: 'put', draft, body, expect: { kind: 'absent' } }],
+      [current],
+    )
+    return
+  }
+  const left = await secondary.getEntry(namespace, id)
+  if (left === undefined || (await findSecondary(parts, namespace, id)) !== undefined) return
+  await removeCopy(parts, namespace, left.entry)
+}
+
+async function copyMissing(
+  { secondary }: HybridParts,
+  namespace: Namespace,
+  mutations: readonly Mutation[],
+  committed: readonly StoredEntry[],
+): Promise<ReadonlyMap<string, ManifestEntry>> {
+  for (let tries = 1; ; tries++) {
+    const copies = await Promise.all(mutations.map((one) => secondary.getEntry(namespace, mutationId(one))))
+    const missing = mutations.flatMap(
+      (mutation, index) => toCopy(mutation, committed[index]?.entry, copies[index]?.entry) ?? [],
+    )
+    if (missing.length === 0) return new Map()
+    try {
+      const stored = await secondary.commit(namespace, missing)
+      return new Map(stored.map(({ entry }) => [entry.id, entry]))
+    } catch (error) {
+      const overtaken = hasErrorCode(error, 'ALREADY_EXISTS', 'PRECONDITION_FAILED', 'NOT_FOUND')
+      if (!overtaken || tries >= MAX_TRIES) throw error
+    }
+  }
+}
+
+/** The mutation that brings the secondary's live entry to the committed one; undefined when there is nothing to do. */
+function toCopy(
+  mutation: Mutation,
+  committed: ManifestEntry | undefined,
+  copy: ManifestEntry | undefined,
+): Mutation | undefined {
+  if (committed === undefined || (copy !== undefined && copy.rev >= committed.rev)) return undefined
+  const expectCopy = copy && ({ kind: 'etag', etag: recordEtag(copy) } as const)
+  if (mutation.kind === 'put')
+    return { ...mutation, rev: committed.rev, expect: expectCopy ?? { kind: 'absent' } }
+  return expectCopy && { ...mutation, expect: expectCopy }
+}
+
+/**
+ * The secondary gave the copy a higher revision, because it knew a deleted record with this id that the primary never
+ * saw. The primary takes that revision too, so that both agree and no version is ever used twice.
+ */
+async function raise(
+  parts: HybridParts,
+  namespace: Namespace,
+  copied: { readonly mutation: PutMutation; readonly stored: StoredEntry; readonly copy: ManifestEntry },
+): Promise<StoredEntry> {
+  const { mutation, stored, copy } = copied
+  const expect = { kind: 'etag', etag: recordEtag(stored.entry) } as const
+  try {
+    const [raised] = await parts.primary.commit(namespace, [{ ...mutation, expect, rev: copy.rev }])
+    return raised ?? stored
+  } catch (error) {
+    // Deleted meanwhile, by a process whose copy came first: this one must go too.
+    if (hasErrorCode(error, 'NOT_FOUND')) await removeCopy(parts, namespace, copy)
+    // Changed meanwhile: the other writer's copy is newer and replaces ours.
+    else if (!hasErrorCode(error, 'PRECONDITION_FAILED')) throw error
+    return stored
+  }
+}
+
+async function removeCopy(
+  { secondary }: HybridParts,
+  namespace: Namespace,
+  copy: ManifestEntry,
+): Promise<void> {
+  const expect = { kind: 'etag', etag: recordEtag(copy) } as const
+  const at = copy.updated_at ?? copy.timestamp
+  await secondary.commit(namespace, [{ kind: 'delete', id: copy.id, expect, at }])
+}

@@ -1,0 +1,78 @@
+import { encodeCursor } from '@umbra/core'
+import type { EntryQuery, Namespace, Page, StoredEntry } from '@umbra/core'
+import { wasDeleted } from './deletion-note.ts'
+import { inSecondary } from './hybrid-parts.ts'
+import type { HybridParts } from './hybrid-parts.ts'
+import { mergePages } from './merge-pages.ts'
+
+/** Records that are only in the secondary are looked up in the primary this many at a time. */
+const PARALLEL_LOOKUPS = 32
+
+/** One page over both: everything in the primary, and what is only in the secondary. */
+export async function findInBoth(
+  parts: HybridParts,
+  namespace: Namespace,
+  query: EntryQuery,
+): Promise<Page<StoredEntry>> {
+  const found: StoredEntry[] = []
+  for (let next: EntryQuery | undefined = query; next !== undefined;) {
+    // The secondary first: what it has and the primary, asked later, has not is either only there or was deleted.
+    const copies = await parts.secondary.findEntries(namespace, next)
+    const truth = await parts.primary.findEntries(namespace, next)
+    const { items, end } = mergePages(truth, copies, query.order)
+    found.push(...(await dropOutdated(parts, namespace, query, items)))
+    if (found.length > query.limit || (end !== undefined && found.length === query.limit)) {
+      return cutPage(found, query)
+    }
+    next = end && { ...query, after: end }
+  }
+  return { items: found }
+}
+
+/** One page of the secondary alone, without copies of deleted records. */
+export async function findInSecondary(
+  parts: HybridParts,
+  namespace: Namespace,
+  query: EntryQuery,
+): Promise<Page<StoredEntry>> {
+  const page = await parts.secondary.findEntries(namespace, query)
+  const deleted = await Promise.all(
+    page.items.map(({ entry }) => wasDeleted(parts.secondary, namespace, entry)),
+  )
+  return { ...page, items: page.items.filter((_, index) => deleted[index] === false).map(inSecondary) }
+}
+
+function cutPage(found: readonly StoredEntry[], { limit, order }: EntryQuery): Page<StoredEntry> {
+  const items = found.slice(0, limit)
+  const last = items.at(-1)
+  return { items, ...(last !== undefined && { cursor: encodeCursor(order, last.entry) }) }
+}
+
+async function dropOutdated(
+  parts: HybridParts,
+  namespace: Namespace,
+  query: EntryQuery,
+  items: readonly StoredEntry[],
+): Promise<StoredEntry[]> {
+  const kept: StoredEntry[] = []
+  for (let start = 0; start < items.length; start += PARALLEL_LOOKUPS) {
+    const some = items.slice(start, start + PARALLEL_LOOKUPS)
+    const outdated = await Promise.all(some.map((stored) => isOutdated(parts, namespace, query, stored)))
+    kept.push(...some.filter((_, index) => outdated[index] === false))
+  }
+  return kept
+}
+
+/** Whether an entry that only the secondary returned is not a record of its own. */
+async function isOutdated(
+  { primary, secondary }: HybridParts,
+  namespace: Namespace,
+  query: EntryQuery,
+  { entry, storedIn }: StoredEntry,
+): Promise<boolean> {
+  if (storedIn !== 'sqlite') return false
+  if (await wasDeleted(secondary, namespace, entry)) return true
+  // A filter may have left out the primary's newer revision; without one, the primary would have returned it.
+  const filtered = query.match !== undefined || query.metadata !== undefined || query.dataFormat !== undefined
+  return filtered && (await primary.getEntry(namespace, entry.id)) !== undefined
+}

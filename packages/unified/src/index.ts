@@ -1,0 +1,50 @@
+export { ERROR_CODES, hasErrorCode, isUmbraError, parseSettings, UmbraError } from '@umbra/core'
+export type {
+  BackendHealth,
+  BackendName,
+  BinaryData,
+  BlobWriteOptions,
+  ByteRange,
+  Capability,
+  CacheEnvironment,
+  Clock,
+  DataFormat,
+  DeleteOptions,
+  Environment,
+  ErrorCode,
+  ErrorDetails,
+  FinalizeUploadRequest,
+  IdSource,
+  JsonObject,
+  JsonValue,
+  ListOptions,
+  ManagerComponents,
+  OpenedRecord,
+  Page,
+  ParquetCodec,
+  PresignOptions,
+  PresignUploadRequest,
+  R2Environment,
+  RecordRows,
+  RetrieveOptions,
+  SearchOptions,
+  SettingProblem,
+  SqliteEnvironment,
+  StorageCapabilities,
+  StorageInfo,
+  StorageLimits,
+  StorageLocation,
+  StorageManager,
+  StorageRecord,
+  StorageRecordInfo,
+  StorageSettings,
+  StoredBlobValue,
+  StoreRequest,
+  UpdateRequest,
+} from '@umbra/core'
+export { createStorageManager } from './create-storage-manager.ts'
+export { FALLBACK_WARNING_CODE, getStorageManager } from './get-storage-manager.ts'
+export type { GetStorageManagerOptions } from './get-storage-manager.ts'
+export { COPY_WARNING_CODE } from './hybrid/copy-backlog.ts'
+export { createHybridBackend } from './hybrid/hybrid-backend.ts'
+export type { HybridParts } from './hybrid/hybrid-parts.ts'
