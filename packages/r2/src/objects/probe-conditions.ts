@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto'
+import { hasErrorCode, UmbraError, withRetry } from '@umbra/core'
+import type { RetryContext } from '@umbra/core'
+import type { ObjectStore, PutOptions } from './object-store.ts'
+
+/** What was seen of a store's conditional writes. Only when all hold may several processes write to one bucket. */
+export interface ConditionReport {
+  /** `If-None-Match: *` refuses an existing object. */
+  readonly createOnly: boolean
+  /** `If-Match` accepts the current version and refuses any other. */
+  readonly compareAndSwap: boolean
+  /** `If-Match` refuses when there is no object. */
+  readonly missingKey: boolean
+  /** Of concurrent writers with the same `If-Match` exactly one succeeds. */
+  readonly oneWinner: boolean
+}
+
+/** Enough to overlap on any server that does not serialise them, few enough to be cheap. */
+const RACERS = 8
+
+/** No object has it: ETags of single uploads are MD5 sums, and nobody knows a text with this one. */
+const FOREIGN_ETAG = '00000000000000000000000000000000'
+
+/** `limited` may be neither: the store did not look at the condition. */
+type WriteOutcome = 'applied' | 'refused' | 'unsupported' | 'limited'
+
+interface WriteResult {
+  readonly outcome: WriteOutcome
+  readonly etag: string
+}
+
+interface Probe {
+  readonly store: ObjectStore
+  readonly retry: RetryContext
+}
+
+/**
+ * Asks a store to prove that it honours conditional writes: some S3-compatible stores ignore the conditions, others
+ * do not implement them. Writes below `folder`, which must be for this probe alone, and removes what it wrote.
+ * Rejects when the store could not be asked; a store that limits writes per key is asked again as `retry` says.
+ */
+export async function probeConditions(
+  store: ObjectStore,
+  folder: string,
+  retry: RetryContext,
+): Promise<ConditionReport> {
+  const probe: Probe = { store, retry }
+  const keys = {
+    create: `${folder}/create`,
+    swap: `${folder}/swap`,
+    missing: `${folder}/missing`,
+    race: `${folder}/race`,
+  }
+  try {
+    return {
+      createOnly: await refusesSecondCreation(probe, keys.create),
+      compareAndSwap: await swapsOnlyTheCurrent(probe, keys.swap),
+      missingKey: (await patientWrite(probe, keys.missing, { ifMatch: FOREIGN_ETAG })).outcome === 'refused',
+      oneWinner: await hasOneWinner(probe, keys.race),
+    }
+  } finally {
+    // Best effort: what a probe leaves behind harms nobody, and its own failure is the one to report.
+    await Promise.allSettled(Object.values(keys).map((key) => store.delete(key)))
+  }
+}
+
+async function refusesSecondCreation(probe: Probe, key: string): Promise<boolean> {
+  const first = await patientWrite(probe, key, { ifNoneMatch: '*' })
+  const second = await patientWrite(probe, key, { ifNoneMatch: '*' })
+  return first.outcome === 'applied' && second.outcome === 'refused'
+}
+
+async function swapsOnlyTheCurrent(probe: Probe, key: string): Promise<boolean> {
+  const first = await patientWrite(probe, key, {})
+  const foreign = await patientWrite(probe, key, { ifMatch: FOREIGN_ETAG })
+  const current = await patientWrite(probe, key, { ifMatch: first.etag })
+  const stale = await patientWrite(probe, key, { ifMatch: first.etag })
+  return foreign.outcome === 'refused' && current.outcome === 'applied' && stale.outcome === 'refused'
+}
+
+async function hasOneWinner(probe: Probe, key: string): Promise<boolean> {
+  const { etag } = await patientWrite(probe, key, {})
+  return withRetry(async () => {
+    const results = await Promise.all(
+      Array.from({ length: RACERS }, () => write(probe.store, key, { ifMatch: etag })),
+    )
+    const winners = results.filter((result) => result.outcome === 'applied').length
+    if (winners === 0 && results.some((result) => result.outcome === 'limited')) throw limited(key)
+    return winners === 1
+  }, probe.retry)
+}
+
+async function patientWrite(probe: Probe, key: string, condition: PutOptions): Promise<WriteResult> {
+  return withRetry(async () => {
+    const result = await write(probe.store, key, condition)
+    if (result.outcome === 'limited') throw limited(key)
+    return result
+  }, probe.retry)
+}
+
+/** The body is new every time, so that no two versions share an ETag. */
+async function write(store: ObjectStore, key: string, condition: PutOptions): Promise<WriteResult> {
+  try {
+    const { etag } = await store.put(key, new TextEncoder().encode(randomUUID()), condition)
+    return { outcome: 'applied', etag }
+  } catch (error) {
+    if (hasErrorCode(error, 'PRECONDITION_FAILED', 'CONFLICT')) return { outcome: 'refused', etag: '' }
+    if (hasErrorCode(error, 'UNSUPPORTED')) return { outcome: 'unsupported', etag: '' }
+    if (hasErrorCode(error, 'RATE_LIMITED')) return { outcome: 'limited', etag: '' }
+    throw error
+  }
+}
+
+function limited(key: string): UmbraError {
+  return new UmbraError(
+    'RATE_LIMITED',
+    `the store limits writes too tightly to be probed; try later. key=${key}`,
+  )
+}

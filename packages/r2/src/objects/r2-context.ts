@@ -1,0 +1,12 @@
+import type { S3Client } from '@aws-sdk/client-s3'
+import type { RetryContext } from '@umbra/core'
+
+/** What every operation on the bucket needs. */
+export interface R2Context {
+  readonly client: S3Client
+  readonly bucket: string
+  /** Milliseconds to an answer, and between two pieces of its body. */
+  readonly requestTimeoutMs: number
+  /** How the parts of a large upload are retried; each part is safe to repeat. */
+  readonly partRetry: RetryContext
+}

@@ -1,0 +1,87 @@
+import type { ErrorCode } from '@umbra/core'
+
+export interface FailureMeaning {
+  readonly code: ErrorCode
+  /** Completes the sentence "r2 …": lower case, says what to do. */
+  readonly message: string
+  /** The store certainly did not apply the request. */
+  readonly notApplied: boolean
+}
+
+const lostRace = refused('PRECONDITION_FAILED', 'holds another version; read it again and decide')
+const contended = refused('CONFLICT', 'could not order two concurrent writes and applied neither; try again')
+const slowDown = unsure('RATE_LIMITED', 'is receiving too many requests; slow down')
+const badCredentials = refused(
+  'UNAUTHENTICATED',
+  'does not accept the credentials; check the access key and its secret',
+)
+const denied = refused('FORBIDDEN', 'does not allow this; check what the access key may do')
+const tooLarge = refused('TOO_LARGE', 'refuses the size; send less')
+const timedOut = unsure('TIMEOUT', 'did not answer in time; try later')
+const unavailable = unsure('UNAVAILABLE', 'did not answer; try later')
+const wrongEndpoint = refused('CONFIGURATION', 'expects another endpoint or region; check both settings')
+
+/** By the store's own error code; these win over the HTTP status. */
+export const MEANING_BY_S3_CODE: Readonly<Record<string, FailureMeaning>> = {
+  PreconditionFailed: lostRace,
+  ConditionalRequestConflict: contended,
+  ConcurrentModification: contended,
+  OperationAborted: contended,
+  NoSuchUpload: refused('CONFLICT', 'no longer knows this upload; start it again'),
+  SlowDown: slowDown,
+  TooManyRequests: slowDown,
+  RequestTimeout: timedOut,
+  IncompleteBody: unsure('UNAVAILABLE', 'did not receive the whole body; try again'),
+  InvalidAccessKeyId: badCredentials,
+  SignatureDoesNotMatch: badCredentials,
+  ExpiredToken: badCredentials,
+  Unauthorized: badCredentials,
+  AccessDenied: denied,
+  NoSuchBucket: refused('CONFIGURATION', 'has no such bucket; check its name and the endpoint'),
+  AuthorizationHeaderMalformed: wrongEndpoint,
+  PermanentRedirect: wrongEndpoint,
+  RequestTimeTooSkewed: refused('CONFIGURATION', 'sees another time than this machine; check its clock'),
+  EntityTooLarge: tooLarge,
+  MetadataTooLarge: tooLarge,
+  InvalidRange: refused('INVALID_INPUT', 'has no such range; the object is shorter'),
+  NotImplemented: refused('UNSUPPORTED', 'does not implement this; use a store that does'),
+}
+
+/** By HTTP status, for answers without a code of their own (HEAD never has one). */
+export const MEANING_BY_STATUS: Readonly<Record<number, FailureMeaning>> = {
+  301: wrongEndpoint,
+  307: wrongEndpoint,
+  401: badCredentials,
+  403: denied,
+  404: refused('NOT_FOUND', 'has no such object'),
+  408: timedOut,
+  409: contended,
+  412: lostRace,
+  413: tooLarge,
+  416: refused('INVALID_INPUT', 'has no such range; the object is shorter'),
+  429: slowDown,
+  499: unavailable,
+  501: refused('UNSUPPORTED', 'does not implement this; use a store that does'),
+}
+
+/** Without an answer, by the name of the failure. */
+export const MEANING_BY_ERROR_NAME: Readonly<Record<string, FailureMeaning>> = {
+  TimeoutError: timedOut,
+  AbortError: unsure('TIMEOUT', 'was not waited for any longer; try later'),
+}
+
+export const NO_ANSWER = unavailable
+
+/** Any other 4xx: our request was malformed, and repeating it will not help. */
+export const REFUSED_REQUEST = refused('INTERNAL', 'refused the request as malformed; report this')
+
+/** Not a failure of the store: something threw before or after the exchange. */
+export const UNKNOWN_FAILURE = unsure('INTERNAL', 'could not be asked; report this')
+
+function refused(code: ErrorCode, message: string): FailureMeaning {
+  return { code, message, notApplied: true }
+}
+
+function unsure(code: ErrorCode, message: string): FailureMeaning {
+  return { code, message, notApplied: false }
+}

@@ -1,0 +1,114 @@
+import { inspect } from 'node:util'
+import { UmbraError } from '@umbra/core'
+import type { ErrorCode } from '@umbra/core'
+import { describe, expect, it } from 'vitest'
+import { isAbsent, toR2Error } from './r2-error.ts'
+import { openStore } from './r2-store.fixture.ts'
+import { answerError, startScriptedServer } from './scripted-server.fixture.ts'
+
+type Outcome = 'not-applied' | 'unknown'
+type Row = readonly [name: string, httpStatus: number | undefined, code: ErrorCode, outcome: Outcome]
+
+const ANSWERS: readonly Row[] = [
+  ['PreconditionFailed', 412, 'PRECONDITION_FAILED', 'not-applied'],
+  ['412', 412, 'PRECONDITION_FAILED', 'not-applied'],
+  ['ConditionalRequestConflict', 409, 'CONFLICT', 'not-applied'],
+  ['ConcurrentModification', 409, 'CONFLICT', 'not-applied'],
+  ['NoSuchUpload', 404, 'CONFLICT', 'not-applied'],
+  ['SlowDown', 503, 'RATE_LIMITED', 'unknown'],
+  ['TooManyRequests', 429, 'RATE_LIMITED', 'unknown'],
+  ['Unknown', 429, 'RATE_LIMITED', 'unknown'],
+  ['RequestTimeout', 400, 'TIMEOUT', 'unknown'],
+  ['Unknown', 408, 'TIMEOUT', 'unknown'],
+  ['IncompleteBody', 400, 'UNAVAILABLE', 'unknown'],
+  ['InternalError', 500, 'UNAVAILABLE', 'unknown'],
+  ['ServiceUnavailable', 503, 'UNAVAILABLE', 'unknown'],
+  ['Unknown', 499, 'UNAVAILABLE', 'unknown'],
+  ['SyntaxError', 200, 'UNAVAILABLE', 'unknown'],
+  ['Unknown', 401, 'UNAUTHENTICATED', 'not-applied'],
+  ['InvalidAccessKeyId', 403, 'UNAUTHENTICATED', 'not-applied'],
+  ['SignatureDoesNotMatch', 403, 'UNAUTHENTICATED', 'not-applied'],
+  ['AccessDenied', 403, 'FORBIDDEN', 'not-applied'],
+  ['403', 403, 'FORBIDDEN', 'not-applied'],
+  ['NoSuchBucket', 404, 'CONFIGURATION', 'not-applied'],
+  ['RequestTimeTooSkewed', 403, 'CONFIGURATION', 'not-applied'],
+  ['AuthorizationHeaderMalformed', 400, 'CONFIGURATION', 'not-applied'],
+  ['NoSuchKey', 404, 'NOT_FOUND', 'not-applied'],
+  ['EntityTooLarge', 400, 'TOO_LARGE', 'not-applied'],
+  ['Unknown', 413, 'TOO_LARGE', 'not-applied'],
+  ['InvalidRange', 416, 'INVALID_INPUT', 'not-applied'],
+  ['NotImplemented', 501, 'UNSUPPORTED', 'not-applied'],
+  ['InvalidPart', 400, 'INTERNAL', 'not-applied'],
+  ['TimeoutError', undefined, 'TIMEOUT', 'unknown'],
+  ['AbortError', undefined, 'TIMEOUT', 'unknown'],
+  ['TypeError', undefined, 'INTERNAL', 'unknown'],
+]
+
+function failure(name: string, httpStatusCode: number | undefined): Error {
+  return Object.assign(new Error('text of the store'), {
+    name,
+    $metadata: httpStatusCode === undefined ? {} : { httpStatusCode, requestId: 'r-1' },
+  })
+}
+
+describe('toR2Error', () => {
+  it.each(ANSWERS)('understands %s with status %s as %s, %s', (name, httpStatus, code, outcome) => {
+    const error = toR2Error(failure(name, httpStatus), { operation: 'put', key: 'a/b', effect: 'write' })
+    expect(error.code).toBe(code)
+    expect(error.details).toEqual({
+      operation: 'put',
+      key: 'a/b',
+      outcome,
+      ...(httpStatus !== undefined && { httpStatus, s3Code: name, requestId: 'r-1' }),
+    })
+    expect(error.message).toMatch(/^r2 .*\. operation=put key=a\/b$/)
+    expect(error.message).not.toContain('text of the store')
+  })
+
+  it.each(['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EPIPE'])(
+    'understands %s as an absent answer',
+    (systemCode) => {
+      const cause = Object.assign(new Error('connect'), { code: systemCode })
+      const error = toR2Error(cause, { operation: 'put', key: 'a/b', effect: 'write' })
+      expect(error.code).toBe('UNAVAILABLE')
+      expect(error.details).toMatchObject({ outcome: 'unknown', systemCode })
+    },
+  )
+
+  it('says nothing of an outcome for a read', () => {
+    expect(toR2Error(failure('x', 500), { operation: 'get', key: 'a' }).details).not.toHaveProperty('outcome')
+  })
+
+  it('calls a failed step without effect not applied, even without an answer', () => {
+    const error = toR2Error(failure('x', 500), { operation: 'uploadPart', key: 'a', effect: 'none' })
+    expect(error.details).toMatchObject({ outcome: 'not-applied' })
+  })
+
+  it('passes our own errors on', () => {
+    const ours = new UmbraError('CORRUPT', 'no')
+    expect(toR2Error(ours, { operation: 'get', key: 'a' })).toBe(ours)
+  })
+
+  it('tells an absent object from an absent bucket', () => {
+    expect(isAbsent(failure('NoSuchKey', 404))).toBe(true)
+    expect(isAbsent(failure('NotFound', 404))).toBe(true)
+    expect(isAbsent(failure('NoSuchBucket', 404))).toBe(false)
+  })
+
+  it('holds no credentials, however deep one looks', async () => {
+    const server = await startScriptedServer((_, response) =>
+      answerError(response, 403, 'SignatureDoesNotMatch'),
+    )
+    const { store, close } = openStore(server.settings)
+    try {
+      const error = await store.put('a/b', Buffer.from('x')).catch((reason: unknown) => reason)
+      expect(error).toMatchObject({ code: 'UNAUTHENTICATED', details: { requestId: 'req-1' } })
+      const text = inspect(error, { depth: Infinity, showHidden: true, maxStringLength: Infinity })
+      expect(text).not.toContain(server.settings.secretAccessKey)
+      expect(text).not.toContain(server.settings.accessKeyId)
+    } finally {
+      close()
+      await server.close()
+    }
+  })
+})
