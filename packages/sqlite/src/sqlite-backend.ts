@@ -169,7 +169,8 @@ class SqliteBackend implements StorageBackend {
   }
 
   async #close(): Promise<void> {
-    await Promise.allSettled(this.#running)
+    // The empty write is answered after everything that was queued before it, blobs too.
+    await Promise.allSettled([...this.#running, this.#writes.run(() => undefined)])
     this.#database.connection.pragma('wal_checkpoint(PASSIVE)')
     this.#database.connection.close()
   }
