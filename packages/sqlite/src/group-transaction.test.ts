@@ -1,8 +1,11 @@
-import { UmbraError } from '@umbra/core'
+import { systemClock, UmbraError } from '@umbra/core'
 import BetterSqlite3 from 'better-sqlite3'
 import type { Database } from 'better-sqlite3'
 import { expect, it } from 'vitest'
 import { createGroupTransaction } from './group-transaction.ts'
+import { newDatabasePath } from './temporary-folder.fixture.ts'
+
+const OPTIONS = { busyTimeoutMs: 100, clock: systemClock }
 
 function openNumbers(): Database {
   const connection = new BetterSqlite3(':memory:')
@@ -36,6 +39,7 @@ it('commits everything queued in one turn at once and answers each on its own', 
   let commits = 0
   const writes = createGroupTransaction(
     observed(connection, (statement) => void (commits += Number(statement === 'commit'))),
+    OPTIONS,
   )
   const insert = connection.prepare('insert into numbers values (?)')
   const outcomes = await Promise.allSettled([
@@ -57,7 +61,10 @@ it('commits everything queued in one turn at once and answers each on its own', 
 it('answers only after the commit', async () => {
   const connection = openNumbers()
   const events: string[] = []
-  const writes = createGroupTransaction(observed(connection, (statement) => events.push(statement)))
+  const writes = createGroupTransaction(
+    observed(connection, (statement) => events.push(statement)),
+    OPTIONS,
+  )
   await writes.run(() => events.push('work')).then(() => events.push('answer'))
   expect(events).toEqual(['begin immediate', 'savepoint one', 'work', 'release one', 'commit', 'answer'])
 })
@@ -70,6 +77,7 @@ it('rejects all of a group whose commit fails, and keeps nothing of it', async (
       if (failing && statement === 'commit')
         throw new BetterSqlite3.SqliteError('disk I/O error', 'SQLITE_IOERR')
     }),
+    OPTIONS,
   )
   const insert = connection.prepare('insert into numbers values (?)')
   const outcomes = await Promise.allSettled([1, 2].map((n) => writes.run(() => insert.run(n))))
@@ -82,7 +90,7 @@ it('rejects all of a group whose commit fails, and keeps nothing of it', async (
 
 it('rejects all of a group whose transaction SQLite itself gave up, and goes on', async () => {
   const connection = openNumbers()
-  const writes = createGroupTransaction(connection)
+  const writes = createGroupTransaction(connection, OPTIONS)
   const insert = connection.prepare('insert into numbers values (?)')
   const outcomes = await Promise.allSettled([
     writes.run(() => insert.run(1)),
@@ -94,4 +102,29 @@ it('rejects all of a group whose transaction SQLite itself gave up, and goes on'
   expect(numbersIn(connection)).toEqual([])
   await writes.run(() => insert.run(5))
   expect(numbersIn(connection)).toEqual([5])
+})
+
+it('waits for the lock of another connection without blocking the process, then gives up', async () => {
+  const path = await newDatabasePath()
+  const [connection, other] = [new BetterSqlite3(path), new BetterSqlite3(path)]
+  connection.pragma('journal_mode = WAL')
+  connection.exec('create table numbers (n integer primary key)')
+  other.exec('begin immediate')
+  let tries = 0
+  const sleep = async () => {
+    if (++tries === 10) other.exec('commit')
+  }
+  const writes = createGroupTransaction(connection, { busyTimeoutMs: 100, clock: { ...systemClock, sleep } })
+  await writes.run(() => connection.exec('insert into numbers values (1)'))
+  expect([tries, numbersIn(connection)]).toEqual([10, [1]])
+
+  other.exec('begin immediate')
+  await expect(writes.run(() => connection.exec('insert into numbers values (2)'))).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+    message: expect.stringContaining('busy timeout'),
+  })
+  expect(tries).toBe(60)
+  expect(connection.pragma('busy_timeout', { simple: true })).toBe(100)
+  other.close()
+  connection.close()
 })

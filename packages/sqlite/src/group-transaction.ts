@@ -1,5 +1,6 @@
+import type { Clock } from '@umbra/core'
 import type { Database } from 'better-sqlite3'
-import { toCommitError, toUmbraError } from './sqlite-error.ts'
+import { isBusy, toCommitError, toUmbraError } from './sqlite-error.ts'
 
 /** Runs changes that arrive together in one transaction, so that they share the wait for the disk. */
 export interface GroupTransaction {
@@ -17,9 +18,21 @@ interface QueuedWork {
   settle(lost?: Error): void
 }
 
+export interface GroupTransactionOptions {
+  /** How long to wait for the write lock of other processes, milliseconds. */
+  readonly busyTimeoutMs: number
+  readonly clock: Clock
+}
+
+/** Between two tries for the write lock. Ours: other processes hold it for a few milliseconds. */
+const LOCK_RETRY_MS = 2
+
 export function createGroupTransaction(
   connection: Pick<Database, 'prepare' | 'inTransaction'>,
+  { busyTimeoutMs, clock }: GroupTransactionOptions,
 ): GroupTransaction {
+  const doNotWait = connection.prepare('pragma busy_timeout = 0')
+  const waitAgain = connection.prepare(`pragma busy_timeout = ${busyTimeoutMs}`)
   const begin = connection.prepare('begin immediate')
   const commit = connection.prepare('commit')
   const rollback = connection.prepare('rollback')
@@ -28,16 +41,33 @@ export function createGroupTransaction(
   const undo = connection.prepare('rollback to one')
   let queue: QueuedWork[] = []
 
-  function flush(): void {
+  function flush(waitedMs: number): void {
+    const refusal = tryBegin()
+    if (isBusy(refusal) && waitedMs < busyTimeoutMs) {
+      void clock.sleep(LOCK_RETRY_MS).then(() => flush(waitedMs + LOCK_RETRY_MS))
+      return
+    }
     const group = queue
     queue = []
-    const lost = commitGroup(group)
+    const lost = refusal === undefined ? commitGroup(group) : toUmbraError(refusal)
     for (const work of group) work.settle(lost)
+  }
+
+  /** SQLite waits for a lock by blocking the thread: while another process writes, this one should still read and answer. */
+  function tryBegin(): unknown {
+    try {
+      doNotWait.get()
+      begin.run()
+      return undefined
+    } catch (error) {
+      return error
+    } finally {
+      waitAgain.get()
+    }
   }
 
   function commitGroup(group: readonly QueuedWork[]): Error | undefined {
     try {
-      begin.run()
       for (const work of group) work.execute()
     } catch (error) {
       return abandon(toUmbraError(error))
@@ -75,7 +105,7 @@ export function createGroupTransaction(
         }
         queue.push({ execute, settle: (lost) => (lost === undefined ? tell() : reject(lost)) })
         // Everything that the current turn of the event loop queues shares one transaction.
-        if (queue.length === 1) setImmediate(flush)
+        if (queue.length === 1) setImmediate(flush, 0)
       }),
   }
 }

@@ -49,7 +49,7 @@ const idsAndCount = (path: string) =>
   withStorage(path, async (storage) => {
     const records = await storage.retrieveData('shared', 'u')
     const counter = await storage.retrieveData('shared', 'counter', 'counter')
-    return { ids: records.map(({ id }) => id), count: (counter?.data as { n: number }).n }
+    return { ids: records.map(({ id }) => id), count: (counter?.data as { n: number } | undefined)?.n }
   })
 
 function integrityOf(path: string): unknown {

@@ -238,10 +238,10 @@ it('signs download links when it is told how, and says what is missing when not'
 
 it('lets timers and writes run while a loop does nothing but read', async () => {
   const backend = await createSqliteBackend({ path: await newDatabasePath() })
-  let stored: StoredEntry | undefined
-  const storing = commitOne(backend, creation('a')).then((entry) => (stored = entry))
-  while (stored === undefined) await backend.getEntry(NAMESPACE, 'a')
-  await storing
+  const storing = commitOne(backend, creation('a'))
+  let read: StoredEntry | undefined
+  while (read === undefined) read = await backend.getEntry(NAMESPACE, 'a')
+  expect(read).toEqual(await storing)
   await backend.close()
 })
 

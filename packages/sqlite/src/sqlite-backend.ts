@@ -31,6 +31,7 @@ import type { RecordStatements } from './record-statements.ts'
 import { signLink } from './signed-link.ts'
 import { createSqliteBlobStore } from './sqlite-blob-store.ts'
 import { translated } from './sqlite-error.ts'
+import { DEFAULT_BUSY_TIMEOUT_MS } from './sqlite-settings.ts'
 import type { LinkSettings, SqliteSettings } from './sqlite-settings.ts'
 
 export interface SqliteComponents {
@@ -56,7 +57,7 @@ export async function createSqliteBackend(
 ): Promise<StorageBackend> {
   const { clock = systemClock, ids = createIdSource() } = components
   const database = await openDatabase(settings, clock)
-  const backend = new SqliteBackend(database, settings.links, { clock, ids })
+  const backend = new SqliteBackend(database, settings, { clock, ids })
   await backend.sweep()
   return backend
 }
@@ -75,21 +76,20 @@ class SqliteBackend implements StorageBackend {
   readonly #running = new Set<Promise<unknown>>()
   #closing: Promise<void> | undefined
 
-  constructor(
-    database: OpenDatabase,
-    links: LinkSettings | undefined,
-    components: Required<SqliteComponents>,
-  ) {
+  constructor(database: OpenDatabase, settings: SqliteSettings, components: Required<SqliteComponents>) {
     this.#database = database
-    this.#links = links
+    this.#links = settings.links
     this.#components = components
-    this.#writes = createGroupTransaction(database.connection)
+    this.#writes = createGroupTransaction(database.connection, {
+      busyTimeoutMs: settings.busyTimeoutMs ?? DEFAULT_BUSY_TIMEOUT_MS,
+      clock: components.clock,
+    })
     this.#statements = prepareRecordStatements(database.db)
     this.#bodies = createBodyStore(database.db, this.#writes, components.clock)
     this.blobs = createSqliteBlobStore(database.db, this.#writes)
     this.capabilities = {
       multiWriter: true,
-      presignedDownload: links === undefined ? { missing: NO_LINKS } : true,
+      presignedDownload: settings.links === undefined ? { missing: NO_LINKS } : true,
       presignedUpload: { missing: NO_UPLOADS },
       durable: true,
     }
