@@ -59,7 +59,7 @@ export function createBodyStore(
         await writes.run(() => statements.insertChunk.run({ body: pk, chunk: chunk++, bytes }))
       }
     } catch (error) {
-      await writes.run(() => statements.remove.run({ pk }))
+      await writes.run(() => statements.removeStaged.run({ pk, stagedAt }))
       throw error
     }
     return { etag: hash.digest('hex'), content: { kind: 'staged', pk, stagedAt } }
@@ -109,7 +109,8 @@ export function createBodyStore(
     },
 
     async discard({ content }) {
-      if (content.kind === 'staged') await writes.run(() => statements.remove.run({ pk: content.pk }))
+      // Only while it is staged: a commit whose outcome is unknown may have been applied after all.
+      if (content.kind === 'staged') await writes.run(() => statements.removeStaged.run(content))
     },
 
     open(entry, range = { start: 0 }) {
@@ -141,6 +142,7 @@ function missingBody(entry: ManifestEntry): UmbraError {
 
 function prepareBodyStatements(db: BetterSQLite3Database) {
   const thisBody = eq(bodies.pk, sql.placeholder('pk'))
+  const thisStaged = and(thisBody, eq(bodies.stagedAt, sql.placeholder('stagedAt')))
   const abandoned = lt(bodies.stagedAt, sql.placeholder('before'))
   return {
     insert: db
@@ -155,11 +157,8 @@ function prepareBodyStatements(db: BetterSQLite3Database) {
         bytes: sql.placeholder('bytes'),
       })
       .prepare(),
-    keep: db
-      .update(bodies)
-      .set({ stagedAt: null })
-      .where(and(thisBody, eq(bodies.stagedAt, sql.placeholder('stagedAt'))))
-      .prepare(),
+    keep: db.update(bodies).set({ stagedAt: null }).where(thisStaged).prepare(),
+    removeStaged: db.delete(bodies).where(thisStaged).prepare(),
     remove: db.delete(bodies).where(thisBody).prepare(),
     /** The row of an id, with its body when that is a small one, else with one chunk of it. */
     findPiece: db

@@ -26,7 +26,6 @@ const CHANGING_VALUES = {
 export type RecordStatements = ReturnType<typeof prepareRecordStatements>
 
 /** Compiled once: compiling a statement costs more than running it. */
-// oxlint-disable-next-line typescript/explicit-module-boundary-types -- the types are Drizzle's, derived from the columns
 export function prepareRecordStatements(db: BetterSQLite3Database) {
   const { id: _id, ...changing } = { ...ENTRY_COLUMNS, body: records.body }
   const replaced = Object.entries(changing).map(([field, { name }]) => [field, sql.raw(`excluded."${name}"`)])
