@@ -16,7 +16,7 @@ export function createR2BlobStore(context: ManifestContext): BlobStore {
 
   return {
     async put(path, bytes, expect) {
-      const condition = await conditionFor(objects, path, expect)
+      const condition = await withRetry(() => conditionFor(objects, path, expect), retry)
       let ambiguous = false
       try {
         const { etag } = await withRetry(async () => {

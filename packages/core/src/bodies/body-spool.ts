@@ -39,11 +39,12 @@ export async function spoolBody(
       if (size > options.maxBytes) throw tooLarge(options.maxBytes)
       hash.update(chunk)
       if (file === undefined && size <= SPOOL_THRESHOLD_BYTES) {
-        held.push(chunk)
+        // A copy: a source may fill the same buffer again for its next chunk.
+        held.push(Buffer.from(chunk))
         continue
       }
       file ??= await moveToFile(held)
-      await file.handle.write(chunk)
+      await file.handle.appendFile(chunk)
     }
     await file?.handle.close()
   } catch (error) {
@@ -70,7 +71,7 @@ export async function adoptFileAsBody(path: string, options: SpoolOptions): Prom
 async function moveToFile(held: Uint8Array[]): Promise<{ handle: FileHandle; path: string }> {
   const path = temporaryBodyPath()
   const handle = await open(path, 'wx', 0o600)
-  for (const chunk of held) await handle.write(chunk)
+  for (const chunk of held) await handle.appendFile(chunk)
   held.length = 0
   return { handle, path }
 }

@@ -1,7 +1,16 @@
 import { z } from 'zod'
+import type { JsonPrimitive } from '../json.ts'
 import { RESERVED_MODULES } from '../keys/key-paths.ts'
 import { DATA_FORMATS } from '../records/data-format.ts'
 import { isRecordEtag } from '../records/record-etag.ts'
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isFilter(value: unknown): boolean {
+  return isRecord(value) && Object.values(value).every((one) => one === null || typeof one !== 'object')
+}
 
 /** Longest module, user id, record id and filename, in characters. */
 const MAX_NAME_CHARACTERS = 200
@@ -22,7 +31,8 @@ const recordEtag = z
   .string()
   .refine(isRecordEtag, 'must be an etag as returned by this library, such as "1-9f86d0..."')
 const blobEtag = z.string().regex(/^[0-9a-f]{32}$/, 'must be a blob etag as returned by this library')
-const metadata = z.record(z.string(), z.unknown())
+// Not z.record, which silently leaves out a key named `__proto__`.
+const metadata = z.custom<Readonly<Record<string, unknown>>>(isRecord, 'must be an object')
 const expiresIn = z.int().min(1, 'must be 1 to 604800 seconds').max(604_800, 'must be 1 to 604800 seconds')
 
 const moment = z
@@ -67,7 +77,9 @@ export const listOptionsSchema = retrieveOptionsSchema.extend({
   from: moment.optional(),
   to: moment.optional(),
   dataFormat: z.enum(DATA_FORMATS).optional(),
-  metadata: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])).optional(),
+  metadata: z
+    .custom<Readonly<Record<string, JsonPrimitive>>>(isFilter, 'must be an object of plain values')
+    .optional(),
 })
 
 export const searchOptionsSchema = listOptionsSchema.extend({

@@ -30,10 +30,10 @@ export async function storeEncoded(
       })
     }
     assertDistinctIds(prepared)
-    const stored = await Promise.all(
-      [...groupByNamespace(prepared).values()].map((group) => storeGroup(writer, group)),
-    )
-    const records = new Map(stored.flat())
+    const groups = [...groupByNamespace(prepared).values()]
+    // All of them, even when one fails: the bodies are in use until then.
+    const stored = await Promise.allSettled(groups.map((group) => storeGroup(writer, group)))
+    const records = new Map(stored.flatMap(fulfilled))
     return prepared.map(({ index, request }) => ({ ...present(records.get(index)), data: request.data }))
   } finally {
     await Promise.all(prepared.map(({ encoded }) => encoded.body.dispose()))
@@ -95,6 +95,11 @@ async function storeGroup(
     group.map(({ encoded }) => encoded),
   )
   return group.map(({ index }, place) => [index, toRecordInfo(present(stored[place]))] as const)
+}
+
+function fulfilled<T>(result: PromiseSettledResult<T>): T {
+  if (result.status === 'rejected') throw result.reason
+  return result.value
 }
 
 function present<T>(value: T | undefined): T {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { JsonValue } from '../json.ts'
 import type { SuiteContext } from './backend-under-test.ts'
 
 export function recordSuite(context: SuiteContext): void {
@@ -33,6 +34,16 @@ export function recordSuite(context: SuiteContext): void {
       const day = stored.timestamp.slice(0, 10).replaceAll('-', '/')
       expect(stored.storageKey).toBe(`${module}/user123/${day}/${stored.id}.json`)
       expect(await storage.retrieveData(module, 'user123', stored.id)).toEqual(stored)
+    })
+
+    it('keeps metadata exactly, whatever the keys', async () => {
+      const { storage } = context
+      const module = context.newModule()
+      const metadata: Record<string, JsonValue> = JSON.parse('{"__proto__":{"a":1},"":0,"1":[null],"é":"x"}')
+      const stored = await storage.storeData({ module, userId: 'u', data: 1, metadata })
+      const back = await storage.retrieveData(module, 'u', stored.id)
+      expect(JSON.stringify(back?.metadata)).toBe(JSON.stringify(metadata))
+      expect((await storage.listEntries(module, 'u', { metadata: { '': 1 } })).items).toEqual([])
     })
 
     it('keeps the id it is given and refuses it a second time without touching the first', async () => {
