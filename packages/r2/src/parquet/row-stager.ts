@@ -101,22 +101,28 @@ export class RowStager {
 
   async #appenderFor(added: readonly StageColumn[]): Promise<StageAppender> {
     if (this.#appender !== undefined && added.length === 0) return this.#appender
-    // A table without columns is not possible, and rows may have no keys at all.
     const isFirst = this.#appender === undefined
     this.close()
-    for (const column of added)
+    for (const column of added) {
       this.#stageColumns.set(stageColumnName(column.source.index, column.kind), column)
-    // A table without columns is not possible, and rows may have no keys at all.
-    if (isFirst)
-      await this.#connection.run(
-        `CREATE TEMP TABLE ${STAGE_TABLE} (${['present BOOLEAN', ...added.map(definition)].join(', ')})`,
-      )
-    else
-      for (const column of added)
-        await this.#connection.run(`ALTER TABLE ${STAGE_TABLE} ADD COLUMN ${definition(column)}`)
+    }
+    if (isFirst) await this.#createTable(added)
+    else await this.#addColumns(added)
     const types = Array.from(this.#stageColumns.values(), ({ kind }) => STAGE_TYPES[kind])
     this.#appender = await this.#connection.openAppender(STAGE_TABLE, ['BOOLEAN', ...types])
     return this.#appender
+  }
+
+  async #createTable(columns: readonly StageColumn[]): Promise<void> {
+    // A table without columns is not possible, and rows may have no keys at all.
+    const definitions = ['present BOOLEAN', ...columns.map(definition)]
+    await this.#connection.run(`CREATE TEMP TABLE ${STAGE_TABLE} (${definitions.join(', ')})`)
+  }
+
+  async #addColumns(columns: readonly StageColumn[]): Promise<void> {
+    for (const column of columns) {
+      await this.#connection.run(`ALTER TABLE ${STAGE_TABLE} ADD COLUMN ${definition(column)}`)
+    }
   }
 }
 
