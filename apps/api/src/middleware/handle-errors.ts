@@ -1,6 +1,6 @@
 import type { ErrorRequestHandler } from 'express'
 import { toProblem } from '../problem-details.ts'
-import { requestId } from './log-requests.ts'
+import { logFailure, requestId } from './log-requests.ts'
 
 /** Headers a handler may have set for the answer it did not come to send. */
 const ANSWER_HEADERS = [
@@ -17,21 +17,15 @@ export const handleErrors: ErrorRequestHandler = (error: unknown, request, respo
   if (response.headersSent) {
     // Half an answer must not look like a whole one.
     if (!response.writableEnded) {
-      response.err = asError(error)
+      logFailure(response, error)
       response.destroy()
     }
     return
   }
   if (request.destroyed && !request.complete) return
-  const problem = toProblem(error, requestId(request))
-  if (problem.status >= 500) response.err = asError(error)
+  const problem = toProblem(error, requestId(response))
+  if (problem.status >= 500) logFailure(response, error)
   for (const name of ANSWER_HEADERS) response.removeHeader(name)
   response.status(problem.status).set(problem.headers)
   response.type('application/problem+json').send(JSON.stringify(problem.body))
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error
-    ? error
-    : new Error('something that is not an error was thrown', { cause: error })
 }
