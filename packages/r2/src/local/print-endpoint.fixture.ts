@@ -9,5 +9,5 @@ await mkdir(scratch)
 process.env['TMPDIR'] = scratch
 
 const local = await startLocalR2()
-const [name = ''] = (await readdir(scratch)).filter((entry) => entry.startsWith('umbra-r2-'))
+const name = (await readdir(scratch)).find((entry) => entry.startsWith('umbra-r2-')) ?? ''
 console.log(JSON.stringify({ endpoint: local.endpoint, folder: join(scratch, name), scratch }))

@@ -27,7 +27,7 @@ export interface LocalR2 {
   /** The four above, as the library takes them. */
   readonly settings: R2Settings
   /** Ends the server. Safe to call twice. */
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 /** Where miniflare serves the S3 API. */

@@ -65,15 +65,19 @@ describe('toR2Error', () => {
     expect(error.message).not.toContain('text of the store')
   })
 
-  it.each(['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'EPIPE'])(
-    'understands %s as an absent answer',
-    (systemCode) => {
-      const cause = Object.assign(new Error('connect'), { code: systemCode })
-      const error = toR2Error(cause, { operation: 'put', key: 'a/b', effect: 'write' })
-      expect(error.code).toBe('UNAVAILABLE')
-      expect(error.details).toMatchObject({ outcome: 'unknown', systemCode })
-    },
-  )
+  it.each([
+    ['ECONNREFUSED', 'Error', 'UNAVAILABLE'],
+    ['ENOTFOUND', 'Error', 'UNAVAILABLE'],
+    // The names the SDK gives to these three.
+    ['ECONNRESET', 'TimeoutError', 'UNAVAILABLE'],
+    ['EPIPE', 'TimeoutError', 'UNAVAILABLE'],
+    ['ETIMEDOUT', 'TimeoutError', 'TIMEOUT'],
+  ])('understands %s, which the SDK calls %s, as %s', (systemCode, name, code) => {
+    const cause = Object.assign(new Error('connect'), { name, code: systemCode })
+    const error = toR2Error(cause, { operation: 'put', key: 'a/b', effect: 'write' })
+    expect(error.code).toBe(code)
+    expect(error.details).toMatchObject({ outcome: 'unknown', systemCode })
+  })
 
   it('says nothing of an outcome for a read', () => {
     expect(toR2Error(failure('x', 500), { operation: 'get', key: 'a' }).details).not.toHaveProperty('outcome')

@@ -73,7 +73,9 @@ function withoutExchange(error: unknown): unknown {
 function meaningOf(facts: Facts): FailureMeaning {
   const { name, httpStatus, systemCode } = facts
   if (httpStatus === undefined) {
-    return MEANING_BY_ERROR_NAME[name] ?? (systemCode === undefined ? UNKNOWN_FAILURE : NO_ANSWER)
+    // The SDK calls a reset connection a TimeoutError, so the system's own word comes first.
+    if (systemCode !== undefined && systemCode !== 'ETIMEDOUT') return NO_ANSWER
+    return MEANING_BY_ERROR_NAME[name] ?? UNKNOWN_FAILURE
   }
   const known = MEANING_BY_S3_CODE[name] ?? MEANING_BY_STATUS[httpStatus]
   if (known !== undefined) return known

@@ -70,8 +70,13 @@ describe('reading and writing', () => {
     })
     expect(Math.abs(object.lastModified.getTime() - Date.now())).toBeLessThan(60_000)
     expect(await collect(object.body)).toEqual([text('{"a":1}')])
-    const { kind, body, bytes, ...head } = object
-    expect(await store.head('basics/one.json')).toEqual(head)
+    const head = await store.head('basics/one.json')
+    expect(head).toMatchObject({
+      etag,
+      size: 7,
+      metadata: object.metadata,
+      lastModified: object.lastModified,
+    })
     expect(etag).toMatch(/^[0-9a-f]{32}$/)
   })
 
