@@ -1,7 +1,7 @@
 import { hasErrorCode, parseDataKey } from '@umbra/core'
 import type { StorageManager } from '@umbra/core'
 import { HttpError } from './http-error.ts'
-import { closeBody } from './records/read-info.ts'
+import { closeBody } from './records/record-info.ts'
 import type { LinkOpener } from './routes/links.ts'
 
 /** What a genuine token allows: reading one revision. */
@@ -17,7 +17,8 @@ export function createLinkOpener(storage: StorageManager, verify: (token: string
       const { key, downloadAs } = verifyOrRefuse(verify, token)
       const place = parseDataKey(key)
       if (place === undefined) return null
-      const opened = await storage.openData(place.namespace.module, place.namespace.userId, place.id)
+      const { module, userId } = place.namespace
+      const opened = await storage.openData(module, userId, place.id)
       if (opened === null) return null
       // The link was made for this revision, not for what came after it.
       if (opened.record.storageKey === key)

@@ -60,6 +60,8 @@ export {
 } from './keys/key-paths.ts'
 export type { DataKeyParts } from './keys/key-paths.ts'
 export { decodePathPart, encodePathPart } from './keys/path-part.ts'
+export { signLink, verifyLink } from './links/signed-link.ts'
+export type { LinkGrant, LinkSettings } from './links/signed-link.ts'
 export { parseHead } from './manifest/parse-head.ts'
 export { corruptManifest } from './manifest/parse-head.ts'
 export { planCommit } from './manifest/plan-commit.ts'

@@ -1,11 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { collectBytes, recordEtag, systemClock } from '@umbra/core'
+import { collectBytes, recordEtag, systemClock, verifyLink } from '@umbra/core'
 import type { RecordBody, StorageBackend, StoredEntry } from '@umbra/core'
 import BetterSqlite3 from 'better-sqlite3'
 import { expect, it } from 'vitest'
 import { CHUNK_BYTES } from './body-chunks.ts'
 import { creation, deletion, NAMESPACE, replacement } from './entry-drafts.fixture.ts'
-import { verifyLink } from './signed-link.ts'
 import { createSqliteBackend } from './sqlite-backend.ts'
 import { newDatabasePath } from './temporary-folder.fixture.ts'
 

@@ -1,4 +1,4 @@
-import { createIdSource, systemClock, UmbraError } from '@umbra/core'
+import { createIdSource, systemClock, UmbraError, signLink } from '@umbra/core'
 import type {
   BackendHealth,
   BlobStore,
@@ -13,6 +13,7 @@ import type {
   StorageBackend,
   StorageCapabilities,
   StoredEntry,
+  LinkSettings,
 } from '@umbra/core'
 import { applyMutations } from './apply-mutations.ts'
 import type { PreparedMutation } from './apply-mutations.ts'
@@ -28,11 +29,10 @@ import type { OpenDatabase } from './open-database.ts'
 import { toEntry, toStored } from './record-row.ts'
 import { prepareRecordStatements } from './record-statements.ts'
 import type { RecordStatements } from './record-statements.ts'
-import { signLink } from './signed-link.ts'
 import { createSqliteBlobStore } from './sqlite-blob-store.ts'
 import { translated } from './sqlite-error.ts'
 import { DEFAULT_BUSY_TIMEOUT_MS } from './sqlite-settings.ts'
-import type { LinkSettings, SqliteSettings } from './sqlite-settings.ts'
+import type { SqliteSettings } from './sqlite-settings.ts'
 
 export interface SqliteComponents {
   /** Default: the system's clock. */

@@ -1,3 +1,5 @@
+import type { LinkSettings } from '@umbra/core'
+
 /** Where the database is and how it behaves. */
 export interface SqliteSettings {
   /** The database file; it and its directory are created when missing. Not on a network file system: WAL needs shared memory. */
@@ -12,13 +14,6 @@ export interface SqliteSettings {
   readonly busyTimeoutMs?: number
   /** Without it there are no download links. */
   readonly links?: LinkSettings
-}
-
-export interface LinkSettings {
-  /** Signs the links: whoever knows it can read everything. */
-  readonly secret: string
-  /** Where the HTTP API that serves the links is reached, without a trailing slash. */
-  readonly publicUrl: string
 }
 
 export const DEFAULT_BUSY_TIMEOUT_MS = 5_000

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { hasErrorCode, UmbraError } from '@umbra/core'
 import type { Namespace, StorageManager, StorageRecordInfo, StoreRequest } from '@umbra/core'
 import type { Caller } from '../auth/caller.ts'
-import { readInfo, recordNotFound, toInfo } from './read-info.ts'
+import { recordNotFound, toInfo } from './record-info.ts'
 
 /**
  * The id a key stands for: the same caller, namespace and key always mean the same record, and nobody else's key
@@ -36,7 +36,7 @@ export async function createOnce(
     return toInfo(await storage.storeData(request))
   } catch (error) {
     if (!hasErrorCode(error, 'ALREADY_EXISTS') || request.id === undefined) throw error
-    const stored = await readInfo(storage, request, request.id)
+    const stored = await storage.retrieveInfo(request.module, request.userId, request.id)
     if (stored === null) throw recordNotFound(request.id)
     if (describedAlike(request, stored) && (await isStoredAs(storage, stored))) return stored
     throw new UmbraError(

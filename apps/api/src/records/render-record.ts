@@ -1,7 +1,7 @@
 import { UmbraError } from '@umbra/core'
 import type { OpenedRecord, StorageManager, StorageRecordInfo } from '@umbra/core'
 import { textLines } from '../bodies/text-lines.ts'
-import { closeBody, readInfo } from './read-info.ts'
+import { closeBody } from './record-info.ts'
 
 /** An opened record as JSON text, data included except for `binary`, in bounded memory. */
 export async function* renderRecord(
@@ -41,7 +41,7 @@ export async function* renderRecord(
 async function* renderRows(storage: StorageManager, record: StorageRecordInfo): AsyncGenerator<string> {
   for await (const row of storage.iterateRows(record.module, record.userId, record.id))
     yield JSON.stringify(row)
-  const now = await readInfo(storage, record, record.id)
+  const now = await storage.retrieveInfo(record.module, record.userId, record.id)
   if (now?.etag !== record.etag) {
     throw new UmbraError('CONFLICT', `the record changed while it was read; read it again. id=${record.id}`)
   }

@@ -2,7 +2,7 @@ import type { OpenedRecord, StorageManager } from '@umbra/core'
 import type { Request, Response } from 'express'
 import { attachment } from '../headers/content-disposition.ts'
 import type { RangeRequest } from '../headers/byte-range.ts'
-import { closeBody } from '../records/read-info.ts'
+import { closeBody } from '../records/record-info.ts'
 import { renderRecord } from '../records/render-record.ts'
 import { joinText, sendChunks } from './send-chunks.ts'
 

@@ -2,7 +2,7 @@ import { isRecordEtag } from '@umbra/core'
 import { z } from 'zod'
 import { defined } from '../defined.ts'
 import { chooseVersion } from '../headers/choose-version.ts'
-import { readInfo, recordNotFound } from '../records/read-info.ts'
+import { recordNotFound } from '../records/record-info.ts'
 import { recordId } from '../schemas/names.ts'
 import { problems } from '../schemas/problem-schema.ts'
 import type { RouteContext } from './route-context.ts'
@@ -22,7 +22,8 @@ export function deleteRecord({ storage }: RouteContext): Route {
     async handle({ response, namespace, params: { id }, headers }) {
       const ifMatch = await chooseVersion(headers['if-match'] ?? '*', {
         isEtag: isRecordEtag,
-        current: async () => (await readInfo(storage, namespace, id))?.etag ?? null,
+        current: async () =>
+          (await storage.retrieveInfo(namespace.module, namespace.userId, id))?.etag ?? null,
       })
       const { module, userId } = namespace
       if (!(await storage.deleteData(module, userId, id, defined({ ifMatch })))) throw recordNotFound(id)

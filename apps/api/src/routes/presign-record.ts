@@ -1,7 +1,7 @@
 import { hasErrorCode, parseInput, UmbraError } from '@umbra/core'
 import { z } from 'zod'
 import { defined } from '../defined.ts'
-import { readInfo, recordNotFound } from '../records/read-info.ts'
+import { recordNotFound } from '../records/record-info.ts'
 import { expiresIn, filename, recordId } from '../schemas/names.ts'
 import { problems } from '../schemas/problem-schema.ts'
 import type { RouteContext } from './route-context.ts'
@@ -35,7 +35,7 @@ export function presignRecord({ storage, readers, clock }: RouteContext): Route 
     },
     async handle({ request, response, namespace, params: { id } }) {
       const options = parseInput(presignBody, await readers.readJson(request, response))
-      const record = await readInfo(storage, namespace, id)
+      const record = await storage.retrieveInfo(namespace.module, namespace.userId, id)
       if (record === null) throw recordNotFound(id)
       const expiresAt = new Date(clock.now() + options.expiresIn * 1_000).toISOString()
       const url = await storage.generatePresignedUrl(record.storageKey, defined(options)).catch(asConflict)

@@ -5,7 +5,7 @@ import { chooseVersion } from '../headers/choose-version.ts'
 import { quoteEtag } from '../headers/entity-tags.ts'
 import { HttpError } from '../http-error.ts'
 import { toRevision, updateBody } from '../records/creation.ts'
-import { readInfo, toInfo } from '../records/read-info.ts'
+import { toInfo } from '../records/record-info.ts'
 import { recordId } from '../schemas/names.ts'
 import { problems } from '../schemas/problem-schema.ts'
 import { etagHeader, recordInfo } from '../schemas/record-schemas.ts'
@@ -48,7 +48,8 @@ export function updateRecord({ storage, readers }: RouteContext): Route {
       if (header === undefined) throw versionRequired()
       const ifMatch = await chooseVersion(header, {
         isEtag: isRecordEtag,
-        current: async () => (await readInfo(storage, namespace, id))?.etag ?? null,
+        current: async () =>
+          (await storage.retrieveInfo(namespace.module, namespace.userId, id))?.etag ?? null,
       })
       const revision = await toRevision({ request, response }, readers)
       const record = await storage.updateData({

@@ -86,6 +86,14 @@ export class BackendStorageManager implements StorageManager {
     })
   }
 
+  retrieveInfo(module: string, userId: string, recordId: string): Promise<StorageRecordInfo | null> {
+    return this.#run(async () => {
+      const address = parseInput(recordAddressSchema, { module, userId, recordId })
+      const stored = await this.#context.backend.getEntry(address, address.recordId)
+      return stored === undefined ? null : toRecordInfo(stored)
+    })
+  }
+
   listData(module: string, userId: string, options: options.ListOptions = {}): Promise<Page<StorageRecord>> {
     return this.#run(async () => {
       const namespace = parseInput(namespaceSchema, { module, userId })

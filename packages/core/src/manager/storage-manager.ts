@@ -57,6 +57,8 @@ export interface StorageManager {
   ): Promise<StorageRecord | null>
   /** All records of a namespace, oldest first. Use {@link iterateData} when they may not fit in memory. */
   retrieveData(module: string, userId: string): Promise<StorageRecord[]>
+  /** What is known of a record, without its data; or null. */
+  retrieveInfo(module: string, userId: string, recordId: string): Promise<StorageRecordInfo | null>
   /** One page of records with their data. */
   listData(module: string, userId: string, options?: ListOptions): Promise<Page<StorageRecord>>
   /** One page of records without downloading their bodies. */

@@ -34,6 +34,9 @@ export function recordSuite(context: SuiteContext): void {
       const day = stored.timestamp.slice(0, 10).replaceAll('-', '/')
       expect(stored.storageKey).toBe(`${module}/user123/${day}/${stored.id}.json`)
       expect(await storage.retrieveData(module, 'user123', stored.id)).toEqual(stored)
+      const { data: _, ...info } = stored
+      expect(await storage.retrieveInfo(module, 'user123', stored.id)).toEqual(info)
+      expect(await storage.retrieveInfo(module, 'user123', 'absent')).toBeNull()
     })
 
     it('keeps metadata exactly, whatever the keys', async () => {

@@ -3,16 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { UmbraError } from '@umbra/core'
-import type * as duckdb from '@duckdb/node-api'
-import type { DuckDBConnection, DuckDBValue } from '@duckdb/node-api'
+import { loadDuckDb } from './duckdb-api.ts'
+import type { DuckDbApi, DuckDBConnection, DuckDBValue } from './duckdb-api.ts'
 import { createStageAppender } from './stage-appender.ts'
 import type { StageAppender, StageType } from './stage-appender.ts'
 import { createValueReader } from './value-reader.ts'
 import type { ValueReader } from './value-reader.ts'
 
 /** The module itself; every other file that needs it is handed it, so that DuckDB loads only when used. */
-export type DuckDbApi = typeof duckdb
-export type { DuckDBAppender, DuckDBDataChunk, DuckDBType, DuckDBValue } from '@duckdb/node-api'
 
 const INTERRUPT_INTERVAL_MS = 10
 
@@ -57,7 +55,7 @@ export interface DuckDbSession {
  * @throws `CONFIGURATION` when DuckDB has no build for this platform or it is not installed.
  */
 export async function openDuckDb(settings: DuckDbSettings = {}): Promise<DuckDbSession> {
-  const api = await loadApi()
+  const api = await loadDuckDb()
   const spillFolder = await mkdtemp(join(tmpdir(), 'umbra-duckdb-'))
   const instance = await api.DuckDBInstance.create(':memory:', {
     threads: String(settings.threads ?? 2),
@@ -86,20 +84,6 @@ export async function openDuckDb(settings: DuckDbSettings = {}): Promise<DuckDbS
       return connection
     },
     close: () => (closing ??= closeAll()),
-  }
-}
-
-async function loadApi(): Promise<DuckDbApi> {
-  try {
-    return await import('@duckdb/node-api')
-  } catch (cause) {
-    throw new UmbraError(
-      'CONFIGURATION',
-      'duckdb could not be loaded; install @duckdb/node-api for this platform',
-      {
-        cause,
-      },
-    )
   }
 }
 

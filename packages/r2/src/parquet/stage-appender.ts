@@ -1,4 +1,4 @@
-import type { DuckDBAppender, DuckDBType, DuckDBValue, DuckDbApi } from './duckdb-session.ts'
+import type { DuckDBAppender, DuckDBType, DuckDBValue, DuckDbApi } from './duckdb-api.ts'
 
 /** The types rows are staged in, before the file's final types are known. */
 export type StageType = 'BOOLEAN' | 'DOUBLE' | 'BIGINT' | 'VARCHAR'

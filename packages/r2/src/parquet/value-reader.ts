@@ -1,4 +1,4 @@
-import type { DuckDBDataChunk, DuckDBType, DuckDBValue, DuckDbApi } from './duckdb-session.ts'
+import type { DuckDBDataChunk, DuckDBType, DuckDBValue, DuckDbApi } from './duckdb-api.ts'
 
 /** The values of one column of a chunk as plain JavaScript. */
 export type ValueReader = (chunk: DuckDBDataChunk, columnIndex: number) => readonly unknown[]

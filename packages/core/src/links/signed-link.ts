@@ -1,6 +1,13 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import { UmbraError } from '@umbra/core'
-import type { LinkSettings } from './sqlite-settings.ts'
+import { UmbraError } from '../errors/umbra-error.ts'
+
+/** What links need where the backend has no presigning of its own. */
+export interface LinkSettings {
+  /** Signs the links: whoever knows it can read everything. */
+  readonly secret: string
+  /** Where the HTTP API that serves the links is reached, without a trailing slash. */
+  readonly publicUrl: string
+}
 
 /** What a signed link allows: reading one revision until a moment. */
 export interface LinkGrant {

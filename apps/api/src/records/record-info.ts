@@ -1,17 +1,5 @@
 import { UmbraError } from '@umbra/core'
-import type { Namespace, OpenedRecord, StorageManager, StorageRecord, StorageRecordInfo } from '@umbra/core'
-
-/** A record's info, or null. The library has no call for it alone, so the body is opened and left. */
-export async function readInfo(
-  storage: StorageManager,
-  namespace: Namespace,
-  id: string,
-): Promise<StorageRecordInfo | null> {
-  const opened = await storage.openData(namespace.module, namespace.userId, id)
-  if (opened === null) return null
-  await closeBody(opened)
-  return opened.record
-}
+import type { OpenedRecord, StorageRecord, StorageRecordInfo } from '@umbra/core'
 
 /** Frees a body that is not wanted. A stream that was never begun would not let go of what it holds. */
 export async function closeBody({ body }: OpenedRecord): Promise<void> {
