@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { hasErrorCode } from '@umbra/core'
 import { describe, expect, it } from 'vitest'
 import { API_VARIABLES, parseApiSettings } from './env.ts'
@@ -104,4 +106,15 @@ describe('parseApiSettings', () => {
     expect(new Set(API_VARIABLES).size).toBe(API_VARIABLES.length)
     expect(API_VARIABLES).toContain('UMBRA_API_KEYS')
   })
+})
+
+it('documents every variable in .env.example, with values that are accepted', async () => {
+  const text = await readFile(join(import.meta.dirname, '../.env.example'), 'utf8')
+  const named = [...text.matchAll(/^([A-Z_]+)=(.*)$/gm)].map(
+    ([, name = '', value = '']) => [name, value] as const,
+  )
+  expect(named.map(([name]) => name).sort()).toEqual([...API_VARIABLES].sort())
+  expect(parseApiSettings({ ...Object.fromEntries(named), UMBRA_DEV: '1' })).toEqual(
+    parseApiSettings({ UMBRA_DEV: '1' }),
+  )
 })

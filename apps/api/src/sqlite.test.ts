@@ -1,11 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseSettings } from '@umbra/core'
+import { parseSettings, verifyLink } from '@umbra/core'
 import { createStorageManager } from '@umbra/unified'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { JSON_HEADERS, objectOf, startApi } from './api.fixture.ts'
 import type { RunningApi } from './api.fixture.ts'
+import { createLinkOpener } from './open-signed-link.ts'
 import { record, recordInfo } from './schemas/record-schemas.ts'
 
 describe('over SQLite', () => {
@@ -14,10 +15,17 @@ describe('over SQLite', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'umbra-api-'))
-    const SQLITE_PATH = join(folder, 'umbra.sqlite')
-    api = await startApi({
-      storage: await createStorageManager(parseSettings({ STORAGE_BACKEND: 'sqlite', SQLITE_PATH })),
-    })
+    const secret = 'a signing secret for these tests only'
+    const storage = await createStorageManager(
+      parseSettings({
+        STORAGE_BACKEND: 'sqlite',
+        SQLITE_PATH: join(folder, 'umbra.sqlite'),
+        UMBRA_SIGNING_SECRET: secret,
+        UMBRA_PUBLIC_URL: 'https://files.example',
+      }),
+    )
+    const links = createLinkOpener(storage, (token) => verifyLink(secret, token, Date.now()))
+    api = await startApi({ storage, links })
   })
   afterAll(async () => {
     await api.stop()
@@ -65,6 +73,19 @@ describe('over SQLite', () => {
     expect(statuses.filter((status) => status === 200)).toHaveLength(1)
     expect(statuses.filter((status) => status === 412)).toHaveLength(15)
     expect(await objectOf(await api.call(path))).toMatchObject({ data: statuses.indexOf(200), revision: 2 })
+  })
+
+  it('serves the links it hands out, to anybody, until the record changes or somebody tampers', async () => {
+    const { id } = recordInfo.parse(await (await post('/v1/m/u/records', { data: { secret: 'é' } })).json())
+    const presigned = await objectOf(await post(`/v1/m/u/records/${id}/presign`, { expiresIn: 60 }))
+    const link = new URL(String(presigned['url']))
+    expect(link.origin).toBe('https://files.example')
+    const open = (path: string) => fetch(`${api.url}${path}`)
+    const answer = await open(link.pathname)
+    expect([answer.status, await answer.json()]).toEqual([200, { secret: 'é' }])
+    expect((await open(`${link.pathname}x`)).status).toBe(403)
+    await api.call(`/v1/m/u/records/${id}`, { method: 'DELETE' })
+    expect((await open(link.pathname)).status).toBe(404)
   })
 
   it('keeps blobs and finds records', async () => {
