@@ -24,23 +24,10 @@ describeBackend('sqlite with Parquet', {
   },
 })
 
-for (const backend of ['r2', 'hybrid'] as const) {
-  describeBackend(`${backend} with Parquet`, {
-    async create() {
-      const folder = await createStorageFolder()
-      const server = await startLocalR2()
-      const settings = parseSettings({
-        ...toEnvironment(server),
-        STORAGE_BACKEND: backend,
-        SQLITE_PATH: folder.sqlitePath,
-      })
-      return {
-        connect: () => createStorageManager(settings),
-        async destroy() {
-          await server.close()
-          await folder.remove()
-        },
-      }
-    },
-  })
-}
+describeBackend('r2 with Parquet', {
+  async create() {
+    const server = await startLocalR2()
+    const settings = parseSettings({ ...toEnvironment(server), STORAGE_BACKEND: 'r2' })
+    return { connect: () => createStorageManager(settings), destroy: () => server.close() }
+  },
+})
