@@ -4,9 +4,11 @@ import { startLocalR2 } from '../local/start-local-r2.ts'
 import type { LocalR2 } from '../local/start-local-r2.ts'
 import { presignDownload, presignUpload } from './presign.ts'
 import type { PresignTarget } from './presign.ts'
-import { openStore } from './r2-store.fixture.ts'
+import { collect, openStore } from './r2-store.fixture.ts'
 
 const DOWNLOAD_KEY = 'm/u/2026/11/24/a%20b.json'
+/** Everything a URL could read in another way than the store does. */
+const AWKWARD_NAME = '%E4%B8%96 世%20+@=&?#%2F.png'
 const UPLOAD_HEADERS = { 'content-type': 'image/png', 'if-none-match': '*' }
 
 let local: LocalR2
@@ -67,6 +69,13 @@ describe('a download link', () => {
     const response = await fetch(await presignDownload(target(DOWNLOAD_KEY), { expiresInSeconds: 60 }))
     expect(response.status).toBe(200)
     expect(await response.text()).toBe('{"a":1}')
+  })
+
+  it('finds a key that needs escaping', async () => {
+    await opened.store.put(`m/u/${AWKWARD_NAME}`, Buffer.from('awkward'))
+    await opened.store.put(`m/u/${decodeURIComponent(AWKWARD_NAME)}`, Buffer.from('another'))
+    const url = await presignDownload(target(`m/u/${AWKWARD_NAME}`), { expiresInSeconds: 60 })
+    expect(await (await fetch(url)).text()).toBe('awkward')
   })
 
   it('carries nothing but the signature and what was asked for', async () => {
@@ -138,6 +147,15 @@ describe('an upload link', () => {
 
     expect((await ask(url, 'PUT', UPLOAD_HEADERS, 'others')).status).toBe(412)
     expect(await opened.store.head('uploads/m/u/1')).toMatchObject({ size: 6 })
+  })
+
+  it('creates exactly the key it was made for, however awkward', async () => {
+    const key = `uploads/m/u/${AWKWARD_NAME}`
+    const url = await presignUpload(target(key), { expiresInSeconds: 60, contentType: 'image/png' })
+    const response = await fetch(url, { method: 'PUT', body: 'pixels', headers: UPLOAD_HEADERS })
+    expect(response.status).toBe(200)
+    const listed = await collect(opened.store.list('uploads/m/u/'))
+    expect(listed.map((object) => object.key)).toContain(key)
   })
 
   it('signs type and condition and carries no checksum of an empty body', async () => {

@@ -112,5 +112,12 @@ describe('probeConditions', () => {
     await expect(report).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     const limiting = await probe((_, __, response) => answerError(response, 429, 'TooManyRequests'))
     await expect(limiting.report).rejects.toMatchObject({ code: 'RATE_LIMITED' })
+    const gone = await startScriptedServer(() => {})
+    await gone.close()
+    const opened = openStore(gone.settings)
+    cleanups.push(opened.close)
+    await expect(probeConditions(opened.store, FOLDER, FAST_RETRY)).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+    })
   })
 })
