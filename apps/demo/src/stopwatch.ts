@@ -1,0 +1,5 @@
+/** Starts now; every call of the result gives the milliseconds since. */
+export function startStopwatch(): () => number {
+  const startedAt = performance.now()
+  return () => performance.now() - startedAt
+}
