@@ -65,7 +65,7 @@ async function cruise(folder: string): Promise<{ failed: boolean; output: string
     const { stdout } = await run(
       join(ROOT, 'node_modules/.bin/depcruise'),
       ['--config', '.dependency-cruiser.cjs', 'packages', 'apps'],
-      { cwd: folder },
+      { cwd: folder, env: { ...process.env, FORCE_COLOR: '0', NO_COLOR: '1' } },
     )
     return { failed: false, output: stdout }
   } catch (error) {

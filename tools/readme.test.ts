@@ -7,6 +7,9 @@ import { describe, expect, it } from 'vitest'
 const run = promisify(execFile)
 const ROOT = resolve(import.meta.dirname, '..')
 
+/** The runner may ask for colours; the expected output has none. */
+const PLAIN = { ...process.env, FORCE_COLOR: '0', NO_COLOR: '1' }
+
 describe('README', () => {
   it('has code that runs as it stands on the embedded default', async () => {
     const readme = await readFile(join(ROOT, 'README.md'), 'utf8')
@@ -16,7 +19,7 @@ describe('README', () => {
     const folder = await mkdtemp(join(ROOT, 'tools', '.readme-'))
     try {
       await writeFile(join(folder, 'snippet.ts'), blocks.join('\n'))
-      const env = { ...process.env, SQLITE_PATH: join(folder, 'umbra.sqlite'), STORAGE_BACKEND: 'sqlite' }
+      const env = { ...PLAIN, SQLITE_PATH: join(folder, 'umbra.sqlite'), STORAGE_BACKEND: 'sqlite' }
       const argv = ['--import', 'tsx', '--conditions=@umbra/source', join(folder, 'snippet.ts')]
       const { stdout } = await run(process.execPath, argv, { env, cwd: ROOT })
       expect(stdout).toContain("{ amount: 50, description: 'Coffee' }")

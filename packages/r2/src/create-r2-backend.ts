@@ -1,5 +1,6 @@
 import { createIdSource, DEFAULT_RETRY_POLICY, systemClock, UmbraError, withRetry } from '@umbra/core'
 import type { Clock, IdSource, RetryContext, RetryPolicy, StorageBackend } from '@umbra/core'
+import { assertReachable } from './objects/assert-reachable.ts'
 import type { ObjectStore } from './objects/object-store.ts'
 import { presignDownload, presignUpload } from './objects/presign.ts'
 import { probeConditions } from './objects/probe-conditions.ts'
@@ -55,7 +56,7 @@ export async function openR2(settings: R2Settings, components: R2Components = {}
   const store = createR2ObjectStore({ client, bucket, requestTimeoutMs, partRetry: retryContext })
   const objects = components.decorate?.(store) ?? store
   try {
-    await withRetry(() => store.head('manifests/health'), retryContext)
+    await withRetry(() => assertReachable(store), retryContext)
     if (!isCloudflare(settings.endpoint)) {
       await assertConditions(store, settings, { ...retryContext, policy: PROBE_RETRY_POLICY })
     }

@@ -1,4 +1,12 @@
-import { encodeCursor, InFlight, namespacePath, selectEntries, UmbraError, withRetry } from '@umbra/core'
+import {
+  corruptManifest,
+  encodeCursor,
+  InFlight,
+  namespacePath,
+  selectEntries,
+  UmbraError,
+  withRetry,
+} from '@umbra/core'
 import type {
   ByteRange,
   Capability,
@@ -14,6 +22,7 @@ import { LRUCache } from 'lru-cache'
 import pLimit from 'p-limit'
 import type { ManifestContext } from './manifest/manifest-context.ts'
 import { NamespaceManifest } from './manifest/namespace-manifest.ts'
+import { assertReachable } from './objects/assert-reachable.ts'
 import type { ObjectStore } from './objects/object-store.ts'
 import { createR2BlobStore } from './r2-blob-store.ts'
 import { createUploadStaging } from './r2-upload-staging.ts'
@@ -61,6 +70,7 @@ export function assembleR2Backend(parts: R2BackendParts): StorageBackend {
   }
 
   async function openBody({ entry }: StoredEntry, range?: ByteRange): Promise<AsyncIterable<Uint8Array>> {
+    assertOwnKey(entry)
     const found = await withRetry(
       () => context.objects.get(entry.key, range === undefined ? {} : { range }),
       context.retry,
@@ -110,11 +120,14 @@ export function assembleR2Backend(parts: R2BackendParts): StorageBackend {
     },
 
     openBody,
-    presignDownload: ({ entry }, options) => parts.links.presignDownload(entry.key, options),
+    async presignDownload({ entry }, options) {
+      assertOwnKey(entry)
+      return parts.links.presignDownload(entry.key, options)
+    },
 
     async health() {
       const startedAt = context.clock.now()
-      const failure = await context.objects.head('manifests/health').then(
+      const failure = await assertReachable(context.objects).then(
         () => undefined,
         (error: unknown) => error,
       )
@@ -144,6 +157,13 @@ function toContext(parts: R2BackendParts): ManifestContext {
     headIntervalMs: parts.headIntervalMs,
     commitTimeoutMs: parts.commitTimeoutMs ?? 30_000,
   }
+}
+
+/** Checked again at every read and link: a manifest must not lead out of its namespace, however it came to. */
+function assertOwnKey(entry: ManifestEntry): void {
+  const namespace = { module: entry.module, userId: entry.user_id }
+  if (entry.key.startsWith(`${namespacePath(namespace)}/`)) return
+  throw corruptManifest(namespace, 'an entry points outside its namespace')
 }
 
 function inR2(entry: ManifestEntry): StoredEntry {

@@ -99,7 +99,10 @@ export async function createR2StorageManager(
 async function downloadWhole(r2: OpenedR2, key: string): Promise<Uint8Array | null> {
   return withRetry(async () => {
     const found = await r2.objects.get(key)
-    return found?.kind === 'found' ? collectBytes(found.body) : null
+    if (found?.kind !== 'found') return null
+    const bytes = await collectBytes(found.body)
+    // What a deleted blob leaves behind.
+    return key.startsWith('json_blobs/') && bytes.byteLength === 0 ? null : bytes
   }, r2.retry)
 }
 

@@ -70,16 +70,22 @@ export async function adoptFileAsBody(path: string, options: SpoolOptions): Prom
 
 async function moveToFile(held: Uint8Array[]): Promise<{ handle: FileHandle; path: string }> {
   const path = temporaryBodyPath()
-  const handle = await open(path, 'wx', 0o600)
-  for (const chunk of held) await handle.appendFile(chunk)
+  const file = { handle: await open(path, 'wx', 0o600), path }
+  try {
+    for (const chunk of held) await file.handle.appendFile(chunk)
+  } catch (error) {
+    await discard(file)
+    throw error
+  }
   held.length = 0
-  return { handle, path }
+  return file
 }
 
 async function discard(file: { handle: FileHandle; path: string } | undefined): Promise<void> {
   if (file === undefined) return
-  await file.handle.close()
-  await rm(file.path, { force: true })
+  // The first failure is the one to report.
+  await file.handle.close().catch(() => undefined)
+  await rm(file.path, { force: true }).catch(() => undefined)
 }
 
 function fileBody(path: string, size: number, sha256: string): RecordBody {

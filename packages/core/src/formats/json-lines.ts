@@ -31,15 +31,29 @@ export async function* decodeJsonLines(
   source: AsyncIterable<Uint8Array>,
 ): AsyncGenerator<unknown, void, undefined> {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-  let rest = ''
+  // Pieces of a line that has not ended yet; joined once, so that a very long line costs its length only.
+  let pieces: string[] = []
   let line = 0
   for await (const chunk of source) {
-    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
-    rest = lines.pop() ?? ''
-    for (const text of lines) yield parseLine(text, ++line)
+    const [first = '', ...others] = decodeText(decoder, chunk, line + 1).split('\n')
+    pieces.push(first)
+    for (const next of others) {
+      yield parseLine(pieces.join(''), ++line)
+      pieces = [next]
+    }
   }
-  rest += decoder.decode()
+  const rest = pieces.join('') + decodeText(decoder, undefined, line + 1)
   if (rest !== '') yield parseLine(rest, line + 1)
+}
+
+type Utf8Decoder = InstanceType<typeof TextDecoder>
+
+function decodeText(decoder: Utf8Decoder, chunk: Uint8Array | undefined, line: number): string {
+  try {
+    return chunk === undefined ? decoder.decode() : decoder.decode(chunk, { stream: true })
+  } catch (cause) {
+    throw new UmbraError('CORRUPT', `a stored line is not UTF-8. line=${line}`, { cause, details: { line } })
+  }
 }
 
 function parseLine(text: string, line: number): unknown {

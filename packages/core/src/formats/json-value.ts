@@ -62,6 +62,9 @@ function findProblemInArray(
     const problem = findProblem(items[index], ancestors, '')
     if (problem !== undefined) return { ...problem, path: `${path}[${index}]${problem.path}` }
   }
+  if (Object.keys(items).length !== items.length || 'toJSON' in items) {
+    return { path, reason: 'is an array with properties of its own, which JSON cannot hold' }
+  }
   return undefined
 }
 

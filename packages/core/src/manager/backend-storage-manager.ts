@@ -6,6 +6,7 @@ import type { Page } from '../page.ts'
 import type { Namespace } from '../records/namespace.ts'
 import type { StorageRecord, StorageRecordInfo } from '../records/storage-record.ts'
 import { parseSearch } from '../search/parse-search.ts'
+import type { SearchExpression } from '../search/search-expression.ts'
 import { BlobManager } from './blob-manager.ts'
 import { storeEncoded } from './store-encoded.ts'
 import {
@@ -17,6 +18,7 @@ import {
   recordAddressSchema,
   retrieveOptionsSchema,
   searchOptionsSchema,
+  searchQuerySchema,
   storeRequestSchema,
   updateRequestSchema,
 } from './input-schemas.ts'
@@ -175,7 +177,7 @@ export class BackendStorageManager implements StorageManager {
       const { mode, ...parsed } = parseInput(searchOptionsSchema, options)
       return this.#reader.page(
         namespace,
-        toEntryQuery(parsed, 'newest', parseSearch(query, mode)),
+        toEntryQuery(parsed, 'newest', toExpression(query, mode)),
         parsed.verify,
       )
     })
@@ -190,7 +192,7 @@ export class BackendStorageManager implements StorageManager {
     return this.#run(async () => {
       const namespace = parseInput(namespaceSchema, { module, userId })
       const { mode, ...parsed } = parseInput(searchOptionsSchema, options)
-      return this.#entries(namespace, toEntryQuery(parsed, 'newest', parseSearch(query, mode)))
+      return this.#entries(namespace, toEntryQuery(parsed, 'newest', toExpression(query, mode)))
     })
   }
 
@@ -261,8 +263,11 @@ export class BackendStorageManager implements StorageManager {
 
   async #finish(): Promise<void> {
     await this.#inFlight.settled()
-    await this.#context.backend.close()
-    await this.#context.parquet.close()
+    try {
+      await this.#context.backend.close()
+    } finally {
+      await this.#context.parquet.close()
+    }
   }
 
   async #entries(
@@ -295,6 +300,10 @@ export class BackendStorageManager implements StorageManager {
     this.#assertOpen()
     return this.#inFlight.track(operation())
   }
+}
+
+function toExpression(query: string, mode: 'words' | 'substring'): SearchExpression {
+  return parseSearch(parseInput(searchQuerySchema, { query }).query, mode)
 }
 
 function toByteRange(range: { start: number; end?: number | undefined }): { start: number; end?: number } {

@@ -27,22 +27,20 @@ export async function decodeRecord(
   }
 }
 
-/** The rows of a body one by one. @throws `UNSUPPORTED` for formats without rows. */
+/** The rows of a body one by one. */
 export async function* decodeRows(
   entry: ManifestEntry,
   body: AsyncIterable<Uint8Array>,
   parquet: ParquetCodec,
 ): AsyncGenerator<unknown, void, undefined> {
-  if (entry.data_type === 'jsonl') {
-    yield* decodeJsonLines(body)
-  } else if (entry.data_type === 'parquet') {
-    yield* decodeParquet(body, parquet)
-  } else {
-    throw new UmbraError(
-      'UNSUPPORTED',
-      `a ${entry.data_type} record has no rows; use retrieveData or openData`,
-    )
-  }
+  if (entry.data_type === 'parquet') yield* decodeParquet(body, parquet)
+  else yield* decodeJsonLines(body)
+}
+
+/** @throws `UNSUPPORTED` for formats without rows */
+export function assertHasRows({ data_type }: ManifestEntry): void {
+  if (data_type === 'jsonl' || data_type === 'parquet') return
+  throw new UmbraError('UNSUPPORTED', `a ${data_type} record has no rows; use retrieveData or openData`)
 }
 
 async function collectRows(rows: AsyncIterable<unknown>): Promise<unknown[]> {

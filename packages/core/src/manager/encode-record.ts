@@ -5,6 +5,7 @@ import { UmbraError } from '../errors/umbra-error.ts'
 import { encodeJsonLines } from '../formats/json-lines.ts'
 import { assertJsonValue } from '../formats/json-value.ts'
 import type { ParquetCodec } from '../formats/parquet-codec.ts'
+import { dataKey, headKey } from '../keys/key-paths.ts'
 import type { JsonObject } from '../json.ts'
 import type { DataFormat } from '../records/data-format.ts'
 import type { EntryDraft } from '../records/manifest-entry.ts'
@@ -36,6 +37,9 @@ export interface EncodeComponents {
   readonly limits: StorageLimits
 }
 
+/** Ten digits are the most a record's etag has room for; a ULID has 26 characters. */
+const LONGEST_SUFFIX = { rev: 9_999_999_999, nonce: '0'.repeat(26) }
+
 interface EncodedBody {
   readonly body: RecordBody
   readonly recordCount: number | null
@@ -47,9 +51,16 @@ export async function encodeRecord(
   data: unknown,
   components: EncodeComponents,
 ): Promise<EncodedRecord> {
+  assertKeysFit(description)
   const text = createEntryText(description)
   const { body, recordCount } = await encodeBody(description.dataFormat, data, text, components)
   return { body, draft: toDraft(description, { body, recordCount }, text) }
+}
+
+/** Every key the record may ever need, so that a record which can be stored can also be updated. */
+function assertKeysFit({ namespace, id, timestamp, dataFormat, filename }: RevisionDescription): void {
+  headKey(namespace)
+  dataKey({ namespace, id, timestamp, format: dataFormat, filename, later: LONGEST_SUFFIX })
 }
 
 function toDraft(

@@ -5,11 +5,17 @@ import { DATA_FORMATS } from '../records/data-format.ts'
 import { isRecordEtag } from '../records/record-etag.ts'
 
 function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
+
+function isJsonPrimitive(value: unknown): boolean {
+  return value === null || ['string', 'boolean'].includes(typeof value) || Number.isFinite(value)
 }
 
 function isFilter(value: unknown): boolean {
-  return isRecord(value) && Object.values(value).every((one) => one === null || typeof one !== 'object')
+  return isRecord(value) && Object.values(value).every(isJsonPrimitive)
 }
 
 /** Longest module, user id, record id and filename, in characters. */
@@ -32,7 +38,7 @@ const recordEtag = z
   .refine(isRecordEtag, 'must be an etag as returned by this library, such as "1-9f86d0..."')
 const blobEtag = z.string().regex(/^[0-9a-f]{32}$/, 'must be a blob etag as returned by this library')
 // Not z.record, which silently leaves out a key named `__proto__`.
-const metadata = z.custom<Readonly<Record<string, unknown>>>(isRecord, 'must be an object')
+const metadata = z.custom<Readonly<Record<string, unknown>>>(isRecord, 'must be a plain object')
 const expiresIn = z.int().min(1, 'must be 1 to 604800 seconds').max(604_800, 'must be 1 to 604800 seconds')
 
 const moment = z
@@ -59,6 +65,8 @@ export const updateRequestSchema = recordAddressSchema.extend({
   ifMatch: recordEtag.optional(),
   metadata: metadata.optional(),
 })
+
+export const searchQuerySchema = z.strictObject({ query: z.string() })
 
 export const deleteOptionsSchema = z.strictObject({ ifMatch: recordEtag.optional() })
 export const retrieveOptionsSchema = z.strictObject({ verify: z.boolean().default(true) })
@@ -120,3 +128,4 @@ export const blobDeleteOptionsSchema = z.strictObject({ ifMatch: blobEtag.option
 export type ParsedStoreRequest = z.infer<typeof storeRequestSchema>
 export type ParsedUpdateRequest = z.infer<typeof updateRequestSchema>
 export type ParsedListOptions = z.infer<typeof listOptionsSchema>
+export type ParsedFinalizeRequest = z.infer<typeof finalizeUploadSchema>

@@ -10,7 +10,7 @@ import type { Page } from '../page.ts'
 import type { Namespace } from '../records/namespace.ts'
 import type { StorageRecord } from '../records/storage-record.ts'
 import type { SearchExpression } from '../search/search-expression.ts'
-import { decodeRecord, decodeRows } from './decode-record.ts'
+import { assertHasRows, decodeRecord, decodeRows } from './decode-record.ts'
 import type { ParsedListOptions } from './input-schemas.ts'
 import type { ManagerContext } from './manager-context.ts'
 import type { OpenedRecord } from './storage-manager.ts'
@@ -92,11 +92,13 @@ export class RecordReader {
   }
 
   async *rows(namespace: Namespace, id: string): AsyncGenerator<unknown, void, undefined> {
-    const opened = await this.#retryWhenReplaced(
-      namespace,
-      await this.#context.backend.getEntry(namespace, id),
-      async (stored) => ({ stored, body: await this.#openBody(stored, { verify: true }) }),
-    )
+    const found = await this.#context.backend.getEntry(namespace, id)
+    // Before anything is opened: an opened download must be read.
+    if (found !== undefined) assertHasRows(found.entry)
+    const opened = await this.#retryWhenReplaced(namespace, found, async (stored) => ({
+      stored,
+      body: await this.#openBody(stored, { verify: true }),
+    }))
     if (opened === null) throw recordNotFound(id)
     yield* decodeRows(opened.stored.entry, opened.body, this.#context.parquet)
   }

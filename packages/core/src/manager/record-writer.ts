@@ -139,8 +139,9 @@ export class RecordWriter {
       try {
         return await attempt(current)
       } catch (error) {
-        if (target.ifMatch !== undefined || !hasErrorCode(error, 'PRECONDITION_FAILED')) throw error
-        if (isStreamed(target.data)) throw cannotReplay(target.recordId, error)
+        if (target.ifMatch !== undefined || !isLostRace(error, target.recordId)) throw error
+        if (current.entry.data_type !== 'json' && isStreamed(target.data))
+          throw cannotReplay(target.recordId, error)
         if (tries >= CONTENTION_POLICY.maxAttempts) throw tooContended(target.recordId, error)
       }
       await this.#context.clock.sleep(retryDelayMs(CONTENTION_POLICY, tries, this.#context.ids.random()))
@@ -158,6 +159,11 @@ function assertBinaryOnly(request: ParsedStoreRequest): void {
   const field = (['filename', 'contentType'] as const).find((name) => request[name] !== undefined)
   if (field === undefined) return
   throw new UmbraError('INVALID_INPUT', `${field} goes only with dataFormat "binary"`, { details: { field } })
+}
+
+/** Whether another writer was faster at this very record: an update function may fail for reasons of its own. */
+function isLostRace(error: unknown, id: string): boolean {
+  return hasErrorCode(error, 'PRECONDITION_FAILED') && error.details['id'] === id
 }
 
 /** Whether data can be read only once: streams, and rows that are not an array. */

@@ -46,7 +46,7 @@ export interface StorageInfo {
 export interface StorageManager {
   /** Stores a new record. Rejects with `ALREADY_EXISTS` when the given id is taken. */
   storeData(request: StoreRequest): Promise<StorageRecord>
-  /** Stores many records; those of one namespace in one atomic commit: all of them or none. */
+  /** Stores many records of one module and user in one atomic commit: all of them or none. */
   storeMany(requests: readonly StoreRequest[]): Promise<StorageRecord[]>
   /** One record, or null when there is none with this id. */
   retrieveData(

@@ -1,43 +1,47 @@
 import { isUmbraError, UmbraError } from '../errors/umbra-error.ts'
-import { namespacePath } from '../keys/key-paths.ts'
 import type { StorageRecord } from '../records/storage-record.ts'
 import type { EncodedRecord } from './encode-record.ts'
 import type { ParsedStoreRequest } from './input-schemas.ts'
 import type { RecordWriter } from './record-writer.ts'
 import { toRecordInfo } from './to-record-info.ts'
 
-interface Prepared {
-  readonly index: number
-  readonly request: ParsedStoreRequest
-  readonly encoded: EncodedRecord
-}
-
 /**
- * Encodes every request before anything is written, so bad input leaves no partial state; then one commit for each
- * namespace. Records come back in the order of the requests.
+ * Encodes every request before anything is written, so bad input leaves no partial state; then one commit. Records come
+ * back in the order of the requests.
  */
 export async function storeEncoded(
   writer: RecordWriter,
   requests: readonly ParsedStoreRequest[],
 ): Promise<StorageRecord[]> {
-  const prepared: Prepared[] = []
+  const [first] = requests
+  if (first === undefined) return []
+  assertOneNamespace(first, requests)
+  const encoded: EncodedRecord[] = []
   try {
     for (const [index, request] of requests.entries()) {
-      prepared.push({
-        index,
-        request,
-        encoded: await encodeNamed(writer, request, { index, count: requests.length }),
-      })
+      encoded.push(await encodeNamed(writer, request, { index, count: requests.length }))
     }
-    assertDistinctIds(prepared)
-    const groups = [...groupByNamespace(prepared).values()]
-    // All of them, even when one fails: the bodies are in use until then.
-    const stored = await Promise.allSettled(groups.map((group) => storeGroup(writer, group)))
-    const records = new Map(stored.flatMap(fulfilled))
-    return prepared.map(({ index, request }) => ({ ...present(records.get(index)), data: request.data }))
+    assertDistinctIds(encoded)
+    const stored = await writer.create({ module: first.module, userId: first.userId }, encoded)
+    return requests.map((request, index) => ({ ...toRecordInfo(present(stored[index])), data: request.data }))
   } finally {
-    await Promise.all(prepared.map(({ encoded }) => encoded.body.dispose()))
+    // The outcome stands whether or not a temporary file can be removed.
+    await Promise.allSettled(encoded.map(({ body }) => body.dispose()))
   }
+}
+
+/** A commit is atomic within a namespace only, and half a batch could not be reported honestly. */
+function assertOneNamespace(first: ParsedStoreRequest, requests: readonly ParsedStoreRequest[]): void {
+  const other = requests.findIndex(({ module, userId }) => module !== first.module || userId !== first.userId)
+  if (other === -1) return
+  const field = `requests[${other}]`
+  throw new UmbraError(
+    'INVALID_INPUT',
+    `${field} is for another module or user; call storeMany once for each`,
+    {
+      details: { field, index: other },
+    },
+  )
 }
 
 async function encodeNamed(
@@ -56,50 +60,17 @@ async function encodeNamed(
   }
 }
 
-function assertDistinctIds(prepared: readonly Prepared[]): void {
+function assertDistinctIds(encoded: readonly EncodedRecord[]): void {
   const seen = new Set<string>()
-  for (const { index, request, encoded } of prepared) {
-    const address = JSON.stringify([request.module, request.userId, encoded.draft.id])
-    if (seen.has(address)) {
-      throw new UmbraError(
-        'INVALID_INPUT',
-        `requests[${index}].id: the same id occurs twice. id=${encoded.draft.id}`,
-        {
-          details: { field: `requests[${index}].id`, index },
-        },
-      )
+  for (const [index, { draft }] of encoded.entries()) {
+    const field = `requests[${index}].id`
+    if (seen.has(draft.id)) {
+      throw new UmbraError('INVALID_INPUT', `${field}: the same id occurs twice. id=${draft.id}`, {
+        details: { field, index },
+      })
     }
-    seen.add(address)
+    seen.add(draft.id)
   }
-}
-
-function groupByNamespace(prepared: readonly Prepared[]): Map<string, Prepared[]> {
-  const groups = new Map<string, Prepared[]>()
-  for (const one of prepared) {
-    const path = namespacePath(one.request)
-    const group = groups.get(path)
-    if (group === undefined) groups.set(path, [one])
-    else group.push(one)
-  }
-  return groups
-}
-
-async function storeGroup(
-  writer: RecordWriter,
-  group: readonly Prepared[],
-): Promise<(readonly [number, ReturnType<typeof toRecordInfo>])[]> {
-  const [first] = group
-  if (first === undefined) return []
-  const stored = await writer.create(
-    { module: first.request.module, userId: first.request.userId },
-    group.map(({ encoded }) => encoded),
-  )
-  return group.map(({ index }, place) => [index, toRecordInfo(present(stored[place]))] as const)
-}
-
-function fulfilled<T>(result: PromiseSettledResult<T>): T {
-  if (result.status === 'rejected') throw result.reason
-  return result.value
 }
 
 function present<T>(value: T | undefined): T {

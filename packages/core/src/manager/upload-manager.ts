@@ -1,9 +1,11 @@
 import type { UploadStaging } from '../backend/upload-staging.ts'
-import { UmbraError } from '../errors/umbra-error.ts'
+import { hasErrorCode, UmbraError } from '../errors/umbra-error.ts'
 import type { StorageRecordInfo } from '../records/storage-record.ts'
 import { finalizeUploadSchema, presignUploadSchema } from './input-schemas.ts'
+import type { ParsedFinalizeRequest } from './input-schemas.ts'
 import type { ManagerContext } from './manager-context.ts'
 import { parseInput } from './parse-input.ts'
+import { parseMetadata } from './record-metadata.ts'
 import type { RecordWriter } from './record-writer.ts'
 import type { FinalizeUploadRequest, PresignUploadRequest } from './store-options.ts'
 import { toRecordInfo } from './to-record-info.ts'
@@ -29,20 +31,31 @@ export class UploadManager {
   }
 
   async finalize(request: FinalizeUploadRequest): Promise<StorageRecordInfo> {
-    const { uploadId, filename, metadata, ...namespace } = parseInput(finalizeUploadSchema, request)
-    const staging = this.#staging()
-    const done = await this.#context.backend.getEntry(namespace, uploadId)
+    const { metadata, ...parsed } = parseInput(finalizeUploadSchema, request)
+    // Checked before the upload is opened: an opened download must be read.
+    const checked = metadata === undefined ? {} : { metadata: parseMetadata(metadata) }
+    const done = await this.#context.backend.getEntry(parsed, parsed.uploadId)
     if (done !== undefined) return toRecordInfo(done)
-    const staged = await staging.open(namespace, uploadId)
-    if (staged === undefined) {
-      throw new UmbraError(
-        'NOT_FOUND',
-        `nothing was uploaded yet; PUT the file to the upload's url first. id=${uploadId}`,
-        {
-          details: { uploadId },
-        },
-      )
+    try {
+      return await this.#makeRecord({ ...parsed, ...checked })
+    } catch (error) {
+      if (!hasErrorCode(error, 'ALREADY_EXISTS', 'NOT_FOUND')) throw error
+      // Somebody else finalized it at the same time.
+      const theirs = await this.#context.backend.getEntry(parsed, parsed.uploadId)
+      if (theirs === undefined) throw error
+      return toRecordInfo(theirs)
     }
+  }
+
+  async #makeRecord({
+    uploadId,
+    filename,
+    metadata,
+    ...namespace
+  }: ParsedFinalizeRequest): Promise<StorageRecordInfo> {
+    const staging = this.#staging()
+    const staged = await staging.open(namespace, uploadId)
+    if (staged === undefined) throw notUploaded(uploadId)
     const encoded = await this.#writer.encode({
       ...namespace,
       id: uploadId,
@@ -72,4 +85,12 @@ export class UploadManager {
       details: { capability: 'presignedUpload' },
     })
   }
+}
+
+function notUploaded(uploadId: string): UmbraError {
+  return new UmbraError(
+    'NOT_FOUND',
+    `nothing was uploaded yet; PUT the file to the upload's url first. id=${uploadId}`,
+    { details: { uploadId } },
+  )
 }

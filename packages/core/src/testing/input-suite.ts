@@ -76,6 +76,42 @@ const REFUSED: readonly (readonly [string, Call, string, string])[] = [
     'requests[1].id',
   ],
   [
+    'two namespaces in a batch',
+    (storage, module) => storage.storeMany(['u', 'v'].map((userId) => ({ module, userId, data: 1 }))),
+    'INVALID_INPUT',
+    'requests[1]',
+  ],
+  [
+    'an array with properties of its own',
+    store({ data: { a: Object.assign([1], { total: 1 }) } }),
+    'INVALID_INPUT',
+    'data.a',
+  ],
+  [
+    'an array with a toJSON method',
+    store({ data: Object.assign([1], { toJSON: () => 'gone' }) }),
+    'INVALID_INPUT',
+    'data',
+  ],
+  [
+    'a filter that is a Map',
+    (storage, module) => storage.listData(module, 'u', { metadata: untyped(new Map([['a', 1]])) }),
+    'INVALID_INPUT',
+    'metadata',
+  ],
+  [
+    'a filter for undefined',
+    (storage, module) => storage.listData(module, 'u', { metadata: untyped({ a: undefined }) }),
+    'INVALID_INPUT',
+    'metadata',
+  ],
+  [
+    'a search for a number',
+    (storage, module) => storage.searchData(module, 'u', untyped(5)),
+    'INVALID_INPUT',
+    'query',
+  ],
+  [
     'an empty record id',
     (storage, module) => storage.retrieveData(module, 'u', ''),
     'INVALID_INPUT',
@@ -174,6 +210,17 @@ export function inputSuite(context: SuiteContext): void {
       await expect(storage.storeData({ module: context.newModule(), userId, data: 1 })).rejects.toMatchObject(
         { code: 'TOO_LARGE' },
       )
+    })
+
+    it('refuses an id whose later revisions would need too long a key', async () => {
+      const { storage } = context
+      const module = context.newModule()
+      const base = { module, userId: '日'.repeat(90), data: 1 }
+      const fits = await storage.storeData({ ...base, id: 'x'.repeat(130) })
+      await storage.updateData({ ...base, recordId: fits.id, data: 2 })
+      await expect(storage.storeData({ ...base, id: 'x'.repeat(200) })).rejects.toMatchObject({
+        code: 'TOO_LARGE',
+      })
     })
 
     it('passes on the failure of a stream it was given, and writes nothing', async () => {

@@ -60,7 +60,9 @@ export function linkSuite(context: SuiteContext): void {
         body: 'hello',
       })
       expect(sent.status).toBe(200)
-      const record = await storage.finalizeUpload(request)
+      const records = await Promise.all([1, 2, 3].map(() => storage.finalizeUpload(request)))
+      const [record] = records
+      expect(records).toEqual([record, record, record])
       expect(record).toMatchObject({
         id: uploadId,
         size: 5,

@@ -224,4 +224,39 @@ describe('commits over a bad network', () => {
     await expect(manifest.commit([put('d', 'four')])).rejects.toMatchObject({ code: 'CORRUPT' })
     expect(store.history(HEAD)).toEqual([])
   })
+
+  it('names the ids of a write whose fate is unknown, and repeating it with the same id stores it once', async () => {
+    let fault: Fault = 'none'
+    const store = createSimulatedStore((operation, key) =>
+      key === HEAD && operation === 'put' ? fault : 'none',
+    )
+    const manifest = new NamespaceManifest(namespace, createContext(store, 'w-'))
+    await manifest.commit([put('a', 'one')])
+    fault = 'lost-request'
+    const pending = manifest.commit([put('b', 'two')])
+    await expect(pending).rejects.toMatchObject({ code: 'OUTCOME_PENDING', details: { ids: ['b'] } })
+    fault = 'none'
+    // The held version is sent again before anything else, so the repeat finds the record.
+    await expect(manifest.commit([put('b', 'two')])).rejects.toMatchObject({ code: 'ALREADY_EXISTS' })
+    expect([...(heads(store).at(-1)?.lines.keys() ?? [])]).toEqual(['a', 'b'])
+    // And the body it refers to is still there, though the repeat was rejected.
+    const key = heads(store).at(-1)?.lines.get('b')?.entry.key ?? ''
+    expect(store.history(key)).not.toEqual([])
+  })
+
+  it('is not held up by a clock that is set back', async () => {
+    const store = createSimulatedStore(() => 'none')
+    const context = createContext(store, 'w-')
+    let stepMs = 0
+    const slept: number[] = []
+    const clock: Clock = {
+      now: () => context.clock.now() - stepMs,
+      sleep: async (delayMs) => void slept.push(delayMs),
+    }
+    const manifest = new NamespaceManifest(namespace, { ...context, clock, headIntervalMs: 1_000 })
+    await manifest.commit([put('a', 'one')])
+    stepMs = 600_000
+    await manifest.commit([put('b', 'two')])
+    expect(Math.max(...slept)).toBeLessThanOrEqual(1_000)
+  })
 })

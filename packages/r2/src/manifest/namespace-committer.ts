@@ -1,4 +1,4 @@
-import { planCommit, UmbraError } from '@umbra/core'
+import { mutationId, planCommit, UmbraError } from '@umbra/core'
 import type { BaseVersion, CommitPlan, Namespace } from '@umbra/core'
 import type { CommitWindow } from './commit-window.ts'
 import type { HeadCache } from './head-cache.ts'
@@ -97,7 +97,7 @@ export class NamespaceCommitter {
 
   #leaveUnsettled(group: readonly PendingOperation[], request: PublishRequest, cause: unknown): void {
     this.#unsettled = request
-    for (const operation of group) operation.reject(outcomePending(cause))
+    for (const operation of group) operation.reject(outcomePending(operation, cause))
   }
 
   /** A version that may still land must be decided before another is planned, or both could count one number. */
@@ -110,8 +110,10 @@ export class NamespaceCommitter {
   }
 
   async #waitForInterval(): Promise<void> {
-    const waitMs = this.#lastWriteAt + this.#context.headIntervalMs - this.#context.clock.now()
-    if (waitMs > 0) await this.#context.clock.sleep(waitMs)
+    const { clock, headIntervalMs } = this.#context
+    // At most the interval, should the clock have been set back.
+    const waitMs = Math.min(headIntervalMs, this.#lastWriteAt + headIntervalMs - clock.now())
+    if (waitMs > 0) await clock.sleep(waitMs)
   }
 }
 
@@ -124,11 +126,11 @@ function answer(group: readonly PendingOperation[], plan: CommitPlan): void {
   }
 }
 
-function outcomePending(cause: unknown): UmbraError {
+function outcomePending({ mutations }: PendingOperation, cause: unknown): UmbraError {
   return new UmbraError(
     'OUTCOME_PENDING',
-    'the store did not say whether the write was applied; read the record before you repeat it',
-    { cause },
+    'the store did not say whether the write was applied; repeat it with the same ids (see details): ALREADY_EXISTS or PRECONDITION_FAILED then means that it was',
+    { cause, details: { ids: mutations.map(mutationId) } },
   )
 }
 

@@ -69,8 +69,8 @@ export class NamespaceManifest {
     })
   }
 
-  /** Stores the body of every put that `revisionOf` names a revision for. */
-  #upload(
+  /** Stores the body of every put that `revisionOf` names a revision for; all of them, or none is left. */
+  async #upload(
     mutations: readonly Mutation[],
     opId: string,
     revisionOf: (mutation: Mutation, index: number) => number | undefined,
@@ -80,7 +80,13 @@ export class NamespaceManifest {
       if (mutation.kind === 'delete' || rev === undefined) return undefined
       return this.#context.uploadLimit(() => uploadRevision({ mutation, rev, opId }, this.#context))
     })
-    return this.#window.track(Promise.all(uploads))
+    // Waits for all of them: the caller frees the bodies as soon as this rejects.
+    const results = await this.#window.track(Promise.allSettled(uploads))
+    const failed = results.find((result) => result.status === 'rejected')
+    const stored = results.map((result) => (result.status === 'fulfilled' ? result.value : undefined))
+    if (failed === undefined) return stored
+    await this.#discard(stored)
+    throw failed.reason
   }
 
   /** The revision a put will become, unless somebody else is faster. */
@@ -92,9 +98,16 @@ export class NamespaceManifest {
     return nextRevision(this.#cache.known?.head.lines.get(mutationId(mutation))?.entry, mutation.rev)
   }
 
-  /** Removes bodies that are proved never to be referenced. Best effort: what stays is an orphan for the collector. */
+  /**
+   * Removes bodies that are proved never to be referenced. Best effort: what stays is an orphan for the collector. The
+   * newest manifest is asked once more, because deleting a referenced body could not be made good.
+   */
   async #discard(uploads: Uploads): Promise<void> {
-    const keys = uploads.flatMap((upload) => (upload === undefined ? [] : [upload.key]))
+    const lines = this.#cache.known?.head.lines
+    const referenced = new Set([...(lines?.values() ?? [])].map(({ entry }) => entry.key))
+    const keys = uploads.flatMap((upload) =>
+      upload === undefined || referenced.has(upload.key) ? [] : [upload.key],
+    )
     if (keys.length > 0) await this.#context.objects.deleteMany(keys).catch(() => undefined)
   }
 }

@@ -1,6 +1,7 @@
-import { hasErrorCode, headKey, isUmbraError, renderHead, retryDelayMs } from '@umbra/core'
+import { hasErrorCode, headKey, isUmbraError, renderHead, retryDelayMs, UmbraError } from '@umbra/core'
 import type { BaseVersion, ManifestHead, Namespace } from '@umbra/core'
 import { readHeadVersion } from './head-version.ts'
+import { MULTIPART_THRESHOLD_BYTES } from '../objects/r2-object-store.ts'
 import type { ManifestContext } from './manifest-context.ts'
 
 export interface PublishRequest {
@@ -32,6 +33,7 @@ export async function publishHead(
 ): Promise<PublishOutcome> {
   const key = headKey(request.namespace)
   const body = renderHead(request.next)
+  if (body.byteLength > MULTIPART_THRESHOLD_BYTES) throw tooManyRecords(request, body.byteLength)
   const condition =
     request.base === undefined ? ({ ifNoneMatch: '*' } as const) : { ifMatch: request.base.etag }
   const deadline = context.clock.now() + context.commitTimeoutMs
@@ -70,6 +72,8 @@ export async function settle(
   const { version } = read
   const mine = request.next.header.w[request.writer]
   const theirs = version.head.header.w[request.writer]
+  // A watermark that was there and is gone was dropped as idle: it can no longer say anything.
+  if (theirs === undefined && request.base?.head.header.w[request.writer] !== undefined) return undefined
   const contained =
     mine !== undefined &&
     theirs !== undefined &&
@@ -89,6 +93,17 @@ async function settleAfter(
     if (!ambiguous) throw cause
     return { kind: 'unknown', cause }
   }
+}
+
+/** A head sent in parts would not be compared and swapped, so it must fit into one request. */
+function tooManyRecords({ namespace }: PublishRequest, bytes: number): UmbraError {
+  return new UmbraError(
+    'TOO_LARGE',
+    `the namespace holds too many records for one manifest; use another module or user. bytes=${bytes}`,
+    {
+      details: { ...namespace, bytes, limitBytes: MULTIPART_THRESHOLD_BYTES, outcome: 'not-applied' },
+    },
+  )
 }
 
 /** 412: another version was there first, or an earlier attempt of ours. 409: the store says so less clearly. */

@@ -7,6 +7,7 @@ import {
   withRetry,
 } from '@umbra/core'
 import type { PutMutation, UploadedRevision } from '@umbra/core'
+import { MULTIPART_THRESHOLD_BYTES } from '../objects/r2-object-store.ts'
 import type { ManifestContext } from './manifest-context.ts'
 
 export interface RevisionUpload {
@@ -24,7 +25,11 @@ export async function uploadRevision(
   context: ManifestContext,
 ): Promise<UploadedRevision> {
   const { mutation, rev, opId } = upload
-  const key = revisionKey(mutation.draft, rev, opId)
+  // A body sent in parts cannot be created atomically, so its key must be one that nobody else can name.
+  const key =
+    mutation.body.size > MULTIPART_THRESHOLD_BYTES
+      ? uniqueRevisionKey(mutation.draft, rev, opId)
+      : revisionKey(mutation.draft, rev, opId)
   const etag = await createObject(key, upload, context)
   if (etag !== undefined) return { key, etag, rev }
   // The plain key of a first revision is taken: by a writer that crashed before its commit, or one that will win or
