@@ -34,7 +34,10 @@ it('loads neither the AWS SDK nor DuckDB on sqlite, and DuckDB with the first Pa
 it('loads neither SQLite nor DuckDB on r2', async () => {
   const server = await startLocalR2()
   try {
-    expect(await loadedBy({ ...toEnvironment(server), STORAGE_BACKEND: 'r2' }, 'json')).toEqual(['@aws-sdk'])
+    expect(await loadedBy({ ...toEnvironment(server), STORAGE_BACKEND: 'r2' }, 'json')).toEqual([
+      '@aws-sdk',
+      '@smithy',
+    ])
   } finally {
     await server.close()
   }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 export interface StorageFolder {
+  readonly path: string
   /** A database file that does not exist yet. */
   readonly sqlitePath: string
   remove(): Promise<void>
@@ -12,6 +13,7 @@ export interface StorageFolder {
 export async function createStorageFolder(): Promise<StorageFolder> {
   const folder = await mkdtemp(join(tmpdir(), 'umbra-unified-'))
   return {
+    path: folder,
     sqlitePath: join(folder, 'umbra.sqlite'),
     remove: () => rm(folder, { recursive: true, force: true }),
   }

@@ -1,10 +1,10 @@
-import { checkExpectation, hasErrorCode, mutationId } from '@umbra/core'
-import type { Mutation, Namespace, StoredEntry } from '@umbra/core'
+import { checkExpectation, hasErrorCode, mutationId, recordEtag } from '@umbra/core'
+import type { ManifestEntry, Mutation, Namespace, StoredEntry } from '@umbra/core'
 import { recordKey } from './copy-backlog.ts'
 import type { CopyBacklog } from './copy-backlog.ts'
 import { copyCommitted } from './copy-committed.ts'
-import { forgetDeletion, noteDeletion, wasDeleted } from './deletion-note.ts'
 import type { HybridParts } from './hybrid-parts.ts'
+import { forgetDeletion, noteDeletion, wasInPrimary } from './primary-note.ts'
 import { ensureInPrimary } from './secondary-only.ts'
 
 /**
@@ -50,7 +50,7 @@ async function refuseTakenIds(
   for (const [index, mutation] of mutations.entries()) {
     const copy = copies[index]?.entry
     if (copy === undefined || mutation.expect.kind !== 'absent') continue
-    if (await wasDeleted(secondary, namespace, copy)) continue
+    if (await wasInPrimary(secondary, namespace, copy)) continue
     if ((await primary.getEntry(namespace, copy.id)) !== undefined) continue
     const problem = checkExpectation(mutation, copy, index)
     if (problem !== undefined) throw problem
@@ -74,7 +74,7 @@ async function commitPrimary(
     // Codes that leave open, or even say, that the record is gone or another version: then the note does no harm.
     if (!hasErrorCode(error, 'OUTCOME_PENDING', 'INTERNAL', 'NOT_FOUND', 'PRECONDITION_FAILED')) {
       // Best effort: a note that stays hides the record only while the primary cannot be reached.
-      await Promise.allSettled(noted.map((id) => forgetDeletion(parts.secondary, namespace, id)))
+      await Promise.allSettled(noted.map((entry) => forgetDeletion(parts.secondary, namespace, entry)))
     }
     throw error
   }
@@ -84,12 +84,14 @@ async function noteDeletions(
   parts: HybridParts,
   namespace: Namespace,
   mutations: readonly Mutation[],
-): Promise<string[]> {
-  const noted: string[] = []
+): Promise<ManifestEntry[]> {
+  const noted: ManifestEntry[] = []
   for (const mutation of mutations) {
-    if (mutation.kind !== 'delete' || !(await ensureInPrimary(parts, namespace, mutation))) continue
-    await noteDeletion(parts.secondary, namespace, mutation)
-    noted.push(mutation.id)
+    if (mutation.kind !== 'delete') continue
+    const stored = await ensureInPrimary(parts, namespace, mutation)
+    if (stored === undefined || recordEtag(stored.entry) !== mutation.expect.etag) continue
+    await noteDeletion(parts.secondary, namespace, stored.entry)
+    noted.push(stored.entry)
   }
   return noted
 }
@@ -107,7 +109,8 @@ async function commitExisting(
     for (const mutation of mutations) {
       if (mutation.kind !== 'put' || mutation.expect.kind !== 'etag') continue
       const { id, updated_at, timestamp } = mutation.draft
-      if (!(await ensureInPrimary(parts, namespace, { id, at: updated_at ?? timestamp }))) throw error
+      const stored = await ensureInPrimary(parts, namespace, { id, at: updated_at ?? timestamp })
+      if (stored === undefined) throw error
     }
     return parts.primary.commit(namespace, mutations)
   }

@@ -1,7 +1,8 @@
 import { hasErrorCode, mutationId, recordEtag } from '@umbra/core'
 import type { ManifestEntry, Mutation, Namespace, PutMutation, StoredEntry } from '@umbra/core'
 import type { HybridParts } from './hybrid-parts.ts'
-import { findSecondary, storedBody, toDraft } from './secondary-only.ts'
+import { noteInPrimary, wasInPrimary } from './primary-note.ts'
+import { storedBody, toDraft } from './secondary-only.ts'
 
 /** Each failed try means that another writer's copy arrived, so this is never reached unless something is wrong. */
 const MAX_TRIES = 100
@@ -16,6 +17,11 @@ export async function copyCommitted(
   mutations: readonly Mutation[],
   committed: readonly StoredEntry[],
 ): Promise<readonly StoredEntry[]> {
+  await Promise.all(
+    committed
+      .filter(({ entry }) => entry.op === 'put')
+      .map(({ entry }) => noteInPrimary(parts.secondary, namespace, entry)),
+  )
   const copied = await copyMissing(parts, namespace, mutations, committed)
   return Promise.all(
     committed.map(async (stored, index) => {
@@ -30,6 +36,8 @@ export async function copyCommitted(
 /** Copies a record's current state once more, whatever it is. */
 export async function copyAgain(parts: HybridParts, namespace: Namespace, id: string): Promise<void> {
   const { primary, secondary } = parts
+  // The secondary first: only what it had before the primary was asked can be outdated.
+  const copy = await secondary.getEntry(namespace, id)
   const current = await primary.getEntry(namespace, id)
   if (current !== undefined) {
     const body = storedBody(primary, current)
@@ -42,9 +50,8 @@ export async function copyAgain(parts: HybridParts, namespace: Namespace, id: st
     )
     return
   }
-  const left = await secondary.getEntry(namespace, id)
-  if (left === undefined || (await findSecondary(parts, namespace, id)) !== undefined) return
-  await removeCopy(parts, namespace, left.entry)
+  if (copy === undefined || !(await wasInPrimary(secondary, namespace, copy.entry))) return
+  await removeCopy(parts, namespace, copy.entry)
 }
 
 async function copyMissing(
@@ -105,6 +112,7 @@ async function raise(
   }
 }
 
+/** Removes this very version; another one is not ours to remove. */
 async function removeCopy(
   { secondary }: HybridParts,
   namespace: Namespace,
@@ -112,5 +120,9 @@ async function removeCopy(
 ): Promise<void> {
   const expect = { kind: 'etag', etag: recordEtag(copy) } as const
   const at = copy.updated_at ?? copy.timestamp
-  await secondary.commit(namespace, [{ kind: 'delete', id: copy.id, expect, at }])
+  try {
+    await secondary.commit(namespace, [{ kind: 'delete', id: copy.id, expect, at }])
+  } catch (error) {
+    if (!hasErrorCode(error, 'NOT_FOUND', 'PRECONDITION_FAILED')) throw error
+  }
 }

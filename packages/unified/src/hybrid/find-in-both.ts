@@ -1,9 +1,9 @@
-import { encodeCursor } from '@umbra/core'
+import { encodeCursor, selectEntries } from '@umbra/core'
 import type { EntryQuery, Namespace, Page, StoredEntry } from '@umbra/core'
-import { wasDeleted } from './deletion-note.ts'
-import { inSecondary } from './hybrid-parts.ts'
+import { inPrimary, inSecondary } from './hybrid-parts.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { mergePages } from './merge-pages.ts'
+import { wasDeleted, wasInPrimary } from './primary-note.ts'
 
 /** Records that are only in the secondary are looked up in the primary this many at a time. */
 const PARALLEL_LOOKUPS = 32
@@ -20,7 +20,7 @@ export async function findInBoth(
     const copies = await parts.secondary.findEntries(namespace, next)
     const truth = await parts.primary.findEntries(namespace, next)
     const { items, end } = mergePages(truth, copies, query.order)
-    found.push(...(await dropOutdated(parts, namespace, query, items)))
+    found.push(...(await settle(parts, namespace, query, items)))
     if (found.length > query.limit || (end !== undefined && found.length === query.limit)) {
       return cutPage(found, query)
     }
@@ -48,31 +48,34 @@ function cutPage(found: readonly StoredEntry[], { limit, order }: EntryQuery): P
   return { items, ...(last !== undefined && { cursor: encodeCursor(order, last.entry) }) }
 }
 
-async function dropOutdated(
+/** What is true of entries of which some came only from the secondary's page. */
+async function settle(
   parts: HybridParts,
   namespace: Namespace,
   query: EntryQuery,
   items: readonly StoredEntry[],
 ): Promise<StoredEntry[]> {
-  const kept: StoredEntry[] = []
+  const settled: (StoredEntry | undefined)[] = []
   for (let start = 0; start < items.length; start += PARALLEL_LOOKUPS) {
     const some = items.slice(start, start + PARALLEL_LOOKUPS)
-    const outdated = await Promise.all(some.map((stored) => isOutdated(parts, namespace, query, stored)))
-    kept.push(...some.filter((_, index) => outdated[index] === false))
+    settled.push(...(await Promise.all(some.map((stored) => settleOne(parts, namespace, query, stored)))))
   }
-  return kept
+  return settled.filter((stored) => stored !== undefined)
 }
 
-/** Whether an entry that only the secondary returned is not a record of its own. */
-async function isOutdated(
+async function settleOne(
   { primary, secondary }: HybridParts,
   namespace: Namespace,
   query: EntryQuery,
-  { entry, storedIn }: StoredEntry,
-): Promise<boolean> {
-  if (storedIn !== 'sqlite') return false
-  if (await wasDeleted(secondary, namespace, entry)) return true
+  stored: StoredEntry,
+): Promise<StoredEntry | undefined> {
+  if (stored.storedIn !== 'sqlite') return stored
+  const known = await wasInPrimary(secondary, namespace, stored.entry)
   // A filter may have left out the primary's newer revision; without one, the primary would have returned it.
   const filtered = query.match !== undefined || query.metadata !== undefined || query.dataFormat !== undefined
-  return filtered && (await primary.getEntry(namespace, entry.id)) !== undefined
+  if (!known && !filtered) return stored
+  const current = await primary.getEntry(namespace, stored.entry.id)
+  if (current === undefined) return known ? undefined : stored
+  // Usually a newer revision, which does not match; or it was copied there since the primary's page was read.
+  return selectEntries([current.entry], query).entries.length > 0 ? inPrimary(current) : undefined
 }

@@ -6,9 +6,9 @@ import { createCopyBacklog, recordKey } from './copy-backlog.ts'
 import type { CopyBacklog } from './copy-backlog.ts'
 import { findInBoth, findInSecondary } from './find-in-both.ts'
 import { createHybridBlobs } from './hybrid-blobs.ts'
-import { inPrimary, inSecondary, readEither } from './hybrid-parts.ts'
+import { inPrimary, readEither } from './hybrid-parts.ts'
 import type { HybridParts } from './hybrid-parts.ts'
-import { findSecondary } from './secondary-only.ts'
+import { findCopy, findRecord } from './secondary-only.ts'
 
 /**
  * Writes go to both, the primary first: it alone decides. Reads prefer the primary, fall back to the secondary while
@@ -19,14 +19,9 @@ export function createHybridBackend(parts: HybridParts): StorageBackend {
   const backlog = createCopyBacklog()
 
   async function current(namespace: Namespace, id: string): Promise<StoredEntry | undefined> {
-    const stored = await primary.getEntry(namespace, id)
+    const stored = await findRecord(parts, namespace, id)
     await catchUp(parts, backlog, namespace, id)
-    return stored === undefined ? only(namespace, id) : inPrimary(stored)
-  }
-
-  async function only(namespace: Namespace, id: string): Promise<StoredEntry | undefined> {
-    const stored = await findSecondary(parts, namespace, id)
-    return stored && inSecondary(stored)
+    return stored
   }
 
   return {
@@ -39,7 +34,7 @@ export function createHybridBackend(parts: HybridParts): StorageBackend {
     getEntry: (namespace, id) =>
       readEither(
         () => current(namespace, id),
-        () => only(namespace, id),
+        () => findCopy(parts, namespace, id),
       ),
     findEntries: (namespace, query) =>
       readEither(

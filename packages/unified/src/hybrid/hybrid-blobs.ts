@@ -1,5 +1,6 @@
 import { checkBlobExpectation, hasErrorCode } from '@umbra/core'
 import type { BlobExpectation, BlobStore, StoredBlob } from '@umbra/core'
+import { createBlobCopies } from './blob-copies.ts'
 import type { CopyBacklog } from './copy-backlog.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { readEither } from './hybrid-parts.ts'
@@ -9,11 +10,11 @@ import { createKeyedQueue } from './keyed-queue.ts'
 export function createHybridBlobs({ primary, secondary }: HybridParts, backlog: CopyBacklog): BlobStore {
   const inTurn = createKeyedQueue()
   const truth = primary.blobs
-  const copies = secondary.blobs
+  const copies = createBlobCopies(secondary.blobs)
 
-  async function copy(path: string, change: () => Promise<unknown>): Promise<void> {
+  async function copy(path: string, bytes: Uint8Array): Promise<void> {
     try {
-      await change()
+      await copies.put(path, bytes)
       backlog.remove([path])
     } catch (error) {
       backlog.add([path], error)
@@ -30,15 +31,26 @@ export function createHybridBlobs({ primary, secondary }: HybridParts, backlog: 
     }
   }
 
+  /** The blob, and whether it is only in the secondary. */
+  async function find(path: string): Promise<{ blob: StoredBlob | undefined; only: boolean }> {
+    const current = await truth.get(path)
+    if (current !== undefined) return { blob: current, only: false }
+    const left = await copies.get(path)
+    if (left === undefined || !(await copies.wasInPrimary(path, left))) {
+      return { blob: left, only: left !== undefined }
+    }
+    // Deleted from the primary, or copied there since we asked.
+    return { blob: await truth.get(path), only: false }
+  }
+
   /** A blob that is only in the secondary is copied first, so that the primary decides about its next version. */
   async function ensureInPrimary(path: string): Promise<StoredBlob | undefined> {
-    const current = await truth.get(path)
-    if (current !== undefined) return current
-    const only = await copies.get(path)
-    if (only === undefined) return undefined
+    const { blob, only } = await find(path)
+    if (blob === undefined || !only) return blob
     try {
-      await truth.put(path, only.bytes, { kind: 'absent' })
-      return only
+      await truth.put(path, blob.bytes, { kind: 'absent' })
+      await copies.noteInPrimary(path, blob.etag)
+      return blob
     } catch (error) {
       if (!hasErrorCode(error, 'PRECONDITION_FAILED')) throw error
       return truth.get(path)
@@ -48,22 +60,30 @@ export function createHybridBlobs({ primary, secondary }: HybridParts, backlog: 
   async function put(path: string, bytes: Uint8Array, expect: BlobExpectation) {
     if (expect !== undefined) await ensureInPrimary(path)
     const info = await decide(path, () => truth.put(path, bytes, expect))
-    await copy(path, () => copies.put(path, bytes, undefined))
+    await copy(path, bytes)
     return info
   }
 
-  /** The copy goes first: one that outlived the blob would be taken for a blob that is only there. */
+  /** The copy goes first: it could still be read during an outage if it outlived the blob. */
   async function remove(path: string, expect: BlobExpectation): Promise<boolean> {
     const current = await ensureInPrimary(path)
     checkBlobExpectation(path, current?.etag, expect)
     if (current === undefined) return false
-    await copies.delete(path, undefined)
+    await copies.delete(path)
     try {
       return await decide(path, () => truth.delete(path, expect))
     } catch (error) {
-      await copy(path, () => copies.put(path, current.bytes, { kind: 'absent' }))
+      await copy(path, current.bytes)
       throw error
     }
+  }
+
+  /** Copies what could not be copied before. */
+  async function catchUp(path: string): Promise<void> {
+    if (!backlog.has(path)) return
+    const current = await truth.get(path)
+    if (current === undefined) backlog.remove([path])
+    else await copy(path, current.bytes)
   }
 
   return {
@@ -72,11 +92,8 @@ export function createHybridBlobs({ primary, secondary }: HybridParts, backlog: 
     get: (path) =>
       readEither(
         async () => {
-          const current = await truth.get(path)
-          if (current !== undefined && backlog.has(path)) {
-            await inTurn(path, () => copy(path, () => copies.put(path, current.bytes, undefined)))
-          }
-          return current ?? copies.get(path)
+          if (backlog.has(path)) await inTurn(path, () => catchUp(path))
+          return (await find(path)).blob
         },
         () => copies.get(path),
       ),

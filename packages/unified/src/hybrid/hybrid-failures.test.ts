@@ -213,8 +213,8 @@ describe('when R2 stops answering', () => {
   const key = newModule()
 
   beforeAll(async () => {
-    server = await startLocalR2()
     folder = await createStorageFolder()
+    server = await startLocalR2({ dir: folder.path })
     under = await openHybrid(server, folder.sqlitePath)
     await under.hybrid.storeData({ module, userId: 'u', id: 'both', data: 'walnut one' })
     await under.onSqlite.storeData({ module, userId: 'u', id: 'only', data: 'walnut two' })
@@ -223,6 +223,7 @@ describe('when R2 stops answering', () => {
   })
   afterAll(async () => {
     await under.close()
+    await server.close()
     await folder.remove()
   })
 
@@ -257,5 +258,34 @@ describe('when R2 stops answering', () => {
     expect(await entriesOf(secondary, module)).toEqual(before)
     expect((await hybrid.retrieveData(module, 'u')).map(({ id }) => id)).toEqual(expected)
     expect(await hybrid.health()).toMatchObject({ healthy: false, message: expect.stringContaining('r2') })
+  })
+
+  it('goes on with R2 when it answers again', async () => {
+    const { hybrid, primary, secondary } = under
+    const { accessKeyId, secretAccessKey, endpoint, bucket } = server
+    const port = Number(new URL(endpoint).port)
+    const credentials = { accessKeyId, secretAccessKey }
+    server = await startLocalR2({ dir: folder.path, port, bucket, credentials })
+    expect(server.endpoint).toBe(endpoint)
+
+    expect(await hybrid.health()).toMatchObject({ healthy: true })
+    expect(await hybrid.retrieveData(module, 'u', 'both')).toMatchObject({
+      storageBackend: 'r2',
+      revision: 1,
+    })
+    const listed = (await hybrid.retrieveData(module, 'u')).map(({ id, storageBackend }) => [
+      id,
+      storageBackend,
+    ])
+    expect(listed).toEqual([
+      ['both', 'r2'],
+      ['only', 'sqlite'],
+      ['r2 only', 'r2'],
+    ])
+    for (const recordId of ['both', 'only', 'r2 only']) {
+      await hybrid.updateData({ module, userId: 'u', recordId, data: 'after' })
+    }
+    expect(await entriesOf(primary, module)).toHaveLength(3)
+    expect(await entriesOf(secondary, module)).toEqual(await entriesOf(primary, module))
   })
 })

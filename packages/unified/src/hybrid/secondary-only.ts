@@ -7,43 +7,57 @@ import type {
   StorageBackend,
   StoredEntry,
 } from '@umbra/core'
-import { wasDeleted } from './deletion-note.ts'
+import { inPrimary, inSecondary } from './hybrid-parts.ts'
 import type { HybridParts } from './hybrid-parts.ts'
+import { noteInPrimary, wasDeleted, wasInPrimary } from './primary-note.ts'
 
 /** A record that keeps changing while it is copied is given up after this many tries. */
 const MAX_COPY_TRIES = 5
 
-/** The secondary's record, unless it is the copy of a deleted one. */
-export async function findSecondary(
+/** The primary's record, or the one that is only in the secondary. */
+export async function findRecord(
+  { primary, secondary }: HybridParts,
+  namespace: Namespace,
+  id: string,
+): Promise<StoredEntry | undefined> {
+  const stored = await primary.getEntry(namespace, id)
+  if (stored !== undefined) return inPrimary(stored)
+  const copy = await secondary.getEntry(namespace, id)
+  if (copy === undefined) return undefined
+  if (!(await wasInPrimary(secondary, namespace, copy.entry))) return inSecondary(copy)
+  // Deleted from the primary, or copied there since we asked.
+  const current = await primary.getEntry(namespace, id)
+  return current && inPrimary(current)
+}
+
+/** What the secondary alone can say: its record, unless that is known to be the copy of a deleted one. */
+export async function findCopy(
   { secondary }: HybridParts,
   namespace: Namespace,
   id: string,
 ): Promise<StoredEntry | undefined> {
   const stored = await secondary.getEntry(namespace, id)
   if (stored === undefined || (await wasDeleted(secondary, namespace, stored.entry))) return undefined
-  return stored
+  return inSecondary(stored)
 }
 
 /**
  * Makes the primary the place where a record's next version is decided: a record that is only in the secondary is
- * copied there as the very revision it is. Resolves to whether the primary has the record now.
+ * copied there as the very revision it is. Resolves to the primary's record; undefined when there is none.
  */
 export async function ensureInPrimary(
   parts: HybridParts,
   namespace: Namespace,
   target: { readonly id: string; readonly at: string },
-): Promise<boolean> {
+): Promise<StoredEntry | undefined> {
   for (let tries = 1; ; tries++) {
-    if ((await parts.primary.getEntry(namespace, target.id)) !== undefined) return true
-    const stored = await findSecondary(parts, namespace, target.id)
-    if (stored === undefined) return false
+    const stored = await findRecord(parts, namespace, target.id)
+    if (stored?.storedIn !== 'sqlite') return stored
     try {
       return await copyToPrimary(parts, namespace, stored, target.at)
     } catch (error) {
-      // Another writer copied it first, which is all we wanted.
-      if (hasErrorCode(error, 'ALREADY_EXISTS')) return true
-      // It changed while it was copied, most likely because another writer is ahead of us.
-      if (tries >= MAX_COPY_TRIES || !hasErrorCode(error, 'CONFLICT')) throw error
+      // Another writer copied it first, or it changed while it was copied, most likely because one is ahead of us.
+      if (tries >= MAX_COPY_TRIES || !hasErrorCode(error, 'ALREADY_EXISTS', 'CONFLICT')) throw error
     }
   }
 }
@@ -53,15 +67,16 @@ async function copyToPrimary(
   namespace: Namespace,
   stored: StoredEntry,
   at: string,
-): Promise<boolean> {
+): Promise<StoredEntry | undefined> {
   const { entry } = stored
   const copy = { draft: toDraft(entry), body: storedBody(secondary, stored), rev: entry.rev }
   const [copied] = await primary.commit(namespace, [{ kind: 'put', ...copy, expect: { kind: 'absent' } }])
-  if (copied === undefined || copied.entry.rev === entry.rev) return true
+  await noteInPrimary(secondary, namespace, entry)
+  if (copied === undefined || copied.entry.rev === entry.rev) return copied
   // A higher revision: another process copied the record and deleted it since we looked. It stays deleted.
   const expect = { kind: 'etag', etag: recordEtag(copied.entry) } as const
   await primary.commit(namespace, [{ kind: 'delete', id: entry.id, expect, at }])
-  return false
+  return undefined
 }
 
 export function toDraft(entry: ManifestEntry): EntryDraft {
