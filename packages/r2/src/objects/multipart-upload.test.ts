@@ -1,4 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
 import type { ByteRange } from '@umbra/core'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { startLocalR2 } from '../local/start-local-r2.ts'
@@ -179,12 +181,18 @@ describe('an upload in parts', () => {
   })
 
   it('stops its other parts at once when one cannot be stored, and is abandoned', async () => {
+    const arrived = new Map<string, ServerResponse>()
+    const closed: Promise<unknown>[] = []
+    const hold: Answer = (request, response) => {
+      arrived.set(operationOf(request), response)
+      if (operationOf(request) !== 'part 1') closed.push(once(response, 'close'))
+      const first = arrived.get('part 1')
+      if (first !== undefined && arrived.size === 3) answerError(first, 403, 'AccessDenied')
+    }
+    // The timeout is far longer than the test may take.
     const { server, store } = await openScripted(
-      accepting({
-        'part 1': (_, response) => answerError(response, 403, 'AccessDenied'),
-        'part 2': () => {},
-        'part 3': () => {},
-      }),
+      accepting({ 'part 1': hold, 'part 2': hold, 'part 3': hold }),
+      600_000,
     )
     await expect(store.put('a/b', small)).rejects.toMatchObject({
       code: 'FORBIDDEN',
@@ -194,6 +202,8 @@ describe('an upload in parts', () => {
     expect(operations.at(-1)).toBe('abort')
     expect(server.requests.at(-1)?.url).toContain('uploadId=u1')
     for (const operation of ['part 4', 'part 5', 'complete']) expect(operations).not.toContain(operation)
+    expect(closed).toHaveLength(2)
+    await Promise.all(closed)
   })
 
   it('is abandoned when its caller gives it up', async () => {

@@ -87,6 +87,17 @@ describe('probeConditions', () => {
     expect(await report).toEqual({ ...ALL_HOLD, oneWinner: false })
   })
 
+  it('finds out a store that takes any version it ever had', async () => {
+    const past = new Set<string>()
+    const { report } = await probe((objects, request, response) => {
+      const version = request.headers['if-match']
+      if (version !== undefined && past.has(request.url + version)) return store(objects, request, response)
+      past.add(request.url + etagOf(request.body))
+      storeIfHolds(objects, request, response)
+    })
+    expect(await report).toEqual({ ...ALL_HOLD, compareAndSwap: false, oneWinner: false })
+  })
+
   it('trusts a store that answers 409 or 404 to the losers', async () => {
     const { report } = await probe((objects, request, response) => {
       if (holds(objects, request)) store(objects, request, response)
