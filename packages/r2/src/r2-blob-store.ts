@@ -1,8 +1,13 @@
-import { createHash } from 'node:crypto'
-import { blobChanged, hasErrorCode, isUmbraError, UmbraError, withRetry } from '@umbra/core'
-import type { BlobExpectation, BlobInfo, BlobStore, StoredBlob } from '@umbra/core'
+import {
+  blobChanged,
+  checkBlobExpectation,
+  hasErrorCode,
+  isUmbraError,
+  UmbraError,
+  withRetry,
+} from '@umbra/core'
+import type { BlobInfo, BlobStore, StoredBlob } from '@umbra/core'
 import type { ManifestContext } from './manifest/manifest-context.ts'
-import type { PutOptions } from './objects/object-store.ts'
 
 /** A deleted blob: S3 cannot delete conditionally, so it is replaced by nothing instead. No JSON text is empty. */
 const TOMBSTONE = new Uint8Array()
@@ -10,7 +15,17 @@ const TOMBSTONE = new Uint8Array()
 /** Tries of a write without a condition to get in between other writers. */
 const MAX_TRIES = 100
 
-type Condition = Pick<PutOptions, 'ifMatch' | 'ifNoneMatch'>
+/** One version of a blob. Each names the one it replaced, so a lost answer can be settled by looking. */
+interface BlobVersion {
+  /** Undefined when there is no object at all. */
+  readonly etag: string | undefined
+  /** False for a tombstone. */
+  readonly exists: boolean
+  /** Unique per version, unlike the etag, which comes back with the content. */
+  readonly id: string
+  /** The id of the version it replaced. */
+  readonly replaced: string | undefined
+}
 
 /**
  * Blobs as objects. Every write replaces exactly the version it has seen, also one that was asked for without a condition:
@@ -21,18 +36,17 @@ export function createR2BlobStore(context: ManifestContext): BlobStore {
 
   return {
     async put(path, bytes, expect) {
-      if (expect !== undefined) return replace(path, bytes, await conditionFor(path, expect))
-      return overAnything(path, async (current) => replace(path, bytes, current.condition))
+      return overCurrent(path, expect === undefined, (current) => {
+        checkBlobExpectation(path, current.exists ? current.etag : undefined, expect)
+        return replace(path, bytes, current)
+      })
     },
     get: (path) => withRetry(() => read(path), retry),
     async delete(path, expect) {
-      if (expect !== undefined) {
-        await replace(path, TOMBSTONE, await conditionFor(path, expect))
-        return true
-      }
-      return overAnything(path, async ({ exists, condition }) => {
-        if (exists) await replace(path, TOMBSTONE, condition)
-        return exists
+      return overCurrent(path, expect === undefined, async (current) => {
+        checkBlobExpectation(path, current.exists ? current.etag : undefined, expect)
+        if (current.exists) await replace(path, TOMBSTONE, current)
+        return current.exists
       })
     },
   }
@@ -44,61 +58,46 @@ export function createR2BlobStore(context: ManifestContext): BlobStore {
     return bytes.byteLength === 0 ? undefined : { bytes, etag: found.etag, size: bytes.byteLength }
   }
 
-  /** What is there now, a tombstone counting as nothing, and the condition that replaces exactly it. */
-  async function look(
-    path: string,
-  ): Promise<{ etag: string | undefined; exists: boolean; condition: Condition }> {
+  async function look(path: string): Promise<BlobVersion> {
     const found = await withRetry(() => objects.head(path), retry)
-    return {
-      etag: found?.etag,
-      exists: found !== undefined && found.size > 0,
-      condition: found === undefined ? { ifNoneMatch: '*' } : { ifMatch: found.etag },
-    }
+    if (found === undefined) return { etag: undefined, exists: false, id: 'none', replaced: undefined }
+    const { id = `foreign-${found.etag}`, replaced } = found.metadata
+    return { etag: found.etag, exists: found.size > 0, id, replaced }
   }
 
-  async function conditionFor(path: string, expect: NonNullable<BlobExpectation>): Promise<Condition> {
-    if (expect.kind === 'etag') return { ifMatch: expect.etag }
-    const { exists, condition } = await look(path)
-    return exists ? { ifNoneMatch: '*' } : condition
-  }
-
-  async function overAnything<T>(
+  async function overCurrent<T>(
     path: string,
-    write: (current: Awaited<ReturnType<typeof look>>) => Promise<T>,
+    repeat: boolean,
+    write: (current: BlobVersion) => Promise<T>,
   ): Promise<T> {
     for (let tries = 1; ; tries++) {
+      const current = await look(path)
       try {
-        return await write(await look(path))
+        return await write(current)
       } catch (error) {
-        if (!hasErrorCode(error, 'PRECONDITION_FAILED') || tries >= MAX_TRIES) throw error
+        if (!repeat || tries >= MAX_TRIES || !hasErrorCode(error, 'PRECONDITION_FAILED')) throw error
       }
     }
   }
 
-  async function replace(path: string, bytes: Uint8Array, condition: Condition): Promise<BlobInfo> {
+  async function replace(path: string, bytes: Uint8Array, current: BlobVersion): Promise<BlobInfo> {
+    const id = context.ids.next(context.clock.now())
+    const condition = current.etag === undefined ? ({ ifNoneMatch: '*' } as const) : { ifMatch: current.etag }
+    const options = { ...condition, contentType: 'application/json', metadata: { id, replaced: current.id } }
     const attempts = { ambiguous: false }
     try {
-      const options = { ...condition, contentType: 'application/json' }
       const { etag } = await withRetry(() => noting(attempts, objects.put(path, bytes, options)), retry)
       return { etag, size: bytes.byteLength }
     } catch (error) {
-      if (attempts.ambiguous) return settle(path, bytes, error)
-      if (!hasErrorCode(error, 'PRECONDITION_FAILED', 'CONFLICT', 'NOT_FOUND')) throw error
-      const { exists, etag } = await look(path)
-      throw blobChanged(path, exists ? etag : undefined)
+      if (!attempts.ambiguous && !hasErrorCode(error, 'PRECONDITION_FAILED', 'CONFLICT')) throw error
+      const now = await look(path).catch(() => undefined)
+      if (now?.id === id && now.etag !== undefined) return { etag: now.etag, size: bytes.byteLength }
+      // What is there now replaced the very version this write was for, so this write never can.
+      if (!attempts.ambiguous || now?.replaced === current.id) {
+        throw blobChanged(path, now?.exists === true ? now.etag : undefined)
+      }
+      throw outcomePending(path, error)
     }
-  }
-
-  /** An answer was lost: the write happened if the blob is now what was sent; anything else proves nothing. */
-  async function settle(path: string, bytes: Uint8Array, cause: unknown): Promise<BlobInfo> {
-    const etag = createHash('md5').update(bytes).digest('hex')
-    const current = await look(path).catch(() => undefined)
-    if (current?.etag === etag) return { etag, size: bytes.byteLength }
-    throw new UmbraError(
-      'OUTCOME_PENDING',
-      `the store did not say whether the blob was written; read it before you repeat. key=${path}`,
-      { cause, details: { key: path } },
-    )
   }
 }
 
@@ -110,4 +109,12 @@ async function noting<T>(attempts: { ambiguous: boolean }, request: Promise<T>):
     attempts.ambiguous ||= !isUmbraError(error) || error.details['outcome'] !== 'not-applied'
     throw error
   }
+}
+
+function outcomePending(path: string, cause: unknown): UmbraError {
+  return new UmbraError(
+    'OUTCOME_PENDING',
+    `the store did not say whether the blob was written; read it before you repeat. key=${path}`,
+    { cause, details: { key: path } },
+  )
 }
