@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import type { Hash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
-import { hasErrorCode, UmbraError } from '@umbra/core'
+import { hasErrorCode, UmbraError, recordNotFound } from '@umbra/core'
 import type { Namespace, StorageManager, StorageRecordInfo, StoreRequest } from '@umbra/core'
 import type { Caller } from '../auth/caller.ts'
-import { recordNotFound, toInfo } from './record-info.ts'
+import { toInfo } from './record-info.ts'
 
 /**
  * The id a key stands for: the same caller, namespace and key always mean the same record, and nobody else's key

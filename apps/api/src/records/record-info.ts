@@ -1,4 +1,3 @@
-import { UmbraError } from '@umbra/core'
 import type { OpenedRecord, StorageRecord, StorageRecordInfo } from '@umbra/core'
 
 /** Frees a body that is not wanted. A stream that was never begun would not let go of what it holds. */
@@ -6,10 +5,6 @@ export async function closeBody({ body }: OpenedRecord): Promise<void> {
   const chunks = body[Symbol.asyncIterator]()
   await chunks.next()
   await chunks.return?.()
-}
-
-export function recordNotFound(id: string): UmbraError {
-  return new UmbraError('NOT_FOUND', `there is no such record. id=${id}`, { details: { id } })
 }
 
 /** A record without its data. */

@@ -1,7 +1,6 @@
-import { hasErrorCode, parseInput, UmbraError } from '@umbra/core'
+import { hasErrorCode, parseInput, UmbraError, recordNotFound } from '@umbra/core'
 import { z } from 'zod'
 import { defined } from '../defined.ts'
-import { recordNotFound } from '../records/record-info.ts'
 import { expiresIn, filename, recordId } from '../schemas/names.ts'
 import { problems } from '../schemas/problem-schema.ts'
 import type { RouteContext } from './route-context.ts'

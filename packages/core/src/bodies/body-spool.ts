@@ -51,9 +51,10 @@ export async function spoolBody(
     await discard(file)
     throw error
   }
+  const sha256 = hash.digest('hex')
   return file === undefined
-    ? createMemoryBody(Buffer.concat(held))
-    : fileBody(file.path, size, hash.digest('hex'))
+    ? createMemoryBody(Buffer.concat(held), sha256)
+    : fileBody(file.path, size, sha256)
 }
 
 /** A finished file as a body; `dispose` deletes the file. */

@@ -129,7 +129,7 @@ function answer(group: readonly PendingOperation[], plan: CommitPlan): void {
 function outcomePending({ mutations }: PendingOperation, cause: unknown): UmbraError {
   return new UmbraError(
     'OUTCOME_PENDING',
-    'the store did not say whether the write was applied; repeat it with the same ids (see details): ALREADY_EXISTS or PRECONDITION_FAILED then means that it was',
+    'the store did not say whether the write was applied; repeat a creation with the same ids (see details): ALREADY_EXISTS then means that it was; read a record before you repeat its update',
     { cause, details: { ids: mutations.map(mutationId) } },
   )
 }

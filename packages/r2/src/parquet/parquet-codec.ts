@@ -1,6 +1,6 @@
 import { rm, stat } from 'node:fs/promises'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { isUmbraError, UmbraError } from '@umbra/core'
+import { InFlight, isUmbraError, UmbraError } from '@umbra/core'
 import type { ParquetCodec } from '@umbra/core'
 import { openDuckDb } from './duckdb-session.ts'
 import type { DuckDbConnection, DuckDbSession, DuckDbSettings } from './duckdb-session.ts'
@@ -29,7 +29,7 @@ type Rows = AsyncIterable<unknown> | Iterable<unknown>
  */
 export function createParquetCodec(settings: DuckDbSettings = {}): ParquetCodec {
   let session: Promise<DuckDbSession> | undefined
-  const writes = new Set<Promise<unknown>>()
+  const writes = new InFlight()
   let closing: Promise<void> | undefined
 
   async function connect(): Promise<DuckDbConnection> {
@@ -52,19 +52,11 @@ export function createParquetCodec(settings: DuckDbSettings = {}): ParquetCodec 
     }
   }
   async function close(): Promise<void> {
-    await Promise.allSettled(writes)
+    await writes.settled()
     await (await session)?.close()
   }
   return {
-    async write(rows, filePath) {
-      const writing = write(rows, filePath)
-      writes.add(writing)
-      try {
-        return await writing
-      } finally {
-        writes.delete(writing)
-      }
-    },
+    write: (rows, filePath) => writes.track(write(rows, filePath)),
     async *read(filePath) {
       await requireFile(filePath)
       const connection = await connect()
