@@ -1,4 +1,4 @@
-import type { ObjectStore } from '@umbra/r2'
+import type { ObjectStore } from '@umbra/core'
 
 export interface RequestCounts {
   /** Writes of a manifest head. */

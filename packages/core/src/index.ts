@@ -91,6 +91,22 @@ export type {
   StoreRequest,
   UpdateRequest,
 } from './manager/store-options.ts'
+export type {
+  DeleteFailure,
+  DeleteOutcome,
+  FoundObject,
+  GetOptions,
+  ListObjectsOptions,
+  NotModified,
+  ObjectBody,
+  ObjectHead,
+  ObjectInfo,
+  ObjectStore,
+  PutOptions,
+} from './objects/object-store.ts'
+export type { GarbagePointer, PartPointer } from './manifest/part-pointer.ts'
+export { addSums, entryDigest, EMPTY_SUM, sumEntries, subtractSums } from './manifest/live-sum.ts'
+export type { LiveSum } from './manifest/live-sum.ts'
 export type { Page } from './page.ts'
 export { DATA_FORMATS } from './records/data-format.ts'
 export type { DataFormat } from './records/data-format.ts'

@@ -1,7 +1,6 @@
 import { createIdSource, DEFAULT_RETRY_POLICY, systemClock, UmbraError, withRetry } from '@umbra/core'
-import type { Clock, IdSource, RetryContext, RetryPolicy, StorageBackend } from '@umbra/core'
+import type { Clock, IdSource, ObjectStore, RetryContext, RetryPolicy, StorageBackend } from '@umbra/core'
 import { assertReachable } from './objects/assert-reachable.ts'
-import type { ObjectStore } from './objects/object-store.ts'
 import { presignDownload, presignUpload } from './objects/presign.ts'
 import { probeConditions } from './objects/probe-conditions.ts'
 import { createR2ObjectStore } from './objects/r2-object-store.ts'

@@ -14,6 +14,7 @@ import type {
   IdSource,
   ManifestEntry,
   Namespace,
+  ObjectStore,
   RetryContext,
   StorageBackend,
   StoredEntry,
@@ -23,7 +24,6 @@ import pLimit from 'p-limit'
 import type { ManifestContext } from './manifest/manifest-context.ts'
 import { NamespaceManifest } from './manifest/namespace-manifest.ts'
 import { assertReachable } from './objects/assert-reachable.ts'
-import type { ObjectStore } from './objects/object-store.ts'
 import { createR2BlobStore } from './r2-blob-store.ts'
 import { createUploadStaging } from './r2-upload-staging.ts'
 import type { ObjectLinks } from './r2-upload-staging.ts'

@@ -10,6 +10,7 @@ import {
 } from '@umbra/core'
 import type {
   BlobWriteOptions,
+  ObjectInfo,
   Page,
   PresignOptions,
   RecordRows,
@@ -20,7 +21,6 @@ import type {
 } from '@umbra/core'
 import { openR2 } from './create-r2-backend.ts'
 import type { OpenedR2, R2Components } from './create-r2-backend.ts'
-import type { ObjectInfo } from './objects/object-store.ts'
 import { createParquetCodec } from './parquet/parquet-codec.ts'
 import type { R2Settings } from './r2-settings.ts'
 

@@ -1,6 +1,5 @@
 import { uploadKey } from '@umbra/core'
-import type { PresignDownloadOptions, PresignUploadOptions, UploadStaging } from '@umbra/core'
-import type { ObjectStore } from './objects/object-store.ts'
+import type { ObjectStore, PresignDownloadOptions, PresignUploadOptions, UploadStaging } from '@umbra/core'
 
 /** Links that need no credentials, to objects of one bucket. */
 export interface ObjectLinks {

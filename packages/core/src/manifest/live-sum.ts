@@ -4,7 +4,7 @@ import type { ManifestEntry } from '../records/manifest-entry.ts'
 const MODULUS = 1n << 256n
 
 /**
- * The sum, modulo 2^256, of SHA-256(id, rev, key, sha256) over all live entries. Additive, so a commit costs the same
+ * The sum, modulo 2^256, of {@link entryDigest} over entries, as 64 hex digits. Additive, so a commit costs the same
  * whatever the size of the namespace, and any entry that is lost or doubled shows. It finds accidents, not forgery.
  * After the setsum of Chroma's wal3: https://github.com/chroma-core/chroma/tree/main/rust/wal3
  */
@@ -12,26 +12,32 @@ export type LiveSum = string
 
 export const EMPTY_SUM: LiveSum = formatSum(0n)
 
-export function addToSum(sum: LiveSum, entry: ManifestEntry): LiveSum {
-  return formatSum(parseSum(sum) + entryDigest(entry))
+export function addSums(a: LiveSum, b: LiveSum): LiveSum {
+  return formatSum(parseSum(a) + parseSum(b))
 }
 
-export function subtractFromSum(sum: LiveSum, entry: ManifestEntry): LiveSum {
-  return formatSum(parseSum(sum) + MODULUS - entryDigest(entry))
+export function subtractSums(a: LiveSum, b: LiveSum): LiveSum {
+  return formatSum(parseSum(a) + MODULUS - parseSum(b))
 }
 
+/** The sum over the puts among these entries: tombstones count nothing. */
 export function sumEntries(entries: Iterable<ManifestEntry>): LiveSum {
   let sum = 0n
-  for (const entry of entries) if (entry.op === 'put') sum += entryDigest(entry)
+  for (const entry of entries) if (entry.op === 'put') sum += parseSum(entryDigest(entry))
   return formatSum(sum)
 }
 
-function entryDigest({ id, rev, key, sha256 }: ManifestEntry): bigint {
-  return BigInt(
-    `0x${createHash('sha256')
-      .update(JSON.stringify([id, rev, key, sha256]))
-      .digest('hex')}`,
-  )
+/**
+ * SHA-256 of `rev sha256 key id`, joined by spaces (only an id may hold one, and it is last), so that a database can
+ * compute it too: DuckDB's `sha256(rev || ' ' || sha256 || ' ' || key || ' ' || id)`.
+ */
+export function entryDigest({
+  id,
+  rev,
+  key,
+  sha256,
+}: Pick<ManifestEntry, 'id' | 'rev' | 'key' | 'sha256'>): LiveSum {
+  return createHash('sha256').update(`${rev} ${sha256} ${key} ${id}`).digest('hex')
 }
 
 function parseSum(sum: LiveSum): bigint {

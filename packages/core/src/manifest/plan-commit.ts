@@ -7,7 +7,7 @@ import type { Mutation } from '../backend/mutation.ts'
 import { UmbraError } from '../errors/umbra-error.ts'
 import type { ManifestEntry } from '../records/manifest-entry.ts'
 import type { Namespace } from '../records/namespace.ts'
-import { addToSum, EMPTY_SUM, subtractFromSum } from './live-sum.ts'
+import { addSums, EMPTY_SUM, entryDigest, subtractSums } from './live-sum.ts'
 import { toManifestLine } from './manifest-head.ts'
 import type { ManifestHead, ManifestLine, Watermark } from './manifest-head.ts'
 import { retainWatermarks } from './retain-watermarks.ts'
@@ -145,11 +145,11 @@ class HeadDraft {
     const entry = nextEntry(mutation, current, upload)
     if (current?.op === 'put') {
       this.#live--
-      this.#sum = subtractFromSum(this.#sum, current)
+      this.#sum = subtractSums(this.#sum, entryDigest(current))
     }
     if (entry.op === 'put') {
       this.#live++
-      this.#sum = addToSum(this.#sum, entry)
+      this.#sum = addSums(this.#sum, entryDigest(entry))
     }
     // Delete first: a changed entry moves to the end, newest last.
     this.#lines.delete(entry.id)

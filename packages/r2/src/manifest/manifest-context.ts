@@ -1,6 +1,5 @@
-import type { Clock, IdSource, RetryContext } from '@umbra/core'
+import type { Clock, IdSource, ObjectStore, RetryContext } from '@umbra/core'
 import type { LimitFunction } from 'p-limit'
-import type { ObjectStore } from '../objects/object-store.ts'
 
 /** What the manifest code works with: everything that is time, chance or network comes from here. */
 export interface ManifestContext {

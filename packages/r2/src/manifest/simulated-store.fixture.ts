@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { UmbraError } from '@umbra/core'
-import type { FoundObject, ObjectStore, PutOptions } from '../objects/object-store.ts'
+import type { FoundObject, ObjectStore, PutOptions } from '@umbra/core'
 
 /** What a fault does to one request. `apply`: the store does it. `answer`: the client is told. */
 export type Fault =

@@ -1,4 +1,4 @@
-import type { ObjectStore } from './object-store.ts'
+import type { ObjectStore } from '@umbra/core'
 
 /** Nothing is kept there: only the answer matters. A GET, because the answer to a HEAD does not name its error. */
 const PROBE_KEY = 'manifests/health'

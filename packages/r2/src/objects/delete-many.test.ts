@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { ObjectStore } from '@umbra/core'
 import { startLocalR2 } from '../local/start-local-r2.ts'
 import type { LocalR2 } from '../local/start-local-r2.ts'
-import type { ObjectStore } from './object-store.ts'
 import { collect, openStore } from './r2-store.fixture.ts'
 import { answerError } from './scripted-server.fixture.ts'
 import { openScripted } from './scripted-store.fixture.ts'

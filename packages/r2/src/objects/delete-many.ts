@@ -1,5 +1,5 @@
 import { DeleteObjectsCommand } from '@aws-sdk/client-s3'
-import type { DeleteFailure, DeleteOutcome } from './object-store.ts'
+import type { DeleteFailure, DeleteOutcome } from '@umbra/core'
 import type { R2Context } from './r2-context.ts'
 import { toR2Error } from './r2-error.ts'
 

@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
+import type { FoundObject, ObjectStore } from '@umbra/core'
 import { guardedDownload } from './download-stream.ts'
-import type { FoundObject, ObjectStore } from './object-store.ts'
 import { collect } from './r2-store.fixture.ts'
 import { openScripted, writeObjectHead } from './scripted-store.fixture.ts'
 

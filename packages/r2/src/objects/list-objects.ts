@@ -1,15 +1,15 @@
 import { ListObjectsV2Command } from '@aws-sdk/client-s3'
 import type { ListObjectsV2CommandOutput, _Object } from '@aws-sdk/client-s3'
 import { UmbraError } from '@umbra/core'
+import type { ListObjectsOptions, ObjectInfo } from '@umbra/core'
 import { fromEtagHeader } from './etag-header.ts'
-import type { ListOptions, ObjectInfo } from './object-store.ts'
 import type { R2Context } from './r2-context.ts'
 import { toR2Error } from './r2-error.ts'
 
 /** The most S3 returns at once, and each page is a billed operation. */
 const MAX_PAGE = 1_000
 
-interface PageQuery extends Pick<ListOptions, 'startAfter'> {
+interface PageQuery extends Pick<ListObjectsOptions, 'startAfter'> {
   readonly prefix: string
   readonly pageSize: number
   readonly delimiter?: '/'
@@ -18,7 +18,7 @@ interface PageQuery extends Pick<ListOptions, 'startAfter'> {
 export async function* listObjects(
   context: R2Context,
   prefix: string,
-  options: ListOptions,
+  options: ListObjectsOptions,
 ): AsyncGenerator<ObjectInfo, void, undefined> {
   if (options.partialPrefix !== true) requireFolder(prefix)
   let left = options.limit ?? Infinity

@@ -6,7 +6,7 @@ import {
 } from '@aws-sdk/client-s3'
 import type { CompletedPart } from '@aws-sdk/client-s3'
 import { isUmbraError, UmbraError, withRetry } from '@umbra/core'
-import type { ObjectBody } from './object-store.ts'
+import type { ObjectBody } from '@umbra/core'
 import { planParts } from './part-plan.ts'
 import type { Part } from './part-plan.ts'
 import type { R2Context } from './r2-context.ts'

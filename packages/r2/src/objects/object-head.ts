@@ -1,8 +1,8 @@
 import type { GetObjectCommandOutput, HeadObjectCommandOutput } from '@aws-sdk/client-s3'
 import { UmbraError } from '@umbra/core'
+import type { ObjectHead } from '@umbra/core'
 import { fromEtagHeader } from './etag-header.ts'
 import { decodeMetadata } from './object-metadata.ts'
-import type { ObjectHead } from './object-store.ts'
 
 /** What an answer says about an object. `size` is not always its `Content-Length`: that is the range's, if there is one. */
 export function toObjectHead(

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { hasErrorCode, UmbraError, withRetry } from '@umbra/core'
-import type { RetryContext } from '@umbra/core'
-import type { ObjectStore, PutOptions } from './object-store.ts'
+import type { ObjectStore, PutOptions, RetryContext } from '@umbra/core'
 
 /** What was seen of a store's conditional writes. Only when all hold may several processes write to one bucket. */
 export interface ConditionReport {

@@ -4,11 +4,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { hasErrorCode } from '@umbra/core'
-import type { ByteRange } from '@umbra/core'
+import type { ByteRange, FoundObject, ObjectStore } from '@umbra/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startLocalR2 } from '../local/start-local-r2.ts'
 import type { LocalR2 } from '../local/start-local-r2.ts'
-import type { FoundObject, ObjectStore } from './object-store.ts'
 import { collect, openStore } from './r2-store.fixture.ts'
 
 let local: LocalR2

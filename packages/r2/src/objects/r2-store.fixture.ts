@@ -1,7 +1,6 @@
 import { systemClock } from '@umbra/core'
-import type { RetryContext } from '@umbra/core'
+import type { ObjectStore, RetryContext } from '@umbra/core'
 import type { R2Settings } from '../r2-settings.ts'
-import type { ObjectStore } from './object-store.ts'
 import type { R2Context } from './r2-context.ts'
 import { createR2ObjectStore } from './r2-object-store.ts'
 import { createS3Client } from './s3-client.ts'

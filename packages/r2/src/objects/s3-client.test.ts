@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { ObjectStore } from './object-store.ts'
+import type { ObjectStore } from '@umbra/core'
 import { openStore } from './r2-store.fixture.ts'
 import { startScriptedServer } from './scripted-server.fixture.ts'
 import type { ScriptedServer } from './scripted-server.fixture.ts'

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { onTestFinished } from 'vitest'
-import type { ObjectStore } from './object-store.ts'
+import type { ObjectStore } from '@umbra/core'
 import { openStore } from './r2-store.fixture.ts'
 import { startScriptedServer } from './scripted-server.fixture.ts'
 import type { ScriptedServer, SeenRequest } from './scripted-server.fixture.ts'

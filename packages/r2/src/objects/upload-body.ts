@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { isUmbraError, UmbraError } from '@umbra/core'
-import type { ObjectBody } from './object-store.ts'
+import type { ObjectBody } from '@umbra/core'
 
 /** What is handed to the SDK for one attempt. */
 type SentBody = Uint8Array | Readable

@@ -1,4 +1,4 @@
-import type { ByteRange, RecordBody } from '@umbra/core'
+import type { ByteRange, RecordBody } from '../bodies/record-body.ts'
 
 export type ObjectBody = Uint8Array | Pick<RecordBody, 'size' | 'bytes' | 'stream'>
 
@@ -54,7 +54,7 @@ export interface ObjectInfo {
   readonly lastModified: Date
 }
 
-export interface ListOptions {
+export interface ListObjectsOptions {
   /** Most objects to return. Default: all. */
   readonly limit?: number
   /** Only keys after this one, in UTF-8 byte order. */
@@ -94,7 +94,7 @@ export interface ObjectStore {
   /** Resolves to undefined when the key is absent. */
   head(key: string): Promise<ObjectHead | undefined>
   /** Every object below a folder, page after page, in key order. Rejects with `INVALID_INPUT` unless it ends in `/`. */
-  list(prefix: string, options?: ListOptions): AsyncIterable<ObjectInfo>
+  list(prefix: string, options?: ListObjectsOptions): AsyncIterable<ObjectInfo>
   /** The folders directly inside a folder, each ending in `/`. */
   listFolders(prefix: string): AsyncIterable<string>
   /** Absent keys count as deleted. */
