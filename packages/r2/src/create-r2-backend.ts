@@ -8,6 +8,8 @@ import { createS3Client } from './objects/s3-client.ts'
 import { assembleR2Backend } from './r2-backend.ts'
 import { DEFAULT_REQUEST_TIMEOUT_MS } from './r2-settings.ts'
 import type { R2Settings } from './r2-settings.ts'
+import type { ManifestLimits } from './manifest/manifest-limits.ts'
+import { createMemoryParts } from './manifest/memory-parts.fixture.ts'
 
 /** "Concurrent writes to the same key: 1 per second": https://developers.cloudflare.com/r2/platform/limits/ */
 const R2_HEAD_INTERVAL_MS = 1_000
@@ -20,6 +22,8 @@ export interface R2Components {
   readonly ids?: IdSource
   /** How requests that are safe to repeat are repeated. */
   readonly retry?: RetryPolicy
+  /** Bounds of the manifest; see docs/manifest.md before you change them. */
+  readonly limits?: Partial<ManifestLimits>
   /** Around the object store: to count, trace or disturb its calls. */
   readonly decorate?: (objects: ObjectStore) => ObjectStore
 }
@@ -65,6 +69,8 @@ export async function openR2(settings: R2Settings, components: R2Components = {}
   }
   const backend = assembleR2Backend({
     objects,
+    ...createMemoryParts(),
+    ...(components.limits && { limits: components.limits }),
     links: {
       presignDownload: (key, options) => presignDownload({ client, bucket, key }, options),
       presignUpload: (key, options) => presignUpload({ client, bucket, key }, options),

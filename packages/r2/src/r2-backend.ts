@@ -1,12 +1,4 @@
-import {
-  corruptManifest,
-  encodeCursor,
-  InFlight,
-  namespacePath,
-  selectEntries,
-  UmbraError,
-  withRetry,
-} from '@umbra/core'
+import { corruptManifest, encodeCursor, InFlight, namespacePath, UmbraError, withRetry } from '@umbra/core'
 import type {
   ByteRange,
   Capability,
@@ -22,7 +14,15 @@ import type {
 import { LRUCache } from 'lru-cache'
 import pLimit from 'p-limit'
 import type { ManifestContext } from './manifest/manifest-context.ts'
+import { findEntries } from './manifest/find-entries.ts'
+import { MANIFEST_LIMITS } from './manifest/manifest-limits.ts'
+import type { ManifestLimits } from './manifest/manifest-limits.ts'
 import { NamespaceManifest } from './manifest/namespace-manifest.ts'
+import type { PartCache } from './manifest/part-cache.ts'
+import { PROTOCOL_RULES } from './manifest/protocol-rules.ts'
+import type { ProtocolRules } from './manifest/protocol-rules.ts'
+import type { RunFormat } from './manifest/run-format.ts'
+import { createSegmentReader } from './manifest/segment-reader.ts'
 import { assertReachable } from './objects/assert-reachable.ts'
 import { createR2BlobStore } from './r2-blob-store.ts'
 import { createUploadStaging } from './r2-upload-staging.ts'
@@ -45,6 +45,14 @@ export interface R2BackendParts {
   readonly retry: RetryContext
   /** Default 30,000 ms. */
   readonly commitTimeoutMs?: number
+  readonly cache: PartCache
+  readonly runs: RunFormat
+  /** The bytes of a part on this machine. */
+  readonly readFile: (path: string) => Promise<Uint8Array>
+  /** Default: {@link MANIFEST_LIMITS}. */
+  readonly limits?: Partial<ManifestLimits>
+  /** Default: {@link PROTOCOL_RULES}. Only for showing what breaks without one. */
+  readonly rules?: Partial<ProtocolRules>
   /** Frees the connections. */
   close(): Promise<void>
 }
@@ -65,7 +73,7 @@ export function assembleR2Backend(parts: R2BackendParts): StorageBackend {
   }
 
   async function entryNow(namespace: Namespace, id: string): Promise<ManifestEntry | undefined> {
-    const entry = (await manifestOf(namespace).snapshot())?.head.lines.get(id)?.entry
+    const entry = await manifestOf(namespace).read((snapshot) => snapshot.lookupOne(id))
     return entry?.op === 'put' ? entry : undefined
   }
 
@@ -110,8 +118,8 @@ export function assembleR2Backend(parts: R2BackendParts): StorageBackend {
     },
 
     async findEntries(namespace, query) {
-      const snapshot = await manifestOf(namespace).snapshot()
-      const { entries, more } = selectEntries(entriesOf(snapshot?.head.lines), query)
+      const found = await manifestOf(namespace).read((snapshot) => findEntries(snapshot, query, context))
+      const { entries, more } = found ?? { entries: [], more: false }
       const last = entries.at(-1)
       return {
         items: entries.map(inR2),
@@ -142,6 +150,9 @@ export function assembleR2Backend(parts: R2BackendParts): StorageBackend {
 
     async close() {
       await inFlight.settled()
+      // What is not finished is tried again by the next process: best effort.
+      await Promise.allSettled(Array.from(manifests.values(), (manifest) => manifest.finish()))
+      await Promise.allSettled([parts.runs.close(), parts.cache.close()])
       await parts.close()
     },
   }
@@ -149,6 +160,11 @@ export function assembleR2Backend(parts: R2BackendParts): StorageBackend {
 
 function toContext(parts: R2BackendParts): ManifestContext {
   return {
+    cache: parts.cache,
+    runs: parts.runs,
+    segments: createSegmentReader(parts),
+    limits: { ...MANIFEST_LIMITS, ...parts.limits },
+    rules: { ...PROTOCOL_RULES, ...parts.rules },
     objects: parts.objects,
     uploadLimit: pLimit(MAX_UPLOADS),
     clock: parts.clock,
@@ -168,10 +184,4 @@ function assertOwnKey(entry: ManifestEntry): void {
 
 function inR2(entry: ManifestEntry): StoredEntry {
   return { entry, storedIn: 'r2', pending: false }
-}
-
-function* entriesOf(
-  lines: ReadonlyMap<string, { readonly entry: ManifestEntry }> | undefined,
-): Generator<ManifestEntry> {
-  for (const { entry } of lines?.values() ?? []) yield entry
 }

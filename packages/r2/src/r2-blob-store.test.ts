@@ -1,5 +1,4 @@
 import { createIdSource, systemClock } from '@umbra/core'
-import pLimit from 'p-limit'
 import { expect, it } from 'vitest'
 import { createSimulatedStore } from './manifest/simulated-store.fixture.ts'
 import type { Fault } from './manifest/simulated-store.fixture.ts'
@@ -14,14 +13,11 @@ function createBlobs(nextFault: () => Fault) {
     objects,
     ids,
     clock: systemClock,
-    uploadLimit: pLimit(1),
     retry: {
       policy: { maxAttempts: 3, baseDelayMs: 1, maxDelayMs: 1 },
       clock: systemClock,
       random: ids.random,
     },
-    headIntervalMs: 0,
-    commitTimeoutMs: 1_000,
   })
   const text = async () => Buffer.from((await blobs.get('k'))?.bytes ?? []).toString()
   return { objects, blobs, text }

@@ -31,7 +31,9 @@ interface BlobVersion {
  * Blobs as objects. Every write replaces exactly the version it has seen, also one that was asked for without a condition:
  * a request that is delayed on its way can then never undo a later write.
  */
-export function createR2BlobStore(context: ManifestContext): BlobStore {
+export function createR2BlobStore(
+  context: Pick<ManifestContext, 'objects' | 'retry' | 'ids' | 'clock'>,
+): BlobStore {
   const { objects, retry } = context
 
   return {

@@ -9,6 +9,8 @@ export interface PutMutation {
   readonly draft: EntryDraft
   readonly body: RecordBody
   readonly expect: Expectation
+  /** The id was minted for this very put, so no record has or had it. */
+  readonly freshId?: true
   /** The revision is at least this: a copy of another backend's revision keeps its number. Default 1. */
   readonly rev?: number
 }

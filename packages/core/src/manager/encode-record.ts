@@ -30,6 +30,8 @@ export interface RevisionDescription {
 export interface EncodedRecord {
   readonly draft: EntryDraft
   readonly body: RecordBody
+  /** The id was minted for this record. */
+  readonly freshId?: true
 }
 
 export interface EncodeComponents {

@@ -30,7 +30,7 @@ export class RecordWriter {
   }
 
   /** Encodes a new record; nothing is stored. The caller disposes the body. */
-  encode(request: ParsedStoreRequest): Promise<EncodedRecord> {
+  async encode(request: ParsedStoreRequest): Promise<EncodedRecord> {
     const now = this.#context.clock.now()
     assertBinaryOnly(request)
     const description = {
@@ -43,15 +43,15 @@ export class RecordWriter {
       filename: request.filename,
       contentType: request.contentType,
     }
-    return encodeRecord(description, request.data, this.#context)
+    const encoded = await encodeRecord(description, request.data, this.#context)
+    return request.id === undefined ? { ...encoded, freshId: true } : encoded
   }
 
   /** Stores encoded records of one namespace in one commit. */
   create(namespace: Namespace, records: readonly EncodedRecord[]): Promise<readonly StoredEntry[]> {
-    const mutations = records.map(({ draft, body }): Mutation => ({
+    const mutations = records.map((record): Mutation => ({
       kind: 'put',
-      draft,
-      body,
+      ...record,
       expect: { kind: 'absent' },
     }))
     return this.#context.backend.commit(namespace, mutations)

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { createMemoryBody } from '../bodies/memory-body.ts'
 import { recordEtag } from '../records/record-etag.ts'
 import { sumEntries } from './live-sum.ts'
+import type { ManifestHead } from './manifest-head.ts'
 import { parseHead } from './parse-head.ts'
 import { planCommit } from './plan-commit.ts'
 import type { BaseVersion, ManifestOperation } from './plan-commit.ts'
@@ -33,7 +34,7 @@ function put(id: string, text: string, etag?: string): ManifestOperation {
   return {
     opId: `put-${id}-${text}`,
     mutations: [{ kind: 'put', draft, body, expect }],
-    uploads: [{ key: `notes/u42/2026/09/22/${id}-${rev}.json`, etag: 'e'.repeat(32), rev }],
+    uploads: [{ key: `notes/u42/2026/09/22/${id}-${rev}.json`, etag: 'e'.repeat(32), rev, uploadedAt: AT }],
   }
 }
 
@@ -45,17 +46,26 @@ function remove(id: string, etag: string): ManifestOperation {
   }
 }
 
+/** What a head without parts says of every id. */
+const current = ({ tail }: Pick<ManifestHead, 'tail'>) => new Map(tail.map(({ entry }) => [entry.id, entry]))
+
+const plan = (base: BaseVersion | undefined, operations: readonly ManifestOperation[], change: object = {}) =>
+  planCommit(base, base === undefined ? new Map() : current(base.head), {
+    operations,
+    context: { ...context(), ...change },
+  })
+
 function store(base: BaseVersion | undefined, operations: readonly ManifestOperation[]): BaseVersion {
-  const { next } = planCommit(base, operations, context())
+  const { next } = plan(base, operations)
   if (next === undefined) throw new Error('nothing was applied')
   return { head: parseHead(renderHead(next), namespace), etag: `etag-${next.header.seq}` }
 }
 
-const ids = (version: BaseVersion) => [...version.head.lines.keys()]
+const ids = (version: BaseVersion) => version.head.tail.map(({ entry }) => entry.id)
 
 describe('a manifest', () => {
   it('is JSON lines that a person can read: header, entries, footer', () => {
-    const { next } = planCommit(undefined, [put('a', 'coffee')], context())
+    const { next } = plan(undefined, [put('a', 'coffee')])
     if (next === undefined) throw new Error('nothing was applied')
     const lines = Buffer.from(renderHead(next))
       .toString()
@@ -101,17 +111,19 @@ describe('a manifest', () => {
 
   it('numbers its versions, links each to the one before and never has the same bytes twice', () => {
     const one = store(undefined, [put('a', 'x')])
-    const entry = one.head.lines.get('a')?.entry
+    const entry = current(one.head).get('a')
     if (entry === undefined) throw new Error('the entry is missing')
     const two = store(one, [remove('a', recordEtag(entry))])
-    const three = store(two, [{ ...put('a', 'x'), uploads: [{ key: 'k', etag: 'e', rev: 3 }] }])
+    const three = store(two, [
+      { ...put('a', 'x'), uploads: [{ key: 'k', etag: 'e', rev: 3, uploadedAt: AT }] },
+    ])
     expect([one, two, three].map(({ head }) => head.header.seq)).toEqual([1, 2, 3])
     expect(two.head.header.prev).toEqual({ seq: 1, etag: 'etag-1' })
     expect(new Set([one, two, three].map(({ head }) => head.header.epoch)).size).toBe(1)
     expect(new Set([one, two, three].map(({ head }) => Buffer.from(renderHead(head)).toString())).size).toBe(
       3,
     )
-    expect(three.head.lines.get('a')?.entry.rev).toBe(3)
+    expect(current(three.head).get('a')?.rev).toBe(3)
   })
 
   it('comes back from its bytes as it was, after any sequence of changes, with count and sum right', () => {
@@ -124,17 +136,18 @@ describe('a manifest', () => {
       fc.property(fc.array(step, { minLength: 1, maxLength: 30 }), (steps) => {
         let base: BaseVersion | undefined
         for (const { id, kind, text } of steps) {
-          const current = base?.head.lines.get(id)?.entry
-          const live = current?.op === 'put' ? current : undefined
+          const before = base && current(base.head).get(id)
+          const live = before?.op === 'put' ? before : undefined
           if (kind === 'del' && live === undefined) continue
           const operation =
             kind === 'del' && live !== undefined
               ? remove(id, recordEtag(live))
               : put(id, text, live && recordEtag(live))
-          const rev = (current?.rev ?? 0) + 1
-          const uploads = kind === 'del' ? [undefined] : [{ key: `k-${id}-${rev}`, etag: 'e', rev }]
+          const rev = (before?.rev ?? 0) + 1
+          const uploads =
+            kind === 'del' ? [undefined] : [{ key: `k-${id}-${rev}`, etag: 'e', rev, uploadedAt: AT }]
           base = store(base, [{ ...operation, uploads }])
-          const entries = [...base.head.lines.values()].map((line) => line.entry)
+          const entries = [...current(base.head).values()]
           expect(base.head.header.live).toBe(entries.filter((entry) => entry.op === 'put').length)
           expect(base.head.header.sum).toBe(sumEntries(entries))
           expect(ids(base).at(-1)).toBe(id)
@@ -147,12 +160,8 @@ describe('a manifest', () => {
 describe('planCommit', () => {
   it('checks each operation against what the ones before it leave behind', () => {
     const base = store(undefined, [put('a', 'one')])
-    const etag = recordEtag(base.head.lines.get('a')?.entry ?? { rev: 0, sha256: '' })
-    const { next, outcomes } = planCommit(
-      base,
-      [put('a', 'two', etag), put('a', 'three', etag), put('b', 'x')],
-      context(),
-    )
+    const etag = recordEtag(current(base.head).get('a') ?? { rev: 0, sha256: '' })
+    const { next, outcomes } = plan(base, [put('a', 'two', etag), put('a', 'three', etag), put('b', 'x')])
     expect(outcomes.map(({ kind }) => kind)).toEqual(['applied', 'rejected', 'applied'])
     expect(outcomes[1]).toMatchObject({ error: { code: 'PRECONDITION_FAILED' } })
     expect(next?.header).toMatchObject({ seq: 2, live: 2, w: { w1: { n: 3 } } })
@@ -166,7 +175,7 @@ describe('planCommit', () => {
       mutations: both.flatMap(({ mutations }) => mutations),
       uploads: both.flatMap(({ uploads }) => uploads),
     }
-    const { next, outcomes } = planCommit(base, [operation], context())
+    const { next, outcomes } = plan(base, [operation])
     expect(next).toBeUndefined()
     expect(outcomes).toMatchObject([
       { kind: 'rejected', error: { code: 'ALREADY_EXISTS', details: { index: 1 } } },
@@ -175,46 +184,61 @@ describe('planCommit', () => {
 
   it('asks for a new upload when the revision number moved on', () => {
     const one = store(undefined, [put('a', 'x')])
-    const two = store(one, [
-      remove('a', recordEtag(one.head.lines.get('a')?.entry ?? { rev: 0, sha256: '' })),
-    ])
-    const { next, outcomes } = planCommit(two, [put('a', 'y')], context())
+    const two = store(one, [remove('a', recordEtag(current(one.head).get('a') ?? { rev: 0, sha256: '' }))])
+    const { next, outcomes } = plan(two, [put('a', 'y')])
     expect(next).toBeUndefined()
     expect(outcomes).toEqual([{ kind: 'outdated', places: [{ index: 0, rev: 3 }] }])
   })
 
   it('counts only its own operations in its watermark, and keeps the others', () => {
     const one = store(undefined, [put('a', 'x'), put('b', 'x')])
-    const { next } = planCommit(one, [put('c', 'x')], { ...context(), writer: 'w2' })
+    const { next } = plan(one, [put('c', 'x')], { writer: 'w2' })
     expect(next?.header.w).toMatchObject({ w1: { n: 2 }, w2: { n: 1 } })
     expect(next?.header.w['w1']?.h).toBe(one.head.header.w['w1']?.h)
   })
 
-  it('forgets idle writers beyond 64, never one of the last hour', () => {
-    const old = Object.fromEntries(
-      Array.from({ length: 100 }, (_, n) => [
-        `old${n}`,
-        { n: 1, h: '', at: `2026-01-01T00:00:${String(n % 60).padStart(2, '0')}.000Z` },
-      ]),
-    )
-    const recent = Object.fromEntries(
-      Array.from({ length: 70 }, (_, n) => [`recent${n}`, { n: 1, h: '', at: '2026-09-22T10:00:00.000Z' }]),
+  it('keeps the 64 writers that wrote last, and says up to which version it forgot the others', () => {
+    const w = Object.fromEntries(
+      Array.from({ length: 100 }, (_, n) => [`w${n + 2}`, { n: 1, h: '', seq: n + 1, at: AT }]),
     )
     const one = store(undefined, [put('a', 'x')])
-    const crowded = {
-      ...one,
-      head: { ...one.head, header: { ...one.head.header, w: { ...old, ...recent } } },
-    }
-    const writers = Object.keys(planCommit(crowded, [put('b', 'x')], context()).next?.header.w ?? {})
-    expect(writers.filter((writer) => writer.startsWith('recent'))).toHaveLength(70)
+    const crowded = { ...one, head: { ...one.head, header: { ...one.head.header, seq: 100, w } } }
+    const header = plan(crowded, [put('b', 'x')]).next?.header
+    const writers = Object.keys(header?.w ?? {})
+    expect(writers).toHaveLength(64)
     expect(writers).toContain('w1')
-    expect(writers).toHaveLength(71)
+    expect(writers).toContain('w101')
+    expect(header?.forgotten).toBe(37)
+  })
+
+  it('numbers the operations a writer counts itself, and names those it rejected', () => {
+    const one = store(undefined, [{ ...put('a', 'x'), n: 5 }])
+    const { next, outcomes } = plan(one, [
+      { ...put('b', 'x'), n: 7 },
+      { ...put('a', 'taken'), n: 8 },
+    ])
+    expect(outcomes.map(({ kind }) => kind)).toEqual(['applied', 'rejected'])
+    expect(next?.header.w['w1']).toMatchObject({ n: 8, seq: 2, skip: [8] })
+  })
+
+  it('asks for a new upload when the floor says that the old one may have been collected', () => {
+    const one = store(undefined, [put('a', 'x')])
+    const floored = plan(one, [put('b', 'x')], { floor: AT }).next
+    if (floored === undefined) throw new Error('nothing was applied')
+    expect(floored.header.floor).toBe(AT)
+    const { outcomes } = plan({ head: floored, etag: 'e2' }, [put('c', 'x')])
+    expect(outcomes).toEqual([{ kind: 'outdated', places: [{ index: 0, rev: 1 }] }])
+    const fresh = {
+      ...put('c', 'x'),
+      uploads: [{ key: 'k', etag: 'e', rev: 1, uploadedAt: '2026-09-22T10:26:12.345Z' }],
+    }
+    expect(plan({ head: floored, etag: 'e2' }, [fresh]).outcomes.map(({ kind }) => kind)).toEqual(['applied'])
   })
 })
 
 describe('parseHead', () => {
   const intact = () => {
-    const { next } = planCommit(undefined, [put('a', 'x'), put('b', 'y')], context())
+    const { next } = plan(undefined, [put('a', 'x'), put('b', 'y')])
     if (next === undefined) throw new Error('nothing was applied')
     return Buffer.from(renderHead(next))
   }
@@ -282,8 +306,8 @@ describe("the original system's manifest", () => {
   it('is read, its last line of an id counting, its times taken as UTC', () => {
     const head = parse(line('a'), line('b'), line('a', { size: 99 }))
     expect(head.header).toMatchObject({ seq: 0, live: 2, epoch: '' })
-    expect([...head.lines.keys()]).toEqual(['b', 'a'])
-    expect(head.lines.get('a')?.entry).toMatchObject({
+    expect([...current(head).keys()]).toEqual(['b', 'a'])
+    expect(current(head).get('a')).toMatchObject({
       timestamp: '2024-01-15T10:30:00.123Z',
       etag: '9b1c',
       size: 99,

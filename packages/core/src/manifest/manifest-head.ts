@@ -1,13 +1,18 @@
 import type { ManifestEntry } from '../records/manifest-entry.ts'
+import type { GarbagePointer, PartPointer } from './part-pointer.ts'
 
-/** How far a writer's operations have been applied: what makes a retry after a lost answer safe. */
+/** How far a writer's operations have been decided: what makes a retry after a lost answer safe. */
 export interface Watermark {
-  /** Number of the writer's last applied operation; its operations are numbered 1, 2, 3, ... */
+  /** Number of the writer's last decided operation; its operations are numbered 1, 2, 3, ... */
   readonly n: number
   /** Rolling hash over the ids of all operations up to `n`: tells two writers apart that use one name. */
   readonly h: string
-  /** When the operation was applied: ISO 8601, UTC. */
+  /** The version that decided it. */
+  readonly seq: number
+  /** When that was: ISO 8601, UTC. */
   readonly at: string
+  /** Of the operations this version decided, the numbers of those it rejected. */
+  readonly skip?: readonly number[]
 }
 
 /** The first line of a manifest. */
@@ -29,12 +34,16 @@ export interface HeadHeader {
   readonly at: string
   /** Live records. */
   readonly live: number
-  /** Sum of the live entries' digests: see `liveSum`. */
+  /** Sum of the live entries' digests: see `LiveSum`. */
   readonly sum: string
   /** Uploads older than this may have been collected: ISO 8601, UTC; null as long as nothing was. */
   readonly floor: string | null
-  /** Per writer, how far its operations have been applied. */
+  /** Per writer, how far its operations have been decided. */
   readonly w: Readonly<Record<string, Watermark>>
+  /** Whether an anchor is known to be stored: see docs/manifest.md. */
+  readonly anchored: boolean
+  /** The newest version whose writer was forgotten to keep `w` small; 0 when none was. */
+  readonly forgotten: number
 }
 
 /** An entry and its line in the manifest, kept so that a new version need not write every line anew. */
@@ -44,10 +53,14 @@ export interface ManifestLine {
   readonly text: string
 }
 
-/** One version of a namespace's manifest: its header, and the current entry of every id, newest change last. */
+/** One version of a namespace's manifest. What the newer says of an id hides what the older says. */
 export interface ManifestHead {
   readonly header: HeadHeader
-  readonly lines: ReadonlyMap<string, ManifestLine>
+  /** Where the older entries were moved to, oldest part first. */
+  readonly parts: readonly PartPointer[]
+  readonly garbage: GarbagePointer | undefined
+  /** The newest changes, oldest first; an id may occur several times. */
+  readonly tail: readonly ManifestLine[]
 }
 
 export function toManifestLine(entry: ManifestEntry): ManifestLine {

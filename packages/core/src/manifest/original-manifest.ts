@@ -51,8 +51,12 @@ export function parseOriginalManifest(text: string, namespace: Namespace): Manif
       sum: sumEntries(entries.values()),
       floor: null,
       w: {},
+      anchored: false,
+      forgotten: 0,
     },
-    lines: new Map([...entries].map(([id, entry]) => [id, toManifestLine(entry)])),
+    parts: [],
+    garbage: undefined,
+    tail: [...entries.values()].map(toManifestLine),
   }
 }
 

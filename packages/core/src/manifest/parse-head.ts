@@ -6,6 +6,7 @@ import type { ManifestEntry } from '../records/manifest-entry.ts'
 import type { Namespace } from '../records/namespace.ts'
 import { ManifestDefect } from './manifest-defect.ts'
 import type { HeadHeader, ManifestHead, ManifestLine } from './manifest-head.ts'
+import type { GarbagePointer, PartPointer } from './part-pointer.ts'
 import { parseOriginalManifest } from './original-manifest.ts'
 
 const headerSchema = z.object({
@@ -21,10 +22,23 @@ const headerSchema = z.object({
   live: z.int().min(0),
   sum: z.string().regex(/^[0-9a-f]{64}$/),
   floor: z.string().nullable(),
-  w: z.record(z.string(), z.object({ n: z.int().min(1), h: z.string(), at: z.string() })),
+  w: z.record(
+    z.string(),
+    z.object({
+      n: z.int().min(1),
+      h: z.string(),
+      seq: z.int().min(1),
+      at: z.string(),
+      skip: z.array(z.int()).exactOptional(),
+    }),
+  ),
+  anchored: z.boolean(),
+  forgotten: z.int().min(0),
 })
 
 const footerSchema = z.object({ _: z.literal('end'), lines: z.int(), sha256: z.string() })
+
+const PART_KINDS: readonly string[] = ['seg', 'run']
 
 const NEWLINE = 10
 
@@ -59,15 +73,20 @@ function isOurs(bytes: Uint8Array): boolean {
 
 function parseOurs(bytes: Uint8Array, namespace: Namespace): ManifestHead {
   const content = verifiedContent(bytes)
-  const [headerText = '', ...entryTexts] = decode(content).trimEnd().split('\n')
+  const [headerText = '', ...texts] = decode(content).trimEnd().split('\n')
   const header = parseHeader(headerText, namespace)
-  const lines = new Map<string, ManifestLine>()
-  for (const text of entryTexts) {
-    const line = parseLine(text)
-    lines.set(line.entry.id, line)
+  const parts: PartPointer[] = []
+  const tail: ManifestLine[] = []
+  let garbage: GarbagePointer | undefined
+  // The footer's hash has shown that this library wrote the lines.
+  for (const text of texts) {
+    const line = parseJson(text) as PartPointer | GarbagePointer | ManifestEntry
+    if (!('_' in line)) tail.push({ entry: line, text })
+    else if (line._ === 'gone') garbage = line
+    else if (PART_KINDS.includes(line._)) parts.push(line)
+    else throw newerParts()
   }
-  if (lines.size !== entryTexts.length) throw new ManifestDefect('an id occurs twice')
-  return { header, lines }
+  return { header, parts, garbage, tail }
 }
 
 /** Everything before the footer, once the footer has vouched for it. */
@@ -95,13 +114,8 @@ function parseHeader(text: string, namespace: Namespace): HeadHeader {
   return { ...header, v: 1 }
 }
 
-function parseLine(text: string): ManifestLine {
-  const value = parseJson(text)
-  if (typeof value === 'object' && value !== null && '_' in value) {
-    throw new UmbraError('UNSUPPORTED', 'the manifest has parts of a newer format; upgrade this library')
-  }
-  // The footer's hash has shown that this library wrote the line.
-  return { entry: value as ManifestEntry, text }
+function newerParts(): UmbraError {
+  return new UmbraError('UNSUPPORTED', 'the manifest has parts of a newer format; upgrade this library')
 }
 
 function decode(bytes: Uint8Array): string {

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { committedEntry, nextRevision, tombstone } from '../backend/apply-mutation.ts'
 import type { StoredObject } from '../backend/apply-mutation.ts'
 import { checkExpectation } from '../backend/check-expectation.ts'
@@ -11,16 +10,22 @@ import { addSums, EMPTY_SUM, entryDigest, subtractSums } from './live-sum.ts'
 import { toManifestLine } from './manifest-head.ts'
 import type { ManifestHead, ManifestLine, Watermark } from './manifest-head.ts'
 import { retainWatermarks } from './retain-watermarks.ts'
+import { rollHash } from './rolling-hash.ts'
+import { isFreshUpload } from './upload-freshness.ts'
 
 /** The body of a revision, already stored: which revision it was stored as, and where. */
 export interface UploadedRevision extends StoredObject {
   readonly rev: number
+  /** When the body was stored: ISO 8601, UTC. */
+  readonly uploadedAt: string
 }
 
 /** What one call asked for: all of it happens, or none. */
 export interface ManifestOperation {
   /** Unique; part of the writer's rolling hash. */
   readonly opId: string
+  /** Its number when the writer keeps its own count, which may have gaps but never goes back; default one more than the last. */
+  readonly n?: number
   readonly mutations: readonly Mutation[]
   /** For each put its uploaded body, for each deletion undefined. */
   readonly uploads: readonly (UploadedRevision | undefined)[]
@@ -30,7 +35,7 @@ export type OperationOutcome =
   | { readonly kind: 'applied'; readonly entries: readonly ManifestEntry[] }
   /** Its expectation does not hold against the version the plan is based on. */
   | { readonly kind: 'rejected'; readonly error: UmbraError }
-  /** The id's revision number moved on since the upload: these places need their body stored as another revision. */
+  /** The id's revision number moved on since the upload, or the upload is too old: these places need their body stored again. */
   | {
       readonly kind: 'outdated'
       readonly places: readonly { readonly index: number; readonly rev: number }[]
@@ -50,6 +55,10 @@ export interface CommitContext {
   readonly at: string
   /** A fresh ULID for this attempted body; the epoch of a new namespace too. */
   readonly commit: string
+  /** Raises the floor to this: ISO 8601, UTC. */
+  readonly floor?: string
+  /** The writer has stored the anchor. */
+  readonly anchored?: boolean
 }
 
 /** A version of the manifest and the ETag of the object that holds it. */
@@ -61,52 +70,67 @@ export interface BaseVersion {
 /**
  * The next version of a manifest: every operation checked against what the ones before it leave behind, applied or set
  * aside whole. Pure: nothing has happened until the version is stored over exactly the base it was planned on.
+ *
+ * @param current - what the base says of every id the operations name, tombstones included
  */
 export function planCommit(
   base: BaseVersion | undefined,
-  operations: readonly ManifestOperation[],
-  context: CommitContext,
+  current: ReadonlyMap<string, ManifestEntry>,
+  request: { readonly operations: readonly ManifestOperation[]; readonly context: CommitContext },
 ): CommitPlan {
-  const draft = new HeadDraft(base, context)
-  const outcomes = operations.map((operation) => draft.apply(operation))
+  const draft = new HeadDraft(base, current, request.context)
+  const outcomes = request.operations.map((operation) => draft.apply(operation))
   return { next: draft.finish(), outcomes }
 }
 
 class HeadDraft {
   readonly #base: BaseVersion | undefined
   readonly #context: CommitContext
-  readonly #lines: Map<string, ManifestLine>
+  readonly #current: Map<string, ManifestEntry>
+  readonly #added: ManifestLine[] = []
+  readonly #skipped: number[] = []
   #live: number
   #sum: string
-  #watermark: Watermark | undefined
+  #watermark: Omit<Watermark, 'seq' | 'at'>
   #applied = false
 
-  constructor(base: BaseVersion | undefined, context: CommitContext) {
+  constructor(
+    base: BaseVersion | undefined,
+    current: ReadonlyMap<string, ManifestEntry>,
+    context: CommitContext,
+  ) {
     this.#base = base
     this.#context = context
-    this.#lines = new Map(base?.head.lines)
+    this.#current = new Map(current)
     this.#live = base?.head.header.live ?? 0
     this.#sum = base?.head.header.sum ?? EMPTY_SUM
-    this.#watermark = base?.head.header.w[context.writer]
+    this.#watermark = base?.head.header.w[context.writer] ?? { n: 0, h: '' }
   }
 
   apply(operation: ManifestOperation): OperationOutcome {
     const obstacle = this.#findObstacle(operation)
-    if (obstacle !== undefined) return obstacle
+    if (obstacle !== undefined) {
+      if (obstacle.kind === 'rejected' && operation.n !== undefined) {
+        this.#count(operation)
+        this.#skipped.push(operation.n)
+      }
+      return obstacle
+    }
     const entries = operation.mutations.map((mutation, index) =>
       this.#put(mutation, operation.uploads[index]),
     )
-    const { n = 0, h = '' } = this.#watermark ?? {}
-    this.#watermark = { n: n + 1, h: rollHash(h, operation.opId), at: this.#context.at }
+    this.#count(operation)
     this.#applied = true
     return { kind: 'applied', entries }
   }
 
   finish(): ManifestHead | undefined {
-    if (!this.#applied || this.#watermark === undefined) return undefined
-    const { namespace, writer, at, commit } = this.#context
+    if (!this.#applied) return undefined
+    const { namespace, writer, at, commit, floor, anchored = false } = this.#context
     const before = this.#base?.head.header
-    const w = retainWatermarks({ ...before?.w, [writer]: this.#watermark }, at)
+    const seq = (before?.seq ?? 0) + 1
+    const { n, h } = this.#watermark
+    const watermark = { n, h, seq, at, ...(this.#skipped.length > 0 && { skip: this.#skipped }) }
     return {
       header: {
         _: 'head',
@@ -115,33 +139,43 @@ class HeadDraft {
         user_id: namespace.userId,
         // A manifest of the original system has none yet.
         epoch: before?.epoch || commit,
-        seq: (before?.seq ?? 0) + 1,
+        seq,
         commit,
         prev: this.#base === undefined ? null : { seq: this.#base.head.header.seq, etag: this.#base.etag },
         at,
         live: this.#live,
         sum: this.#sum,
-        floor: before?.floor ?? null,
-        w,
+        floor: latest(before?.floor, floor),
+        anchored: anchored || (before?.anchored ?? false),
+        ...retainWatermarks({ ...before?.w, [writer]: watermark }, before?.forgotten ?? 0),
       },
-      lines: this.#lines,
+      parts: this.#base?.head.parts ?? [],
+      garbage: this.#base?.head.garbage,
+      tail: [...(this.#base?.head.tail ?? []), ...this.#added],
     }
   }
 
+  #count({ n = this.#watermark.n + 1, opId }: ManifestOperation): void {
+    this.#watermark = { n, h: rollHash(this.#watermark.h, opId) }
+  }
+
   #findObstacle({ mutations, uploads }: ManifestOperation): OperationOutcome | undefined {
+    const floor = this.#base?.head.header.floor ?? null
     const places: { index: number; rev: number }[] = []
     for (const [index, mutation] of mutations.entries()) {
-      const current = this.#lines.get(mutationId(mutation))?.entry
+      const current = this.#current.get(mutationId(mutation))
       const error = checkExpectation(mutation, current, index)
       if (error !== undefined) return { kind: 'rejected', error }
-      const rev = mutation.kind === 'put' ? nextRevision(current, mutation.rev) : undefined
-      if (rev !== undefined && uploads[index]?.rev !== rev) places.push({ index, rev })
+      if (mutation.kind === 'delete') continue
+      const rev = nextRevision(current, mutation.rev)
+      const upload = uploads[index]
+      if (upload?.rev !== rev || !isFreshUpload(upload.uploadedAt, floor)) places.push({ index, rev })
     }
     return places.length === 0 ? undefined : { kind: 'outdated', places }
   }
 
   #put(mutation: Mutation, upload: UploadedRevision | undefined): ManifestEntry {
-    const current = this.#lines.get(mutationId(mutation))?.entry
+    const current = this.#current.get(mutationId(mutation))
     const entry = nextEntry(mutation, current, upload)
     if (current?.op === 'put') {
       this.#live--
@@ -151,9 +185,8 @@ class HeadDraft {
       this.#live++
       this.#sum = addSums(this.#sum, entryDigest(entry))
     }
-    // Delete first: a changed entry moves to the end, newest last.
-    this.#lines.delete(entry.id)
-    this.#lines.set(entry.id, toManifestLine(entry))
+    this.#current.set(entry.id, entry)
+    this.#added.push(toManifestLine(entry))
     return entry
   }
 }
@@ -169,7 +202,7 @@ function nextEntry(
   throw new UmbraError('INTERNAL', 'an operation was applied without its checks')
 }
 
-/** h(n) = first 16 hex digits of SHA-256(h(n-1) opId). */
-function rollHash(before: string, opId: string): string {
-  return createHash('sha256').update(before).update(opId).digest('hex').slice(0, 16)
+function latest(before: string | null | undefined, floor: string | undefined): string | null {
+  if (floor === undefined) return before ?? null
+  return before === null || before === undefined || before < floor ? floor : before
 }

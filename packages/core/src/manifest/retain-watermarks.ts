@@ -1,23 +1,22 @@
-import type { Watermark } from './manifest-head.ts'
+import type { HeadHeader, Watermark } from './manifest-head.ts'
 
-/** Writers kept beyond {@link RETENTION_MS}, so that the header stays small. */
-const MAX_IDLE_WRITERS = 64
+/** Writers whose watermarks a head keeps, so that it stays small whatever the number of processes there ever were. */
+const MAX_WRITERS = 64
 
 /**
- * A watermark is needed as long as its writer may still ask whether an operation landed. A commit is settled or given
- * up in seconds; an hour is far beyond that.
+ * The watermarks of the writers that wrote last. `forgotten` then says up to which version a missing watermark proves
+ * nothing: a writer whose attempt was planned as a later version can still tell that it never landed.
  */
-const RETENTION_MS = 60 * 60 * 1_000
-
-type Watermarks = Readonly<Record<string, Watermark>>
-
-/** All watermarks of the last hour, and of the older ones the newest {@link MAX_IDLE_WRITERS}. */
-export function retainWatermarks(watermarks: Watermarks, at: string): Watermarks {
+export function retainWatermarks(
+  watermarks: Readonly<Record<string, Watermark>>,
+  forgotten: number,
+): Pick<HeadHeader, 'w' | 'forgotten'> {
   const writers = Object.entries(watermarks)
-  if (writers.length <= MAX_IDLE_WRITERS) return watermarks
-  const oldest = new Date(Date.parse(at) - RETENTION_MS).toISOString()
-  const newestFirst = writers.sort(([, a], [, b]) => (a.at < b.at ? 1 : -1))
-  return Object.fromEntries(
-    newestFirst.filter(([, { at: appliedAt }], rank) => rank < MAX_IDLE_WRITERS || appliedAt >= oldest),
-  )
+  if (writers.length <= MAX_WRITERS) return { w: watermarks, forgotten }
+  const newestFirst = writers.sort(([, a], [, b]) => b.seq - a.seq)
+  const dropped = newestFirst.slice(MAX_WRITERS).map(([, { seq }]) => seq)
+  return {
+    w: Object.fromEntries(newestFirst.slice(0, MAX_WRITERS)),
+    forgotten: Math.max(forgotten, ...dropped),
+  }
 }

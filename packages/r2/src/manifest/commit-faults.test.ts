@@ -4,7 +4,11 @@ import fc from 'fast-check'
 import pLimit from 'p-limit'
 import { describe, expect, it } from 'vitest'
 import type { ManifestContext } from './manifest-context.ts'
+import { MANIFEST_LIMITS } from './manifest-limits.ts'
+import { createMemoryParts } from './memory-parts.fixture.ts'
 import { NamespaceManifest } from './namespace-manifest.ts'
+import { PROTOCOL_RULES } from './protocol-rules.ts'
+import { createSegmentReader } from './segment-reader.ts'
 import { createSimulatedStore } from './simulated-store.fixture.ts'
 import type { Fault, SimulatedStore } from './simulated-store.fixture.ts'
 
@@ -23,14 +27,20 @@ function createContext(objects: SimulatedStore, name: string): ManifestContext {
     },
   }
   const random = () => 0.5
+  const retry = { policy: { maxAttempts: 20, baseDelayMs: 10, maxDelayMs: 100 }, clock, random }
+  const parts = createMemoryParts()
   return {
     objects,
     clock,
     ids: { next: () => `${name}${String(++counter).padStart(6, '0')}`, random },
     uploadLimit: pLimit(64),
-    retry: { policy: { maxAttempts: 20, baseDelayMs: 10, maxDelayMs: 100 }, clock, random },
+    retry,
     headIntervalMs: 0,
     commitTimeoutMs: 5_000,
+    ...parts,
+    segments: createSegmentReader({ ...parts, objects, retry }),
+    limits: MANIFEST_LIMITS,
+    rules: PROTOCOL_RULES,
   }
 }
 
@@ -71,6 +81,9 @@ async function outcomeOf(commit: Promise<unknown>): Promise<Outcome> {
 const heads = (store: SimulatedStore): ManifestHead[] =>
   store.history(HEAD).map((bytes) => parseHead(bytes, namespace))
 
+/** The current entry of every id, as long as nothing was moved out of the tail. */
+const linesOf = (head: ManifestHead | undefined) => new Map(head?.tail.map((line) => [line.entry.id, line]))
+
 /** What must hold of every history, whatever happened. */
 function assertChain(store: SimulatedStore): void {
   const chain = heads(store)
@@ -83,8 +96,8 @@ function assertChain(store: SimulatedStore): void {
     for (const [writer, mark] of Object.entries(before.header.w)) {
       expect(head.header.w[writer]?.n).toBeGreaterThanOrEqual(mark.n)
     }
-    for (const [id, { entry }] of before.lines)
-      expect(head.lines.get(id)?.entry.rev).toBeGreaterThanOrEqual(entry.rev)
+    for (const [id, { entry }] of linesOf(before))
+      expect(linesOf(head).get(id)?.entry.rev).toBeGreaterThanOrEqual(entry.rev)
   }
 }
 
@@ -134,11 +147,11 @@ describe('commits over a bad network', () => {
           assertChain(store)
           const last = heads(store).at(-1)
           for (const [index, { id, text }] of attempts.entries()) {
-            const entry = last?.lines.get(id)?.entry
+            const entry = linesOf(last).get(id)?.entry
             if (outcomes[index] === 'committed') expect(entry).toMatchObject({ rev: 1, text })
             if (outcomes[index] === 'rejected') expect(entry).toBeUndefined()
           }
-          expect(last?.header.live ?? 0).toBe(last?.lines.size ?? 0)
+          expect(last?.header.live ?? 0).toBe(linesOf(last).size)
         },
       ),
       { numRuns: 300 },
@@ -174,7 +187,7 @@ describe('commits over a bad network', () => {
           store.settleLate()
           assertChain(store)
           const winners = outcomes.flatMap((outcome, n) => (outcome === 'committed' ? [`t${n}`] : []))
-          const entry = heads(store).at(-1)?.lines.get('a')?.entry
+          const entry = linesOf(heads(store).at(-1)).get('a')?.entry
           expect(winners.length).toBeLessThanOrEqual(1)
           if (winners.length === 1) expect(entry).toMatchObject({ rev: 2, text: winners[0] })
           if (!outcomes.includes('unknown')) expect(winners).toHaveLength(1)
@@ -199,7 +212,7 @@ describe('commits over a bad network', () => {
     await expect(manifest.commit([put('d', 'four')])).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     fault = 'none'
     await manifest.commit([put('e', 'five')])
-    expect([...(heads(store).at(-1)?.lines.keys() ?? [])]).toEqual(['a', 'b', 'c', 'e'])
+    expect([...linesOf(heads(store).at(-1)).keys()]).toEqual(['a', 'b', 'c', 'e'])
     assertChain(store)
   })
 
@@ -238,9 +251,9 @@ describe('commits over a bad network', () => {
     fault = 'none'
     // The held version is sent again before anything else, so the repeat finds the record.
     await expect(manifest.commit([put('b', 'two')])).rejects.toMatchObject({ code: 'ALREADY_EXISTS' })
-    expect([...(heads(store).at(-1)?.lines.keys() ?? [])]).toEqual(['a', 'b'])
+    expect([...linesOf(heads(store).at(-1)).keys()]).toEqual(['a', 'b'])
     // And the body it refers to is still there, though the repeat was rejected.
-    const key = heads(store).at(-1)?.lines.get('b')?.entry.key ?? ''
+    const key = linesOf(heads(store).at(-1)).get('b')?.entry.key ?? ''
     expect(store.history(key)).not.toEqual([])
   })
 

@@ -1,5 +1,6 @@
 import { corruptManifest, headKey, parseHead, withRetry } from '@umbra/core'
 import type { BaseVersion, Namespace } from '@umbra/core'
+import { isAnchored } from './anchor.ts'
 import type { ManifestContext } from './manifest-context.ts'
 
 /** What a read of the head found: nothing, the version already known, or a newer one. */
@@ -11,18 +12,22 @@ export type HeadRead =
 /**
  * One conditional GET (repeated while the store does not answer), checked whole.
  *
- * @throws `CORRUPT` when the head is damaged, gone although a version is known, or older than the known one: a lost or
+ * @throws `CORRUPT` when the head is damaged, gone although there was one, or older than the known one: a lost or
  * restored head is reported, never believed.
  */
 export async function readHeadVersion(
   namespace: Namespace,
   known: BaseVersion | undefined,
-  context: ManifestContext,
+  context: Pick<ManifestContext, 'objects' | 'retry'>,
 ): Promise<HeadRead> {
-  const read = await withRetry(() => fetchHead(namespace, known, context), context.retry)
-  if (known === undefined) return read
-  if (read.kind === 'absent') throw corruptManifest(namespace, 'it is gone')
-  if (read.kind === 'version' && !isNewer(read.version, known)) {
+  const fetch = () => withRetry(() => fetchHead(namespace, known, context), context.retry)
+  let read = await fetch()
+  if (read.kind === 'absent' && (known !== undefined || (await isAnchored(namespace, context)))) {
+    // Once more: it may have been created, and anchored, since the first look.
+    read = await fetch()
+    if (read.kind === 'absent') throw corruptManifest(namespace, 'it is gone')
+  }
+  if (known !== undefined && read.kind === 'version' && !isNewer(read.version, known)) {
     throw corruptManifest(namespace, 'it is older than one already seen: a backup was restored')
   }
   return read
@@ -31,7 +36,7 @@ export async function readHeadVersion(
 async function fetchHead(
   namespace: Namespace,
   known: BaseVersion | undefined,
-  context: ManifestContext,
+  context: Pick<ManifestContext, 'objects'>,
 ): Promise<HeadRead> {
   const answer = await context.objects.get(
     headKey(namespace),

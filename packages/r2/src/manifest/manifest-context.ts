@@ -1,7 +1,12 @@
 import type { Clock, IdSource, ObjectStore, RetryContext } from '@umbra/core'
 import type { LimitFunction } from 'p-limit'
+import type { ManifestLimits } from './manifest-limits.ts'
+import type { PartCache } from './part-cache.ts'
+import type { ProtocolRules } from './protocol-rules.ts'
+import type { RunFormat } from './run-format.ts'
+import type { SegmentReader } from './segment-reader.ts'
 
-/** What the manifest code works with: everything that is time, chance or network comes from here. */
+/** What the manifest code works with: everything that is time, chance, disk or network comes from here. */
 export interface ManifestContext {
   readonly objects: ObjectStore
   /** Bounds the uploads in flight over all namespaces. */
@@ -14,4 +19,9 @@ export interface ManifestContext {
   readonly headIntervalMs: number
   /** Milliseconds after which a commit whose outcome is still unknown is reported as `OUTCOME_PENDING`. */
   readonly commitTimeoutMs: number
+  readonly cache: PartCache
+  readonly runs: RunFormat
+  readonly segments: SegmentReader
+  readonly limits: ManifestLimits
+  readonly rules: ProtocolRules
 }

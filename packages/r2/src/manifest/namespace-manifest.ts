@@ -1,44 +1,81 @@
-import { mutationId, nextRevision } from '@umbra/core'
+import { nextRevision, mutationId } from '@umbra/core'
 import type {
-  BaseVersion,
   ManifestEntry,
   Mutation,
   Namespace,
   OperationOutcome,
+  PartSwap,
   UploadedRevision,
 } from '@umbra/core'
 import { CommitWindow } from './commit-window.ts'
 import { HeadCache } from './head-cache.ts'
+import { Maintainer } from './maintainer.ts'
 import type { ManifestContext } from './manifest-context.ts'
 import { NamespaceCommitter } from './namespace-committer.ts'
+import { PartGone, partMissing } from './part-gone.ts'
+import type { PendingOperation } from './pending-operation.ts'
+import type { Snapshot } from './snapshot.ts'
 import { uploadRevision } from './upload-revision.ts'
+import type { RevisionUpload } from './upload-revision.ts'
 
 type Uploads = readonly (UploadedRevision | undefined)[]
 
+/** Times a read starts again on a newer version because parts of its own were collected. */
+const MAX_RESTARTS = 3
+
 /** One namespace: its snapshots to read, and its commits. */
 export class NamespaceManifest {
+  readonly namespace: Namespace
   readonly #context: ManifestContext
   readonly #cache: HeadCache
   readonly #window: CommitWindow
+  readonly #maintainer: Maintainer
   readonly #committer: NamespaceCommitter
 
   constructor(namespace: Namespace, context: ManifestContext) {
+    this.namespace = namespace
     this.#context = context
     this.#cache = new HeadCache(namespace, context)
     this.#window = new CommitWindow(context.clock)
-    this.#committer = new NamespaceCommitter(namespace, { cache: this.#cache, window: this.#window, context })
+    this.#maintainer = new Maintainer(namespace, context)
+    this.#committer = new NamespaceCommitter(namespace, {
+      cache: this.#cache,
+      window: this.#window,
+      maintainer: this.#maintainer,
+      context,
+    })
   }
 
   /** The namespace as of a moment during this call; undefined when nothing was ever stored in it. */
-  snapshot(): Promise<BaseVersion | undefined> {
-    return this.#cache.refresh()
+  snapshot(maxAgeMs = 0): Promise<Snapshot | undefined> {
+    return maxAgeMs > 0 ? this.#cache.bounded(maxAgeMs) : this.#cache.refresh()
+  }
+
+  /**
+   * Reads a snapshot; again on a newer one when parts of it were collected meanwhile, so an answer is never partial.
+   * Resolves to undefined when nothing was ever stored.
+   */
+  async read<T>(read: (snapshot: Snapshot) => Promise<T>, maxAgeMs = 0): Promise<T | undefined> {
+    let snapshot = await this.snapshot(maxAgeMs)
+    for (let restarts = 0; ; restarts++) {
+      if (snapshot === undefined) return undefined
+      try {
+        return await read(snapshot)
+      } catch (error) {
+        if (!(error instanceof PartGone)) throw error
+        const current = await this.#cache.refresh()
+        const stuck = current?.version.etag === snapshot.version.etag || restarts === MAX_RESTARTS
+        if (stuck) throw partMissing(error)
+        snapshot = current
+      }
+    }
   }
 
   /** Stores the bodies, then commits all mutations or none. Resolves to their entries in order. */
   async commit(mutations: readonly Mutation[]): Promise<readonly ManifestEntry[]> {
     const opId = this.#context.ids.next(this.#context.clock.now())
     this.#readAhead()
-    let uploads = await this.#upload(mutations, opId, (mutation) => this.#expectedRevision(mutation))
+    let uploads = await this.#upload(mutations, { nonce: opId }, (one) => this.#expectedRevision(one))
     for (;;) {
       const outcome = await this.#decide({ opId, mutations, uploads })
       if (outcome.kind === 'applied') return outcome.entries
@@ -48,9 +85,24 @@ export class NamespaceManifest {
       }
       const revisions = new Map(outcome.places.map(({ index, rev }) => [index, rev]))
       await this.#discard(uploads.filter((_, index) => revisions.has(index)))
-      const again = await this.#upload(mutations, opId, (_, index) => revisions.get(index))
+      const nonce = this.#context.ids.next(this.#context.clock.now())
+      const again = await this.#upload(mutations, { nonce, again: true }, (_, index) => revisions.get(index))
       uploads = uploads.map((upload, index) => again[index] ?? upload)
     }
+  }
+
+  /** Publishes a version that changes no record: with a prepared swap, or with a raised floor. */
+  async publish(change: { readonly swap?: () => Promise<PartSwap>; readonly floor?: string }): Promise<void> {
+    if (change.swap !== undefined) await this.#maintainer.prepare(change.swap)
+    const opId = this.#context.ids.next(this.#context.clock.now())
+    const { floor } = change
+    await this.#decide({ opId, mutations: [], uploads: [], ...(floor !== undefined && { floor }) })
+  }
+
+  /** Lets maintenance that is running finish, and its result take effect. */
+  async finish(): Promise<void> {
+    await this.#maintainer.settled()
+    if (this.#maintainer.isReady) await this.publish({})
   }
 
   /** The first commit of a process needs the head as well as the uploads: fetch both at the same time. */
@@ -59,11 +111,7 @@ export class NamespaceManifest {
     if (this.#cache.known === undefined) this.#cache.refresh().catch(() => undefined)
   }
 
-  #decide(operation: {
-    opId: string
-    mutations: readonly Mutation[]
-    uploads: Uploads
-  }): Promise<OperationOutcome> {
+  #decide(operation: Omit<PendingOperation, 'resolve' | 'reject'>): Promise<OperationOutcome> {
     return new Promise((resolve, reject) => {
       this.#committer.enqueue({ ...operation, resolve, reject })
     })
@@ -72,13 +120,13 @@ export class NamespaceManifest {
   /** Stores the body of every put that `revisionOf` names a revision for; all of them, or none is left. */
   async #upload(
     mutations: readonly Mutation[],
-    opId: string,
+    naming: Pick<RevisionUpload, 'nonce' | 'again'>,
     revisionOf: (mutation: Mutation, index: number) => number | undefined,
   ): Promise<Uploads> {
     const uploads = mutations.map(async (mutation, index) => {
       const rev = revisionOf(mutation, index)
       if (mutation.kind === 'delete' || rev === undefined) return undefined
-      return this.#context.uploadLimit(() => uploadRevision({ mutation, rev, opId }, this.#context))
+      return this.#context.uploadLimit(() => uploadRevision({ mutation, rev, ...naming }, this.#context))
     })
     // Waits for all of them: the caller frees the bodies as soon as this rejects.
     const results = await this.#window.track(Promise.allSettled(uploads))
@@ -95,19 +143,12 @@ export class NamespaceManifest {
     if (mutation.expect.kind === 'etag') {
       return Math.max(Number.parseInt(mutation.expect.etag, 10) + 1, mutation.rev ?? 1)
     }
-    return nextRevision(this.#cache.known?.head.lines.get(mutationId(mutation))?.entry, mutation.rev)
+    return nextRevision(this.#cache.known?.tail.get(mutationId(mutation)), mutation.rev)
   }
 
-  /**
-   * Removes bodies that are proved never to be referenced. Best effort: what stays is an orphan for the collector. The
-   * newest manifest is asked once more, because deleting a referenced body could not be made good.
-   */
+  /** Removes bodies that are proved never to be referenced. Best effort: what stays is an orphan for the collector. */
   async #discard(uploads: Uploads): Promise<void> {
-    const lines = this.#cache.known?.head.lines
-    const referenced = new Set([...(lines?.values() ?? [])].map(({ entry }) => entry.key))
-    const keys = uploads.flatMap((upload) =>
-      upload === undefined || referenced.has(upload.key) ? [] : [upload.key],
-    )
+    const keys = uploads.flatMap((upload) => upload?.key ?? [])
     if (keys.length > 0) await this.#context.objects.deleteMany(keys).catch(() => undefined)
   }
 }

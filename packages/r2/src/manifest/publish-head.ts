@@ -1,15 +1,14 @@
 import { hasErrorCode, headKey, isUmbraError, renderHead, retryDelayMs, UmbraError } from '@umbra/core'
-import type { BaseVersion, ManifestHead, Namespace } from '@umbra/core'
-import { readHeadVersion } from './head-version.ts'
+import type { BaseVersion, Namespace } from '@umbra/core'
 import { MULTIPART_THRESHOLD_BYTES } from '../objects/r2-object-store.ts'
+import type { Attempt } from './decide-outcome.ts'
+import type { HeadPacer } from './head-pacer.ts'
+import { readHeadVersion } from './head-version.ts'
 import type { ManifestContext } from './manifest-context.ts'
 
-export interface PublishRequest {
+export interface PublishRequest extends Attempt {
   readonly namespace: Namespace
-  /** Undefined creates the manifest. */
-  readonly base: BaseVersion | undefined
-  readonly next: ManifestHead
-  readonly writer: string
+  readonly pacer: HeadPacer
 }
 
 export type PublishOutcome =
@@ -17,6 +16,8 @@ export type PublishOutcome =
   | { readonly kind: 'landed'; readonly version: BaseVersion }
   /** Proved never to land: another version took its place. */
   | { readonly kind: 'superseded'; readonly version: BaseVersion }
+  /** It will not land any more, and whether it did cannot be told. */
+  | { readonly kind: 'undecidable'; readonly version: BaseVersion }
   /** Not known within the time limit: it may land as long as the head is still the base. */
   | { readonly kind: 'unknown'; readonly cause: unknown }
 
@@ -24,8 +25,7 @@ export type PublishOutcome =
  * Stores a version over exactly its base, and finds out whether that happened.
  *
  * Every attempt sends the same body with the same condition, so at most one lands, and a repeat does no harm. An attempt
- * without a clear answer is settled by looking at the head: while it is still the base, nothing is proved, since the
- * request may be on its way; once it is another version, the writer's watermark is in it or never will be.
+ * without a clear answer is settled by looking at the head: see {@link decideOutcome}.
  */
 export async function publishHead(
   request: PublishRequest,
@@ -33,17 +33,16 @@ export async function publishHead(
 ): Promise<PublishOutcome> {
   const key = headKey(request.namespace)
   const body = renderHead(request.next)
-  if (body.byteLength > MULTIPART_THRESHOLD_BYTES) throw tooManyRecords(request, body.byteLength)
+  if (body.byteLength > MULTIPART_THRESHOLD_BYTES) throw tooLarge(request.namespace, body.byteLength)
   const condition =
     request.base === undefined ? ({ ifNoneMatch: '*' } as const) : { ifMatch: request.base.etag }
   const deadline = context.clock.now() + context.commitTimeoutMs
   let ambiguous = false
   for (let attempt = 1; ; attempt++) {
     try {
-      const { etag } = await context.objects.put(key, body, {
-        ...condition,
-        contentType: 'application/x-ndjson',
-      })
+      request.pacer.noteWrite()
+      const options = { ...condition, contentType: 'application/x-ndjson' }
+      const { etag } = await context.objects.put(key, body, options)
       return { kind: 'landed', version: { head: request.next, etag } }
     } catch (error) {
       ambiguous ||= mayHaveLanded(error)
@@ -57,7 +56,7 @@ export async function publishHead(
         if (!ambiguous) throw error
         return (await settleAfter(ambiguous, request, context)) ?? { kind: 'unknown', cause: error }
       }
-      await context.clock.sleep(resendDelayMs(error, attempt, context))
+      await context.clock.sleep(resendDelayMs(error, attempt, { request, context }))
     }
   }
 }
@@ -68,17 +67,9 @@ export async function settle(
   context: ManifestContext,
 ): Promise<PublishOutcome | undefined> {
   const read = await readHeadVersion(request.namespace, request.base, context)
-  if (read.kind !== 'version') return undefined
-  const { version } = read
-  const mine = request.next.header.w[request.writer]
-  const theirs = version.head.header.w[request.writer]
-  // A watermark that was there and is gone was dropped as idle: it can no longer say anything.
-  if (theirs === undefined && request.base?.head.header.w[request.writer] !== undefined) return undefined
-  const contained =
-    mine !== undefined &&
-    theirs !== undefined &&
-    (theirs.n > mine.n || (theirs.n === mine.n && theirs.h === mine.h))
-  return { kind: contained ? 'landed' : 'superseded', version }
+  const version = read.kind === 'version' ? read.version : request.base
+  const outcome = context.rules.decideOutcome(request, version)
+  return outcome === 'open' || version === undefined ? undefined : { kind: outcome, version }
 }
 
 /** While an attempt may have landed, a head that cannot be read leaves the outcome open: it is no proof of failure. */
@@ -96,10 +87,10 @@ async function settleAfter(
 }
 
 /** A head sent in parts would not be compared and swapped, so it must fit into one request. */
-function tooManyRecords({ namespace }: PublishRequest, bytes: number): UmbraError {
+function tooLarge(namespace: Namespace, bytes: number): UmbraError {
   return new UmbraError(
     'TOO_LARGE',
-    `the namespace holds too many records for one manifest; use another module or user. bytes=${bytes}`,
+    `the head of the manifest does not fit into one request; store less metadata per record. bytes=${bytes}`,
     {
       details: { ...namespace, bytes, limitBytes: MULTIPART_THRESHOLD_BYTES, outcome: 'not-applied' },
     },
@@ -119,8 +110,14 @@ function mayHaveLanded(error: unknown): boolean {
   return !isUmbraError(error) || error.details['outcome'] !== 'not-applied'
 }
 
-function resendDelayMs(error: unknown, attempt: number, context: ManifestContext): number {
+function resendDelayMs(
+  error: unknown,
+  attempt: number,
+  { request, context }: { request: PublishRequest; context: ManifestContext },
+): number {
   const delayMs = retryDelayMs(context.retry.policy, attempt, context.retry.random())
+  if (!hasErrorCode(error, 'RATE_LIMITED')) return delayMs
   // "Too many writes of this key": sooner than the interval would only be refused again.
-  return hasErrorCode(error, 'RATE_LIMITED') ? Math.max(delayMs, context.headIntervalMs) : delayMs
+  request.pacer.noteRefusal()
+  return Math.max(delayMs, request.pacer.intervalMs)
 }

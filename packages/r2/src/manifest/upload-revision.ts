@@ -13,42 +13,45 @@ import type { ManifestContext } from './manifest-context.ts'
 export interface RevisionUpload {
   readonly mutation: PutMutation
   readonly rev: number
-  readonly opId: string
+  /** Fresh for every upload. */
+  readonly nonce: string
+  /** The body was stored before, under a key that may be deleted at any time. */
+  readonly again?: true
 }
 
 /**
- * Stores the body of a revision under a key nobody else uses, create-only. The object's metadata say which revision it
- * is, so that a lost manifest can be rebuilt from the objects alone.
+ * Stores the body of a revision under a key that nothing ever had or will have, create-only. A deletion may reach the
+ * store late or twice, so a key that could be used again would lose its second owner's body. The object's metadata say
+ * which revision it is, so that a lost manifest can be rebuilt from the objects alone.
  */
 export async function uploadRevision(
   upload: RevisionUpload,
   context: ManifestContext,
 ): Promise<UploadedRevision> {
-  const { mutation, rev, opId } = upload
+  const { mutation, rev, nonce } = upload
+  const uploadedAt = new Date(context.clock.now()).toISOString()
+  const { size } = mutation.body
   // A body sent in parts cannot be created atomically, so its key must be one that nobody else can name.
-  const key =
-    mutation.body.size > MULTIPART_THRESHOLD_BYTES
-      ? uniqueRevisionKey(mutation.draft, rev, opId)
-      : revisionKey(mutation.draft, rev, opId)
-  const etag = await createObject(key, upload, context)
-  if (etag !== undefined) return { key, etag, rev }
-  // The plain key of a first revision is taken: by a writer that crashed before its commit, or one that will win or
-  // lose against us in the manifest. A revision of the same number under a key of its own settles it there.
-  const ownKey = uniqueRevisionKey(mutation.draft, rev, opId)
-  const ownEtag = await createObject(ownKey, upload, context)
+  const plain = mutation.freshId === true && upload.again !== true && size <= MULTIPART_THRESHOLD_BYTES
+  const etag = plain
+    ? await createObject(revisionKey(mutation.draft, rev, nonce), upload, context)
+    : undefined
+  if (etag !== undefined) return { key: revisionKey(mutation.draft, rev, nonce), etag, rev, uploadedAt }
+  const key = uniqueRevisionKey(mutation.draft, rev, nonce)
+  const ownEtag = await createObject(key, upload, context)
   if (ownEtag === undefined)
-    throw new UmbraError('INTERNAL', `a fresh key is taken; the id source repeats itself. key=${ownKey}`)
-  return { key: ownKey, etag: ownEtag, rev }
+    throw new UmbraError('INTERNAL', `a fresh key is taken; the id source repeats itself. key=${key}`)
+  return { key, etag: ownEtag, rev, uploadedAt }
 }
 
 /** The object's ETag, or undefined when somebody else's object has the key. */
 async function createObject(
   key: string,
-  upload: RevisionUpload,
+  { mutation, rev, nonce }: RevisionUpload,
   context: ManifestContext,
 ): Promise<string | undefined> {
-  const { draft, body } = upload.mutation
-  const metadata = { id: draft.id, rev: String(upload.rev), sha256: body.sha256, op: upload.opId }
+  const { draft, body } = mutation
+  const metadata = { id: draft.id, rev: String(rev), sha256: body.sha256, op: nonce, at: draft.timestamp }
   const options = { ifNoneMatch: '*', contentType: contentTypeOf(draft), metadata } as const
   try {
     const { etag } = await withRetry(() => context.objects.put(key, body, options), context.retry)
@@ -57,6 +60,6 @@ async function createObject(
     if (!hasErrorCode(error, 'PRECONDITION_FAILED')) throw error
     // A repeat of a request whose answer was lost finds its own object.
     const found = await withRetry(() => context.objects.head(key), context.retry)
-    return found?.metadata['op'] === upload.opId ? found.etag : undefined
+    return found?.metadata['op'] === nonce ? found.etag : undefined
   }
 }

@@ -1,0 +1,33 @@
+import { hasErrorCode, partsPrefix, renderHead, withRetry } from '@umbra/core'
+import type { ManifestHead, Namespace } from '@umbra/core'
+import type { ManifestContext } from './manifest-context.ts'
+
+/**
+ * A copy of one of the first heads under a key that never changes. Where there is an anchor there was a head, so a head
+ * that was deleted by hand is reported as lost and never replaced by an empty one.
+ */
+export function anchorKey(namespace: Namespace): string {
+  return `${partsPrefix(namespace)}anchor.jsonl`
+}
+
+/** Must be stored before the first commit is acknowledged: from then on there is something to lose. */
+export async function storeAnchor(
+  namespace: Namespace,
+  head: ManifestHead,
+  { objects, retry }: Pick<ManifestContext, 'objects' | 'retry'>,
+): Promise<void> {
+  const options = { ifNoneMatch: '*', contentType: 'application/x-ndjson' } as const
+  try {
+    await withRetry(() => objects.put(anchorKey(namespace), renderHead(head), options), retry)
+  } catch (error) {
+    // Somebody's anchor is there, perhaps our own by an attempt whose answer was lost: one is as good as another.
+    if (!hasErrorCode(error, 'PRECONDITION_FAILED')) throw error
+  }
+}
+
+export async function isAnchored(
+  namespace: Namespace,
+  { objects, retry }: Pick<ManifestContext, 'objects' | 'retry'>,
+): Promise<boolean> {
+  return (await withRetry(() => objects.head(anchorKey(namespace)), retry)) !== undefined
+}

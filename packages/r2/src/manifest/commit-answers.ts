@@ -1,0 +1,32 @@
+import { mutationId, UmbraError } from '@umbra/core'
+import type { CommitPlan } from '@umbra/core'
+import type { PendingOperation } from './pending-operation.ts'
+
+/** Tells everybody in the group what became of their operation. */
+export function answer(group: readonly PendingOperation[], plan: CommitPlan): void {
+  for (const [index, operation] of group.entries()) {
+    const outcome = plan.outcomes[index]
+    if (outcome === undefined)
+      operation.reject(new UmbraError('INTERNAL', 'an operation was left out of its plan'))
+    else operation.resolve(outcome)
+  }
+}
+
+export function outcomePending({ mutations }: PendingOperation, cause: unknown): UmbraError {
+  return new UmbraError(
+    'OUTCOME_PENDING',
+    'the store did not say whether the write was applied; repeat a creation with the same ids (see details): ALREADY_EXISTS then means that it was; read a record before you repeat its update',
+    { cause, details: { ids: mutations.map(mutationId) } },
+  )
+}
+
+export function stillUnsettled(cause: unknown): UmbraError {
+  return new UmbraError(
+    'UNAVAILABLE',
+    'an earlier write of this namespace is not settled yet; try again later',
+    {
+      cause,
+      details: { outcome: 'not-applied' },
+    },
+  )
+}

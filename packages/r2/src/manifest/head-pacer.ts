@@ -1,0 +1,69 @@
+import { activeWriters, lastWriter } from './active-writers.ts'
+import type { ManifestContext } from './manifest-context.ts'
+import type { Snapshot } from './snapshot.ts'
+
+/** Until a store says "too many writes of this key" it is not known to have a limit; this is R2's, milliseconds. */
+const LIMITED_INTERVAL_MS = 1_000
+
+/** Between the turns of two writers of one head, milliseconds: time for the one before to be seen. */
+const TURN_MS = 350
+
+/**
+ * When a writer may write the head next, on a store that allows one write of a key per interval. Alone it waits out the
+ * interval. Of several, each lets the others have their turn first: whoever wrote last would otherwise win again, being
+ * the first to know the new version, and the others would starve (findings: 4 writers, p99 312 s against 12.6 s).
+ */
+export class HeadPacer {
+  readonly #context: Pick<ManifestContext, 'clock'>
+  #intervalMs: number
+  #lastWriteAt = Number.NEGATIVE_INFINITY
+
+  constructor(context: Pick<ManifestContext, 'clock' | 'headIntervalMs'>) {
+    this.#context = context
+    this.#intervalMs = context.headIntervalMs
+  }
+
+  get intervalMs(): number {
+    return this.#intervalMs
+  }
+
+  noteWrite(): void {
+    this.#lastWriteAt = this.#context.clock.now()
+  }
+
+  /** The store refused a write as one too many: it has a limit, and had one all along. */
+  noteRefusal(): void {
+    this.#intervalMs = Math.max(this.#intervalMs, LIMITED_INTERVAL_MS)
+  }
+
+  /** How many writers come before this one: 0 when it is its turn. */
+  turn(snapshot: Snapshot | undefined, writer: string): number {
+    if (this.#intervalMs === 0 || snapshot === undefined) return 0
+    const { header } = snapshot.version.head
+    const order = activeWriters(header)
+    const last = order.indexOf(lastWriter(header) ?? '')
+    const mine = order.indexOf(writer)
+    if (last === -1 || order.length < 2) return 0
+    // A writer that is new here comes after all others.
+    return mine === -1 ? order.length : (mine - last - 1 + order.length) % order.length
+  }
+
+  /** Milliseconds until the writer's turn. */
+  delayMs(snapshot: Snapshot | undefined, writer: string): number {
+    if (this.#intervalMs === 0) return 0
+    const now = this.#context.clock.now()
+    const sinceMine = this.#lastWriteAt + this.#intervalMs - now
+    if (snapshot === undefined) return clamp(sinceMine, this.#intervalMs)
+    const { header } = snapshot.version.head
+    // Another host's clock may be ahead; what this process saw cannot have happened later than it saw it.
+    const writtenAt = Math.min(Date.parse(header.at), snapshot.seenAt)
+    const turnsMs = this.turn(snapshot, writer) * TURN_MS
+    const sinceTheirs = writtenAt + this.#intervalMs + turnsMs - now
+    return clamp(Math.max(sinceMine, sinceTheirs), this.#intervalMs + turnsMs)
+  }
+}
+
+/** Never longer than the most it can be, should the clock have been set back. */
+function clamp(delayMs: number, mostMs: number): number {
+  return Math.max(0, Math.min(delayMs, mostMs))
+}

@@ -1,0 +1,33 @@
+/** The numbers that bound a manifest. Tests and simulations make them small, so that every rule is met early. */
+export interface ManifestLimits {
+  /** Entries after which the tail is moved to a segment, in the background. */
+  readonly tailLines: number
+  /** Bytes of entries after which it is moved. */
+  readonly tailBytes: number
+  /** So many times these bounds, a commit moves its tail first and does not wait for the background. */
+  readonly overfull: number
+  /** Parts of one level that are merged into one of the next. */
+  readonly fanOut: number
+  /** Most parts of a head; a commit that finds more waits for a merge. */
+  readonly maxParts: number
+  /** Most operations in one version of the head. */
+  readonly groupSize: number
+  /** Milliseconds that nothing referred to must be so before it is deleted: what a reader may take to finish. */
+  readonly graceMs: number
+  /** Milliseconds a tombstone is kept, so that an old etag is not mistaken for that of a record created again. */
+  readonly tombstoneMs: number
+}
+
+const HOUR_MS = 60 * 60 * 1_000
+
+/** Why these: docs/manifest.md. */
+export const MANIFEST_LIMITS: ManifestLimits = {
+  tailLines: 256,
+  tailBytes: 96 * 1_024,
+  overfull: 4,
+  fanOut: 8,
+  maxParts: 64,
+  groupSize: 1_000,
+  graceMs: 24 * HOUR_MS,
+  tombstoneMs: 7 * 24 * HOUR_MS,
+}
