@@ -23,6 +23,13 @@ export type { StorageLimits } from './manager/limits.ts'
 export { contentTypeOf } from './manager/to-record-info.ts'
 export { createMemoryBackend } from './memory/memory-backend.ts'
 export { parseInput } from './manager/parse-input.ts'
+export type {
+  NumberedCommits,
+  NumberedOperation,
+  NumberedOutcome,
+  NumberedRequest,
+  WriterMark,
+} from './backend/numbered-commits.ts'
 export type { EntryPosition, EntryQuery } from './backend/entry-query.ts'
 export { mutationId } from './backend/mutation.ts'
 export type { DeleteMutation, Expectation, Mutation, PutMutation } from './backend/mutation.ts'

@@ -7,6 +7,7 @@ import type { BlobStore } from './blob-store.ts'
 import type { StorageCapabilities } from './capabilities.ts'
 import type { EntryQuery } from './entry-query.ts'
 import type { Mutation } from './mutation.ts'
+import type { NumberedCommits } from './numbered-commits.ts'
 import type { UploadStaging } from './upload-staging.ts'
 
 export type BackendName = 'memory' | 'r2' | 'sqlite' | 'hybrid'
@@ -69,6 +70,9 @@ export interface StorageBackend {
   presignDownload(stored: StoredEntry, options: PresignDownloadOptions): Promise<string>
 
   readonly blobs: BlobStore
+
+  /** Commits of writers that number their own operations; undefined where there is no need for them. */
+  readonly numbered?: NumberedCommits
 
   /** Present exactly when the backend has the `presignedUpload` capability. */
   readonly uploads: UploadStaging | undefined

@@ -38,7 +38,7 @@ const headerSchema = z.object({
 
 const footerSchema = z.object({ _: z.literal('end'), lines: z.int(), sha256: z.string() })
 
-const PART_KINDS: readonly string[] = ['seg', 'run']
+const PART_KINDS: ReadonlySet<string> = new Set(['seg', 'run'])
 
 const NEWLINE = 10
 
@@ -83,7 +83,7 @@ function parseOurs(bytes: Uint8Array, namespace: Namespace): ManifestHead {
     const line = parseJson(text) as PartPointer | GarbagePointer | ManifestEntry
     if (!('_' in line)) tail.push({ entry: line, text })
     else if (line._ === 'gone') garbage = line
-    else if (PART_KINDS.includes(line._)) parts.push(line)
+    else if (PART_KINDS.has(line._)) parts.push(line)
     else throw newerParts()
   }
   return { header, parts, garbage, tail }
