@@ -112,6 +112,10 @@ export function assembleR2Backend(parts: R2BackendParts): StorageBackend {
       return entries.map(inR2)
     },
 
+    numbered: {
+      commitNumbered: (namespace, request) => inFlight.track(manifestOf(namespace).commitNumbered(request)),
+    },
+
     async getEntry(namespace, id) {
       const entry = await entryNow(namespace, id)
       return entry === undefined ? undefined : inR2(entry)

@@ -30,6 +30,8 @@ export interface NumberedRequest {
   readonly writer: string
   /** What the last call resolved to; undefined before the first. */
   readonly mark: WriterMark | undefined
+  /** An earlier call with one of these operations was begun, and what became of it is not known. */
+  readonly attempted?: boolean
   /** Every operation of the writer in this namespace that is not decided, in order, from the oldest on. */
   readonly operations: readonly NumberedOperation[]
 }
@@ -43,7 +45,8 @@ export interface NumberedCommits {
    * Rejects with `OUTCOME_PENDING` when the outcome cannot be known yet, and with what the store failed with when nothing
    * was sent: in both cases call again with the same operations. Rejects with `CONFLICT` and `details.reason`
    * `writer-cloned` when somebody else counts under this name (a copied outbox file): take a new name and number again;
-   * `writer-forgotten` when the store no longer remembers the writer, so that operations sent before cannot be told apart.
+   * `writer-forgotten` when the store no longer remembers the writer, so that operations sent before cannot be told apart;
+   * `head-regressed` when it remembers less than it did: a backup of the namespace was restored.
    */
   commitNumbered(
     namespace: Namespace,

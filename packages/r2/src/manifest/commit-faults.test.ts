@@ -1,70 +1,14 @@
-import { createMemoryBody, hasErrorCode, headKey, parseHead, recordEtag } from '@umbra/core'
-import type { Clock, ManifestHead, Mutation } from '@umbra/core'
+import { hasErrorCode, headKey, parseHead, recordEtag } from '@umbra/core'
+import type { ManifestHead } from '@umbra/core'
 import fc from 'fast-check'
-import pLimit from 'p-limit'
 import { describe, expect, it } from 'vitest'
-import type { ManifestContext } from './manifest-context.ts'
-import { MANIFEST_LIMITS } from './manifest-limits.ts'
-import { createMemoryParts } from './memory-parts.fixture.ts'
 import { NamespaceManifest } from './namespace-manifest.ts'
-import { PROTOCOL_RULES } from './protocol-rules.ts'
-import { createSegmentReader } from './segment-reader.ts'
+import { createSimulatedContext, putMutation } from './simulated-context.fixture.ts'
 import { createSimulatedStore } from './simulated-store.fixture.ts'
 import type { Fault, SimulatedStore } from './simulated-store.fixture.ts'
 
 const namespace = { module: 'm', userId: 'u' }
 const HEAD = headKey(namespace)
-
-/** A context whose time moves only when somebody sleeps, and whose chance is a counter. */
-function createContext(objects: SimulatedStore, name: string): ManifestContext {
-  let nowMs = Date.parse('2026-01-01T00:00:00Z')
-  let counter = 0
-  const clock: Clock = {
-    now: () => nowMs,
-    sleep: async (delayMs, signal) => {
-      await Promise.resolve()
-      if (signal?.aborted !== true) nowMs += delayMs
-    },
-  }
-  const random = () => 0.5
-  const retry = { policy: { maxAttempts: 20, baseDelayMs: 10, maxDelayMs: 100 }, clock, random }
-  const parts = createMemoryParts()
-  return {
-    objects,
-    clock,
-    ids: { next: () => `${name}${String(++counter).padStart(6, '0')}`, random },
-    uploadLimit: pLimit(64),
-    retry,
-    headIntervalMs: 0,
-    commitTimeoutMs: 5_000,
-    ...parts,
-    segments: createSegmentReader({ ...parts, objects, retry }),
-    limits: MANIFEST_LIMITS,
-    rules: PROTOCOL_RULES,
-  }
-}
-
-function put(id: string, text: string, etag?: string): Mutation {
-  const body = createMemoryBody(new TextEncoder().encode(text))
-  const draft = {
-    id,
-    module: 'm',
-    user_id: 'u',
-    timestamp: '2026-01-01T00:00:00.000Z',
-    data_type: 'json' as const,
-    size: body.size,
-    metadata: {},
-    sha256: body.sha256,
-    record_count: null,
-    text,
-  }
-  return {
-    kind: 'put',
-    draft,
-    body,
-    expect: etag === undefined ? { kind: 'absent' } : { kind: 'etag', etag },
-  }
-}
 
 type Outcome = 'committed' | 'rejected' | 'unknown'
 
@@ -130,14 +74,14 @@ describe('commits over a bad network', () => {
             return operation === 'get' && fault !== 'lost-request' ? 'none' : fault
           })
           const writers = [0, 1, 2].map(
-            (n) => new NamespaceManifest(namespace, createContext(store, `w${n}-`)),
+            (n) => new NamespaceManifest(namespace, createSimulatedContext(store, `w${n}-`)),
           )
           const attempts: { id: string; text: string; outcome: Promise<Outcome> }[] = []
           for (const [index, { writer, id, wait }] of steps.entries()) {
             const manifest = writers[writer]
             if (manifest === undefined) continue
             const attempt = { id: `r${id}-${index}`, text: `t${index}` }
-            const outcome = outcomeOf(manifest.commit([put(attempt.id, attempt.text)]))
+            const outcome = outcomeOf(manifest.commit([putMutation(attempt.id, attempt.text)]))
             attempts.push({ ...attempt, outcome })
             if (wait) await outcome
           }
@@ -169,16 +113,17 @@ describe('commits over a bad network', () => {
             if (calm || key !== HEAD || operation === 'get') return 'none'
             return faults.next().value ?? 'none'
           })
-          const [first] = await new NamespaceManifest(namespace, createContext(store, 'first-')).commit([
-            put('a', 'zero'),
-          ])
+          const [first] = await new NamespaceManifest(
+            namespace,
+            createSimulatedContext(store, 'first-'),
+          ).commit([putMutation('a', 'zero')])
           const etag = recordEtag(first ?? { rev: 0, sha256: '' })
           calm = false
           const outcomes = await Promise.all(
             Array.from({ length: count }, (_, n) =>
               outcomeOf(
-                new NamespaceManifest(namespace, createContext(store, `w${n}-`)).commit([
-                  put('a', `t${n}`, etag),
+                new NamespaceManifest(namespace, createSimulatedContext(store, `w${n}-`)).commit([
+                  putMutation('a', `t${n}`, etag),
                 ]),
               ),
             ),
@@ -202,39 +147,41 @@ describe('commits over a bad network', () => {
     const store = createSimulatedStore((operation, key) =>
       key === HEAD && operation === 'put' ? fault : 'none',
     )
-    const manifest = new NamespaceManifest(namespace, createContext(store, 'w-'))
-    await manifest.commit([put('a', 'one')])
+    const manifest = new NamespaceManifest(namespace, createSimulatedContext(store, 'w-'))
+    await manifest.commit([putMutation('a', 'one')])
     fault = 'lost-answer'
     // The first attempt lands unseen; every repeat is told "lost race" and finds its own watermark.
-    await manifest.commit([put('b', 'two')])
+    await manifest.commit([putMutation('b', 'two')])
     fault = 'lost-request'
-    await expect(manifest.commit([put('c', 'three')])).rejects.toMatchObject({ code: 'OUTCOME_PENDING' })
-    await expect(manifest.commit([put('d', 'four')])).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await expect(manifest.commit([putMutation('c', 'three')])).rejects.toMatchObject({
+      code: 'OUTCOME_PENDING',
+    })
+    await expect(manifest.commit([putMutation('d', 'four')])).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     fault = 'none'
-    await manifest.commit([put('e', 'five')])
+    await manifest.commit([putMutation('e', 'five')])
     expect([...linesOf(heads(store).at(-1)).keys()]).toEqual(['a', 'b', 'c', 'e'])
     assertChain(store)
   })
 
   it('shares one head write among operations that are ready together', async () => {
     const store = createSimulatedStore(() => 'none')
-    const manifest = new NamespaceManifest(namespace, createContext(store, 'w-'))
-    await Promise.all(Array.from({ length: 64 }, (_, n) => manifest.commit([put(`r${n}`, 'x')])))
+    const manifest = new NamespaceManifest(namespace, createSimulatedContext(store, 'w-'))
+    await Promise.all(Array.from({ length: 64 }, (_, n) => manifest.commit([putMutation(`r${n}`, 'x')])))
     expect(heads(store)).toHaveLength(1)
   })
 
   it('never replaces a head that is gone, or older than one already seen', async () => {
     const store = createSimulatedStore(() => 'none')
-    const manifest = new NamespaceManifest(namespace, createContext(store, 'w-'))
-    await manifest.commit([put('a', 'one')])
+    const manifest = new NamespaceManifest(namespace, createSimulatedContext(store, 'w-'))
+    await manifest.commit([putMutation('a', 'one')])
     const [old = new Uint8Array()] = store.history(HEAD)
-    await manifest.commit([put('b', 'two')])
+    await manifest.commit([putMutation('b', 'two')])
     await store.put(HEAD, old)
     await expect(manifest.snapshot()).rejects.toMatchObject({ code: 'CORRUPT' })
-    await expect(manifest.commit([put('c', 'three')])).rejects.toMatchObject({ code: 'CORRUPT' })
+    await expect(manifest.commit([putMutation('c', 'three')])).rejects.toMatchObject({ code: 'CORRUPT' })
     await store.delete(HEAD)
     await expect(manifest.snapshot()).rejects.toMatchObject({ code: 'CORRUPT' })
-    await expect(manifest.commit([put('d', 'four')])).rejects.toMatchObject({ code: 'CORRUPT' })
+    await expect(manifest.commit([putMutation('d', 'four')])).rejects.toMatchObject({ code: 'CORRUPT' })
     expect(store.history(HEAD)).toEqual([])
   })
 
@@ -243,14 +190,14 @@ describe('commits over a bad network', () => {
     const store = createSimulatedStore((operation, key) =>
       key === HEAD && operation === 'put' ? fault : 'none',
     )
-    const manifest = new NamespaceManifest(namespace, createContext(store, 'w-'))
-    await manifest.commit([put('a', 'one')])
+    const manifest = new NamespaceManifest(namespace, createSimulatedContext(store, 'w-'))
+    await manifest.commit([putMutation('a', 'one')])
     fault = 'lost-request'
-    const pending = manifest.commit([put('b', 'two')])
+    const pending = manifest.commit([putMutation('b', 'two')])
     await expect(pending).rejects.toMatchObject({ code: 'OUTCOME_PENDING', details: { ids: ['b'] } })
     fault = 'none'
     // The held version is sent again before anything else, so the repeat finds the record.
-    await expect(manifest.commit([put('b', 'two')])).rejects.toMatchObject({ code: 'ALREADY_EXISTS' })
+    await expect(manifest.commit([putMutation('b', 'two')])).rejects.toMatchObject({ code: 'ALREADY_EXISTS' })
     expect([...linesOf(heads(store).at(-1)).keys()]).toEqual(['a', 'b'])
     // And the body it refers to is still there, though the repeat was rejected.
     const key = linesOf(heads(store).at(-1)).get('b')?.entry.key ?? ''
@@ -259,7 +206,7 @@ describe('commits over a bad network', () => {
 
   it('is not held up by a clock that is set back', async () => {
     const store = createSimulatedStore(() => 'none')
-    const context = createContext(store, 'w-')
+    const context = createSimulatedContext(store, 'w-')
     let stepMs = 0
     const slept: number[] = []
     const clock: Clock = {
@@ -267,9 +214,9 @@ describe('commits over a bad network', () => {
       sleep: async (delayMs) => void slept.push(delayMs),
     }
     const manifest = new NamespaceManifest(namespace, { ...context, clock, headIntervalMs: 1_000 })
-    await manifest.commit([put('a', 'one')])
+    await manifest.commit([putMutation('a', 'one')])
     stepMs = 600_000
-    await manifest.commit([put('b', 'two')])
+    await manifest.commit([putMutation('b', 'two')])
     expect(Math.max(...slept)).toBeLessThanOrEqual(1_000)
   })
 })

@@ -3,6 +3,7 @@ import type {
   ManifestEntry,
   Mutation,
   Namespace,
+  NumberedRequest,
   OperationOutcome,
   PartSwap,
   UploadedRevision,
@@ -11,7 +12,10 @@ import { CommitWindow } from './commit-window.ts'
 import { HeadCache } from './head-cache.ts'
 import { Maintainer } from './maintainer.ts'
 import type { ManifestContext } from './manifest-context.ts'
+import { HeadWriter } from './head-writer.ts'
 import { NamespaceCommitter } from './namespace-committer.ts'
+import { commitNumbered } from './numbered-committer.ts'
+import type { NumberedCommitterParts, NumberedResult } from './numbered-committer.ts'
 import { PartGone, partMissing } from './part-gone.ts'
 import type { PendingOperation } from './pending-operation.ts'
 import type { Snapshot } from './snapshot.ts'
@@ -19,6 +23,12 @@ import { uploadRevision } from './upload-revision.ts'
 import type { RevisionUpload } from './upload-revision.ts'
 
 type Uploads = readonly (UploadedRevision | undefined)[]
+
+type UploadRequest = readonly [
+  mutations: readonly Mutation[],
+  naming: Pick<RevisionUpload, 'nonce' | 'again'>,
+  revisionOf: (mutation: Mutation, index: number) => number | undefined,
+]
 
 /** Times a read starts again on a newer version because parts of its own were collected. */
 const MAX_RESTARTS = 3
@@ -30,6 +40,7 @@ export class NamespaceManifest {
   readonly #cache: HeadCache
   readonly #window: CommitWindow
   readonly #maintainer: Maintainer
+  readonly #heads: HeadWriter
   readonly #committer: NamespaceCommitter
 
   constructor(namespace: Namespace, context: ManifestContext) {
@@ -38,10 +49,11 @@ export class NamespaceManifest {
     this.#cache = new HeadCache(namespace, context)
     this.#window = new CommitWindow(context.clock)
     this.#maintainer = new Maintainer(namespace, context)
-    this.#committer = new NamespaceCommitter(namespace, {
+    this.#heads = new HeadWriter({ namespace, cache: this.#cache, maintainer: this.#maintainer, context })
+    this.#committer = new NamespaceCommitter({
       cache: this.#cache,
       window: this.#window,
-      maintainer: this.#maintainer,
+      heads: this.#heads,
       context,
     })
   }
@@ -75,7 +87,7 @@ export class NamespaceManifest {
   async commit(mutations: readonly Mutation[]): Promise<readonly ManifestEntry[]> {
     const opId = this.#context.ids.next(this.#context.clock.now())
     this.#readAhead()
-    let uploads = await this.#upload(mutations, { nonce: opId }, (one) => this.#expectedRevision(one))
+    let uploads = await this.#uploadAll(mutations, { nonce: opId }, (one) => this.#expectedRevision(one))
     for (;;) {
       const outcome = await this.#decide({ opId, mutations, uploads })
       if (outcome.kind === 'applied') return outcome.entries
@@ -86,8 +98,48 @@ export class NamespaceManifest {
       const revisions = new Map(outcome.places.map(({ index, rev }) => [index, rev]))
       await this.#discard(uploads.filter((_, index) => revisions.has(index)))
       const nonce = this.#context.ids.next(this.#context.clock.now())
-      const again = await this.#upload(mutations, { nonce, again: true }, (_, index) => revisions.get(index))
+      const again = await this.#uploadAll(mutations, { nonce, again: true }, (_, index) =>
+        revisions.get(index),
+      )
       uploads = uploads.map((upload, index) => again[index] ?? upload)
+    }
+  }
+
+  /** Commits the operations of a writer that counts for itself: see `NumberedCommits`. */
+  commitNumbered(request: NumberedRequest): Promise<NumberedResult> {
+    const { namespace } = this
+    return commitNumbered(
+      { namespace, cache: this.#cache, heads: this.#heads, upload: (...one) => this.#uploadNumbered(...one) },
+      request,
+    )
+  }
+
+  /** Under a key that follows from the operation, so that a repeat finds what is there; so nothing is discarded. */
+  async #uploadNumbered(
+    ...[{ opId, mutations }, snapshot, again]: Parameters<NumberedCommitterParts['upload']>
+  ): Promise<Uploads> {
+    const current = again === undefined ? await this.#current(snapshot, mutations.map(mutationId)) : undefined
+    const nonce = again === undefined ? opId : this.#context.ids.next(this.#context.clock.now())
+    const naming = { nonce, ...(again !== undefined && { again: true as const }) }
+    const { stored, failure } = await this.#upload(mutations, naming, (mutation, index) => {
+      if (again !== undefined) return again.places.get(index)
+      return mutation.kind === 'put'
+        ? nextRevision(current?.get(mutationId(mutation)), mutation.rev)
+        : undefined
+    })
+    if (failure !== undefined) throw failure.reason
+    return stored.map((upload, index) => upload ?? again?.uploads[index])
+  }
+
+  async #current(
+    snapshot: Snapshot | undefined,
+    ids: readonly string[],
+  ): Promise<ReadonlyMap<string, ManifestEntry> | undefined> {
+    try {
+      return await snapshot?.lookup(ids)
+    } catch (error) {
+      if (!(error instanceof PartGone)) throw error
+      return this.read((newer) => newer.lookup(ids))
     }
   }
 
@@ -118,11 +170,17 @@ export class NamespaceManifest {
   }
 
   /** Stores the body of every put that `revisionOf` names a revision for; all of them, or none is left. */
+  async #uploadAll(...request: UploadRequest): Promise<Uploads> {
+    const { stored, failure } = await this.#upload(...request)
+    if (failure === undefined) return stored
+    await this.#discard(stored)
+    throw failure.reason
+  }
+
+  /** The same, and what could be stored stays. */
   async #upload(
-    mutations: readonly Mutation[],
-    naming: Pick<RevisionUpload, 'nonce' | 'again'>,
-    revisionOf: (mutation: Mutation, index: number) => number | undefined,
-  ): Promise<Uploads> {
+    ...[mutations, naming, revisionOf]: UploadRequest
+  ): Promise<{ readonly stored: Uploads; readonly failure: PromiseRejectedResult | undefined }> {
     const uploads = mutations.map(async (mutation, index) => {
       const rev = revisionOf(mutation, index)
       if (mutation.kind === 'delete' || rev === undefined) return undefined
@@ -130,11 +188,10 @@ export class NamespaceManifest {
     })
     // Waits for all of them: the caller frees the bodies as soon as this rejects.
     const results = await this.#window.track(Promise.allSettled(uploads))
-    const failed = results.find((result) => result.status === 'rejected')
-    const stored = results.map((result) => (result.status === 'fulfilled' ? result.value : undefined))
-    if (failed === undefined) return stored
-    await this.#discard(stored)
-    throw failed.reason
+    return {
+      stored: results.map((result) => (result.status === 'fulfilled' ? result.value : undefined)),
+      failure: results.find((result) => result.status === 'rejected'),
+    }
   }
 
   /** The revision a put will become, unless somebody else is faster. */

@@ -2,6 +2,7 @@ import { applySwap } from '@umbra/core'
 import { decideOutcome } from './decide-outcome.ts'
 import { isConserved } from './is-conserved.ts'
 import { mayDropTombstones } from './may-drop-tombstones.ts'
+import { stampCommit } from './stamp-commit.ts'
 
 /**
  * The rules the protocol stands on, each in a file of its own that names the schedule it is there for. They are gathered
@@ -12,6 +13,13 @@ export interface ProtocolRules {
   readonly applySwap: typeof applySwap
   readonly isConserved: typeof isConserved
   readonly mayDropTombstones: typeof mayDropTombstones
+  readonly stampCommit: typeof stampCommit
 }
 
-export const PROTOCOL_RULES: ProtocolRules = { decideOutcome, applySwap, isConserved, mayDropTombstones }
+export const PROTOCOL_RULES: ProtocolRules = {
+  decideOutcome,
+  applySwap,
+  isConserved,
+  mayDropTombstones,
+  stampCommit,
+}

@@ -1,5 +1,5 @@
 import { hasErrorCode, headKey, isUmbraError, renderHead, retryDelayMs, UmbraError } from '@umbra/core'
-import type { BaseVersion, Namespace } from '@umbra/core'
+import type { BaseVersion, Namespace, PartSwap } from '@umbra/core'
 import { MULTIPART_THRESHOLD_BYTES } from '../objects/r2-object-store.ts'
 import type { Attempt } from './decide-outcome.ts'
 import type { HeadPacer } from './head-pacer.ts'
@@ -9,6 +9,8 @@ import type { ManifestContext } from './manifest-context.ts'
 export interface PublishRequest extends Attempt {
   readonly namespace: Namespace
   readonly pacer: HeadPacer
+  /** What the version carries besides operations. */
+  readonly swap: PartSwap | undefined
 }
 
 export type PublishOutcome =

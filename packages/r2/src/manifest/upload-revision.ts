@@ -29,37 +29,36 @@ export async function uploadRevision(
   context: ManifestContext,
 ): Promise<UploadedRevision> {
   const { mutation, rev, nonce } = upload
-  const uploadedAt = new Date(context.clock.now()).toISOString()
   const { size } = mutation.body
   // A body sent in parts cannot be created atomically, so its key must be one that nobody else can name.
   const plain = mutation.freshId === true && upload.again !== true && size <= MULTIPART_THRESHOLD_BYTES
-  const etag = plain
-    ? await createObject(revisionKey(mutation.draft, rev, nonce), upload, context)
-    : undefined
-  if (etag !== undefined) return { key: revisionKey(mutation.draft, rev, nonce), etag, rev, uploadedAt }
-  const key = uniqueRevisionKey(mutation.draft, rev, nonce)
-  const ownEtag = await createObject(key, upload, context)
-  if (ownEtag === undefined)
-    throw new UmbraError('INTERNAL', `a fresh key is taken; the id source repeats itself. key=${key}`)
-  return { key, etag: ownEtag, rev, uploadedAt }
+  const unique = uniqueRevisionKey(mutation.draft, rev, nonce)
+  const keys = plain ? [revisionKey(mutation.draft, rev, nonce), unique] : [unique]
+  for (const key of keys) {
+    const created = await createObject(key, upload, context)
+    if (created !== undefined) return { key, rev, ...created }
+  }
+  throw new UmbraError('INTERNAL', `a fresh key is taken; the id source repeats itself. key=${unique}`)
 }
 
-/** The object's ETag, or undefined when somebody else's object has the key. */
+/** Undefined when somebody else's object has the key. */
 async function createObject(
   key: string,
   { mutation, rev, nonce }: RevisionUpload,
   context: ManifestContext,
-): Promise<string | undefined> {
+): Promise<Pick<UploadedRevision, 'etag' | 'uploadedAt'> | undefined> {
   const { draft, body } = mutation
+  const uploadedAt = new Date(context.clock.now()).toISOString()
   const metadata = { id: draft.id, rev: String(rev), sha256: body.sha256, op: nonce, at: draft.timestamp }
   const options = { ifNoneMatch: '*', contentType: contentTypeOf(draft), metadata } as const
   try {
     const { etag } = await withRetry(() => context.objects.put(key, body, options), context.retry)
-    return etag
+    return { etag, uploadedAt }
   } catch (error) {
     if (!hasErrorCode(error, 'PRECONDITION_FAILED')) throw error
-    // A repeat of a request whose answer was lost finds its own object.
+    // A repeat of a request whose answer was lost finds its own object, which may be older than this attempt.
     const found = await withRetry(() => context.objects.head(key), context.retry)
-    return found?.metadata['op'] === nonce ? found.etag : undefined
+    if (found?.metadata['op'] !== nonce) return undefined
+    return { etag: found.etag, uploadedAt: found.lastModified.toISOString() }
   }
 }

@@ -1,0 +1,127 @@
+import { mutationId, planCommit } from '@umbra/core'
+import type { CommitPlan, ManifestHead, ManifestOperation, Namespace, PartSwap } from '@umbra/core'
+import { storeAnchor } from './anchor.ts'
+import type { HeadCache } from './head-cache.ts'
+import { HeadPacer } from './head-pacer.ts'
+import type { Maintainer } from './maintainer.ts'
+import type { ManifestContext } from './manifest-context.ts'
+import { PartGone, partMissing } from './part-gone.ts'
+import { publishHead } from './publish-head.ts'
+import type { PublishOutcome, PublishRequest } from './publish-head.ts'
+import { isTailFull, sealTail } from './seal-tail.ts'
+import type { Snapshot } from './snapshot.ts'
+
+export interface HeadWriterParts {
+  readonly namespace: Namespace
+  readonly cache: HeadCache
+  readonly maintainer: Maintainer
+  readonly context: ManifestContext
+}
+
+export interface PlannedCommit {
+  readonly snapshot: Snapshot | undefined
+  readonly plan: CommitPlan
+  readonly swap: PartSwap | undefined
+}
+
+export interface PlanRequest {
+  readonly writer: string
+  readonly operations: readonly ManifestOperation[]
+  /** Raises the head's floor: ISO 8601, UTC. */
+  readonly floor?: string
+}
+
+/** Plans versions of one namespace's head and stores them: what every kind of committer does the same way. */
+export class HeadWriter {
+  readonly pacer: HeadPacer
+  readonly #namespace: Namespace
+  readonly #parts: HeadWriterParts
+  readonly #context: ManifestContext
+  #anchored = false
+
+  constructor(parts: HeadWriterParts) {
+    this.#namespace = parts.namespace
+    this.#parts = parts
+    this.#context = parts.context
+    this.pacer = new HeadPacer(parts.context)
+  }
+
+  /** Undefined when parts of the snapshot were collected: take a newer one. */
+  async plan(snapshot: Snapshot | undefined, request: PlanRequest): Promise<PlannedCommit | undefined> {
+    const ids = request.operations.flatMap(({ mutations }) => mutations.map(mutationId))
+    try {
+      const current = (await snapshot?.lookup(ids)) ?? new Map<string, never>()
+      const base = snapshot && { ...snapshot.version, ...this.#parts.maintainer.apply(snapshot.version.head) }
+      const now = this.#context.clock.now()
+      const { operations, ...rest } = request
+      const context = {
+        namespace: this.#namespace,
+        at: new Date(now).toISOString(),
+        commit: this.#context.rules.stampCommit(this.#context.ids.next(now)),
+        anchored: this.#anchored,
+        ...rest,
+      }
+      return { snapshot, plan: planCommit(base, current, { operations, context }), swap: base?.swap }
+    } catch (error) {
+      if (!(error instanceof PartGone)) throw error
+      const current = await this.#parts.cache.refresh()
+      if (current?.version.etag === snapshot?.version.etag) throw partMissing(error)
+      return undefined
+    }
+  }
+
+  /** An overfull tail moves to a segment first, so a head stays small whatever is stored at once. */
+  async toRequest(
+    { snapshot, swap }: PlannedCommit,
+    planned: ManifestHead,
+    writer: string,
+  ): Promise<PublishRequest> {
+    const { rules, limits } = this.#context
+    let next = planned
+    if (isTailFull(planned, limits, limits.overfull)) {
+      const sealed = await sealTail(this.#namespace, planned, this.#context)
+      next = rules.applySwap(planned, sealed) ?? planned
+    }
+    return { namespace: this.#namespace, base: snapshot?.version, next, writer, pacer: this.pacer, swap }
+  }
+
+  /** Stores a version over its base, and takes note of what became of it. */
+  async publish(request: PublishRequest): Promise<PublishOutcome> {
+    return this.conclude(request, await publishHead(request, this.#context))
+  }
+
+  /** Takes note of an outcome, also of one found later. */
+  async conclude(request: PublishRequest, outcome: PublishOutcome): Promise<PublishOutcome> {
+    if (outcome.kind === 'unknown') return outcome
+    this.#parts.cache.advance(outcome.version)
+    if (outcome.kind !== 'landed') return outcome
+    if (request.swap !== undefined) this.#parts.maintainer.done(request.swap)
+    await this.#ensureAnchor(request.next)
+    this.#parts.maintainer.consider(outcome.version.head, request.writer)
+    return outcome
+  }
+
+  /** Waits until the writer may write the head. */
+  async waitForTurn(writer: string): Promise<void> {
+    for (;;) {
+      const snapshot = this.#parts.cache.known
+      const delayMs = this.pacer.delayMs(snapshot, writer)
+      if (delayMs > 0) await this.#context.clock.sleep(delayMs)
+      if (this.pacer.turn(snapshot, writer) === 0) return
+      // Others come first: a look is twelve times cheaper than a write that loses.
+      const current = await this.#parts.cache.refresh()
+      if (current?.version.etag === snapshot?.version.etag) return
+    }
+  }
+
+  /** Before the first acknowledgement: from then on a head that is missing was lost. */
+  async #ensureAnchor(head: ManifestHead): Promise<void> {
+    if (this.#anchored || head.header.anchored) return
+    try {
+      await storeAnchor(this.#namespace, head, this.#context)
+      this.#anchored = true
+    } catch {
+      // The commit stands all the same; the next one tries again.
+    }
+  }
+}

@@ -1,0 +1,120 @@
+import { headKey, parseHead } from '@umbra/core'
+import type { NumberedOperation, NumberedOutcome, WriterMark } from '@umbra/core'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { NamespaceManifest } from './namespace-manifest.ts'
+import { createSimulatedContext, putMutation } from './simulated-context.fixture.ts'
+import { createSimulatedStore } from './simulated-store.fixture.ts'
+import type { Fault, SimulatedStore } from './simulated-store.fixture.ts'
+
+const namespace = { module: 'm', userId: 'u' }
+const create = (n: number, id: string): NumberedOperation => ({
+  n,
+  opId: `op-${n}-${id}`,
+  mutations: [putMutation(id, `by op ${n}`)],
+})
+
+const texts = (store: SimulatedStore) => {
+  const bytes = store.history(headKey(namespace)).at(-1)
+  return bytes === undefined ? [] : parseHead(bytes, namespace).tail.map(({ entry }) => entry.text)
+}
+
+const manifest = (store: SimulatedStore, name: string, commitTimeoutMs = 5_000) =>
+  new NamespaceManifest(namespace, createSimulatedContext(store, name, { commitTimeoutMs }))
+
+describe('operations that their writer numbers', () => {
+  it('are committed each for itself, and what was decided is known to a process that knows nothing', async () => {
+    const store = createSimulatedStore(() => 'none')
+    const operations = [create(1, 'a'), create(2, 'a'), create(3, 'b')]
+    const first = await manifest(store, 'p').commitNumbered({ writer: 'w', mark: undefined, operations })
+    expect(first.outcomes).toMatchObject([
+      { kind: 'committed', entries: [{ id: 'a', rev: 1 }] },
+      { kind: 'rejected', error: { code: 'ALREADY_EXISTS' } },
+      { kind: 'committed' },
+    ])
+    const again = await manifest(store, 'q').commitNumbered({ writer: 'w', mark: undefined, operations })
+    expect(again.outcomes.map(({ kind }) => kind)).toEqual(['committed', 'rejected', 'committed'])
+    expect(again.mark).toEqual(first.mark)
+    expect(texts(store)).toEqual(['by op 1', 'by op 3'])
+  })
+
+  it('are applied exactly once and in order, whatever requests are lost, late or doubled and however often the process starts again', async () => {
+    const faults = fc.constantFrom<Fault>(
+      'none',
+      'none',
+      'lost-request',
+      'lost-answer',
+      'late',
+      'duplicated',
+      'rate-limited',
+    )
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(faults, { maxLength: 40 }),
+        fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 6 }),
+        async (plan, sizes) => {
+          const store = createSimulatedStore((operation) =>
+            operation === 'put' ? (plan.shift() ?? 'none') : 'none',
+          )
+          let mark: WriterMark | undefined
+          let waiting: NumberedOperation[] = []
+          const outcomes = new Map<number, NumberedOutcome>()
+          let n = 0
+          for (let round = 0; round < 60 && (round < sizes.length || waiting.length > 0); round++) {
+            for (let count = sizes[round] ?? 0; count > 0; count--) waiting.push(create(++n, `r${n}`))
+            // A fresh process each round: all it knows is what an outbox keeps.
+            const process = manifest(store, `p${round}-`, 50)
+            const result = await process
+              .commitNumbered({ writer: 'w', mark, operations: waiting, attempted: round > 0 })
+              .catch(() => undefined)
+            if (result === undefined) continue
+            for (const [index, outcome] of result.outcomes.entries())
+              outcomes.set(waiting[index]?.n ?? 0, outcome)
+            waiting = []
+            mark = result.mark
+          }
+          store.settleLate()
+          expect(waiting).toEqual([])
+          expect([...outcomes.values()].every(({ kind }) => kind === 'committed')).toBe(true)
+          expect(texts(store)).toEqual(Array.from({ length: n }, (_, index) => `by op ${index + 1}`))
+        },
+      ),
+      { numRuns: 300 },
+    )
+  })
+
+  it('of two processes under one name are told apart, and neither set is dropped silently', async () => {
+    const store = createSimulatedStore(() => 'none')
+    const shared = await manifest(store, 'p').commitNumbered({
+      writer: 'w',
+      mark: undefined,
+      operations: [create(1, 'a')],
+    })
+    await manifest(store, 'p2').commitNumbered({
+      writer: 'w',
+      mark: shared.mark,
+      operations: [create(2, 'b')],
+    })
+    const clone = manifest(store, 'q').commitNumbered({
+      writer: 'w',
+      mark: shared.mark,
+      operations: [create(2, 'c')],
+    })
+    await expect(clone).rejects.toMatchObject({ code: 'CONFLICT', details: { reason: 'writer-cloned' } })
+  })
+
+  it('are not sent again when the store has forgotten their writer', async () => {
+    const store = createSimulatedStore(() => 'none')
+    const { mark } = await manifest(store, 'p').commitNumbered({
+      writer: 'w',
+      mark: undefined,
+      operations: [create(1, 'a')],
+    })
+    const others = manifest(store, 'q')
+    for (let n = 0; n < 65; n++) {
+      await others.commitNumbered({ writer: `w${n}`, mark: undefined, operations: [create(1, `r${n}`)] })
+    }
+    const late = manifest(store, 'p3').commitNumbered({ writer: 'w', mark, operations: [create(2, 'b')] })
+    await expect(late).rejects.toMatchObject({ code: 'CONFLICT', details: { reason: 'writer-forgotten' } })
+  })
+})

@@ -1,0 +1,139 @@
+import { isUmbraError, UmbraError } from '@umbra/core'
+import type {
+  CommitPlan,
+  Namespace,
+  NumberedOperation,
+  NumberedOutcome,
+  NumberedRequest,
+  OperationOutcome,
+  UploadedRevision,
+  WriterMark,
+} from '@umbra/core'
+import { decidedBefore } from './decided-before.ts'
+import type { HeadCache } from './head-cache.ts'
+import type { HeadWriter } from './head-writer.ts'
+import type { PublishOutcome, PublishRequest } from './publish-head.ts'
+import type { Snapshot } from './snapshot.ts'
+
+type Uploads = readonly (UploadedRevision | undefined)[]
+
+export interface NumberedCommitterParts {
+  readonly namespace: Namespace
+  readonly cache: HeadCache
+  readonly heads: HeadWriter
+  /** Stores the bodies of an operation, those at `places` again, or all of them for the first time. */
+  upload(
+    operation: NumberedOperation,
+    snapshot: Snapshot | undefined,
+    again?: { readonly uploads: Uploads; readonly places: ReadonlyMap<number, number> },
+  ): Promise<Uploads>
+}
+
+export interface NumberedResult {
+  readonly outcomes: readonly NumberedOutcome[]
+  readonly mark: WriterMark | undefined
+}
+
+/**
+ * Commits the operations of a writer that counts for itself. It keeps nothing between calls: what was decided, by this or
+ * an earlier call whose answer was lost, is read from the head's watermark.
+ */
+export async function commitNumbered(
+  parts: NumberedCommitterParts,
+  request: NumberedRequest,
+): Promise<NumberedResult> {
+  const { cache, heads } = parts
+  const uploads = new Map<number, Uploads>()
+  let snapshot = cache.known ?? (await cache.refresh())
+  for (;;) {
+    const decided = decidedBefore(snapshot?.version.head.header, request)
+    const open = request.operations.slice(decided.outcomes.length)
+    if (open.length === 0) return decided
+    await uploadMissing(parts, { open, uploads, snapshot })
+    const operations = open.map((one) => ({ ...one, uploads: uploads.get(one.n) ?? [] }))
+    const planned = await heads.plan(snapshot, { operations, writer: request.writer })
+    if (planned !== undefined && (await uploadAgain(parts, planned.plan, { open, uploads, snapshot })))
+      continue
+    if (planned?.plan.next === undefined) {
+      const current = await cache.refresh()
+      if (planned !== undefined && current?.version.etag === snapshot?.version.etag)
+        return {
+          outcomes: [...decided.outcomes, ...planned.plan.outcomes.map(toNumbered)],
+          mark: decided.mark,
+        }
+      snapshot = current
+      continue
+    }
+    await heads.waitForTurn(request.writer)
+    const attempt = await heads.toRequest(planned, planned.plan.next, request.writer)
+    const outcome = await heads.publish(attempt)
+    snapshot = cache.known
+    if (isOurs(attempt, outcome)) return landed(decided, planned.plan, attempt)
+    if (outcome.kind === 'unknown') throw outcomePending(parts.namespace, outcome.cause)
+    // Whatever version it is now, its watermark says what became of the operations.
+  }
+}
+
+interface UploadWork {
+  readonly open: readonly NumberedOperation[]
+  readonly uploads: Map<number, Uploads>
+  readonly snapshot: Snapshot | undefined
+}
+
+async function uploadMissing(parts: NumberedCommitterParts, work: UploadWork): Promise<void> {
+  const missing = work.open.filter(({ n }) => !work.uploads.has(n))
+  const uploading = missing.map(async (operation) => {
+    work.uploads.set(operation.n, await parts.upload(operation, work.snapshot))
+  })
+  // Waits for all of them: the caller frees the bodies as soon as this rejects.
+  const failed = (await Promise.allSettled(uploading)).find(({ status }) => status === 'rejected')
+  if (failed?.status === 'rejected') throw failed.reason
+}
+
+/** An operation that cannot be counted as it is must not be passed over by the ones after it. */
+async function uploadAgain(
+  parts: NumberedCommitterParts,
+  plan: CommitPlan,
+  work: UploadWork,
+): Promise<boolean> {
+  let any = false
+  for (const [index, outcome] of plan.outcomes.entries()) {
+    const operation = work.open[index]
+    if (outcome.kind !== 'outdated' || operation === undefined) continue
+    const places = new Map(outcome.places.map((place) => [place.index, place.rev]))
+    const before = work.uploads.get(operation.n) ?? []
+    const again = await parts.upload(operation, work.snapshot, { uploads: before, places })
+    work.uploads.set(operation.n, again)
+    any = true
+  }
+  return any
+}
+
+/** Whether exactly this body landed: an earlier call's may have the same watermark and other object keys. */
+function isOurs(attempt: PublishRequest, outcome: PublishOutcome): boolean {
+  if (outcome.kind !== 'landed') return false
+  return outcome.version.head.header.commit === attempt.next.header.commit
+}
+
+function landed(decided: NumberedResult, plan: CommitPlan, attempt: PublishRequest): NumberedResult {
+  const watermark = attempt.next.header.w[attempt.writer]
+  return {
+    outcomes: [...decided.outcomes, ...plan.outcomes.map(toNumbered)],
+    mark: watermark && { n: watermark.n, h: watermark.h },
+  }
+}
+
+function toNumbered(outcome: OperationOutcome): NumberedOutcome {
+  if (outcome.kind === 'applied') return { kind: 'committed', entries: outcome.entries }
+  if (outcome.kind === 'rejected') return outcome
+  throw new UmbraError('INTERNAL', 'an operation was passed over')
+}
+
+function outcomePending(namespace: Namespace, cause: unknown): UmbraError {
+  const message = isUmbraError(cause) ? cause.message : 'no answer'
+  return new UmbraError(
+    'OUTCOME_PENDING',
+    `the store did not say whether the operations were applied (${message}); call again with the same ones`,
+    { cause, details: { ...namespace } },
+  )
+}
