@@ -1,5 +1,5 @@
 import { hasErrorCode, headKey, parseHead, recordEtag } from '@umbra/core'
-import type { ManifestHead } from '@umbra/core'
+import type { Clock, ManifestHead } from '@umbra/core'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { NamespaceManifest } from './namespace-manifest.ts'
