@@ -37,9 +37,18 @@ export type {
   BackendHealth,
   BackendName,
   PresignDownloadOptions,
+  Staleness,
   StorageBackend,
   StoredEntry,
 } from './backend/storage-backend.ts'
+export type {
+  OutboxHealth,
+  PendingWrites,
+  StorageEvent,
+  StorageEvents,
+  SyncOptions,
+  WriteConflict,
+} from './backend/pending-writes.ts'
 export type { PresignUploadOptions, StagedUpload, UploadStaging } from './backend/upload-staging.ts'
 export { collectBytes } from './bodies/collect-bytes.ts'
 export { createMemoryBody } from './bodies/memory-body.ts'

@@ -1,3 +1,10 @@
+import type {
+  PendingWrites,
+  StorageEvent,
+  StorageEvents,
+  SyncOptions,
+  WriteConflict,
+} from '../backend/pending-writes.ts'
 import type { BackendHealth } from '../backend/storage-backend.ts'
 import { UmbraError } from '../errors/umbra-error.ts'
 import { InFlight } from '../in-flight.ts'
@@ -16,13 +23,16 @@ import {
   openOptionsSchema,
   presignOptionsSchema,
   recordAddressSchema,
+  resolutionSchema,
   retrieveOptionsSchema,
   searchOptionsSchema,
   searchQuerySchema,
   storeRequestSchema,
+  syncOptionsSchema,
   updateRequestSchema,
 } from './input-schemas.ts'
 import type { ManagerContext } from './manager-context.ts'
+import { NOTHING_PENDING } from './nothing-pending.ts'
 import { parseInput } from './parse-input.ts'
 import { RecordReader, toEntryQuery } from './record-reader.ts'
 import { RecordWriter } from './record-writer.ts'
@@ -41,6 +51,7 @@ export class BackendStorageManager implements StorageManager {
   readonly #writer: RecordWriter
   readonly #blobs: BlobManager
   readonly #uploads: UploadManager
+  readonly #pending: PendingWrites
   readonly #inFlight = new InFlight()
   #closing: Promise<void> | undefined
 
@@ -50,6 +61,7 @@ export class BackendStorageManager implements StorageManager {
     this.#writer = new RecordWriter(context, this.#reader)
     this.#blobs = new BlobManager(context)
     this.#uploads = new UploadManager(context, this.#writer)
+    this.#pending = context.backend.pendingWrites ?? NOTHING_PENDING
   }
 
   storeData(request: options.StoreRequest): Promise<StorageRecord> {
@@ -231,7 +243,7 @@ export class BackendStorageManager implements StorageManager {
     key: string,
     value: unknown,
     options: options.BlobWriteOptions = {},
-  ): Promise<{ etag: string; size: number }> {
+  ): ReturnType<StorageManager['putBlob']> {
     return this.#run(() => this.#blobs.put(key, value, options))
   }
 
@@ -252,8 +264,23 @@ export class BackendStorageManager implements StorageManager {
     return this.#run(() => this.#context.backend.health())
   }
 
-  sync(): Promise<{ readonly pending: number }> {
-    return this.#run(async () => ({ pending: 0 }))
+  sync(options: SyncOptions = {}): Promise<{ readonly pending: number }> {
+    return this.#run(async () => this.#pending.sync(parseInput(syncOptionsSchema, options)))
+  }
+
+  conflicts(): Promise<readonly WriteConflict[]> {
+    return this.#run(() => this.#pending.conflicts())
+  }
+
+  resolveConflict(id: string, action: 'retry' | 'discard'): Promise<void> {
+    return this.#run(async () => {
+      const parsed = parseInput(resolutionSchema, { id, action })
+      return this.#pending.resolve(parsed.id, parsed.action)
+    })
+  }
+
+  on<E extends StorageEvent>(event: E, listener: (about: StorageEvents[E]) => void): () => void {
+    return this.#pending.on(event, listener)
   }
 
   close(): Promise<void> {
