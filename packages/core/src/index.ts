@@ -24,6 +24,17 @@ export { contentTypeOf } from './manager/to-record-info.ts'
 export { createMemoryBackend } from './memory/memory-backend.ts'
 export { parseInput } from './manager/parse-input.ts'
 export type {
+  CheckOptions,
+  CheckReport,
+  CollectReport,
+  CompactReport,
+  MaintenanceOptions,
+  NamespaceMaintenance,
+  NamespaceProblem,
+  RebuildReport,
+} from './backend/namespace-maintenance.ts'
+export type { Consistency, PinnedSnapshot, ReadOptions, SnapshotPins } from './backend/consistency.ts'
+export type {
   NumberedCommits,
   NumberedOperation,
   NumberedOutcome,

@@ -102,6 +102,7 @@ export function assembleR2Backend(parts: R2BackendParts): StorageBackend {
       multiWriter: parts.multiWriter,
       presignedDownload: true,
       presignedUpload: true,
+      snapshots: true,
       durable: true,
     },
     blobs: createR2BlobStore(context),
