@@ -103,6 +103,7 @@ export type {
   ListOptions,
   PresignOptions,
   PresignUploadRequest,
+  ReadConsistency,
   RecordRows,
   RetrieveOptions,
   SearchOptions,
@@ -125,7 +126,7 @@ export type {
 export type { GarbagePointer, PartPointer } from './manifest/part-pointer.ts'
 export { applySwap } from './manifest/part-swap.ts'
 export type { MergedParts, PartSwap, SealedTail } from './manifest/part-swap.ts'
-export { isFreshUpload } from './manifest/upload-freshness.ts'
+export { CLOCK_SKEW_MS, isFreshUpload } from './manifest/upload-freshness.ts'
 export { rollHash } from './manifest/rolling-hash.ts'
 export { addSums, entryDigest, EMPTY_SUM, sumEntries, subtractSums } from './manifest/live-sum.ts'
 export type { LiveSum } from './manifest/live-sum.ts'

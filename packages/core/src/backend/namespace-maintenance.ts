@@ -73,14 +73,20 @@ export interface CollectReport {
 /** Upkeep of one namespace's manifest. Everything may run beside readers and writers of any process. */
 export interface NamespaceMaintenance {
   /** Verifies head, parts, sums and that every referenced object exists. Changes nothing. */
-  check(namespace: Namespace, options?: CheckOptions): Promise<CheckReport>
+  check?(namespace: Namespace, options?: CheckOptions): Promise<CheckReport>
   /**
    * Writes a new manifest, in a new epoch, from what is left: the newest head or head copy that can be read, the parts,
    * and a listing of the namespace's objects. Rejects with `CONFLICT` when the manifest is whole: there is nothing to rebuild.
    */
-  rebuild(namespace: Namespace, options?: MaintenanceOptions): Promise<RebuildReport>
+  rebuild?(namespace: Namespace, options?: MaintenanceOptions): Promise<RebuildReport>
   /** Merges all parts into one run, which frees what updates and deletions left behind. */
   compact(namespace: Namespace, options?: MaintenanceOptions): Promise<CompactReport>
+  /**
+   * Removes what is left of a record that was deleted: the bodies of all its revisions and every line of the manifest's parts that
+   * says anything of them, at once. Readers of older versions may have to start again. Copies of parts that other machines
+   * keep in their caches go when they are evicted.
+   */
+  purge(namespace: Namespace, id: string): Promise<void>
   /** Deletes what nothing refers to any more, once its grace is over. Costs one listing (Class A per 1,000 objects). */
   collect(namespace: Namespace, options?: MaintenanceOptions): Promise<CollectReport>
 }

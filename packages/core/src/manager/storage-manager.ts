@@ -1,4 +1,5 @@
 import type { BackendHealth, BackendName } from '../backend/storage-backend.ts'
+import type { PinnedSnapshot } from '../backend/consistency.ts'
 import type { StorageCapabilities } from '../backend/capabilities.ts'
 import type { ByteRange } from '../bodies/record-body.ts'
 import type { JsonValue } from '../json.ts'
@@ -107,6 +108,13 @@ export interface StorageManager {
   getBlob(key: string): Promise<StoredBlobValue | null>
   /** Resolves to false when there was none. */
   deleteBlob(key: string, options?: { readonly ifMatch?: string }): Promise<boolean>
+  /**
+   * Keeps the present version of a namespace readable, however much is written: pass `snapshot` as `consistency` to reads.
+   * It costs memory until it is released. Rejects with `UNSUPPORTED` where the backend keeps one version only (sqlite).
+   */
+  pinSnapshot(module: string, userId: string): Promise<PinnedSnapshot>
+  /** Safe to call twice. */
+  releaseSnapshot(snapshot: string): void
   getStorageInfo(): Promise<StorageInfo>
   health(): Promise<BackendHealth>
   /** Waits until nothing is pending. */
