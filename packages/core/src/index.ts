@@ -24,6 +24,17 @@ export { contentTypeOf } from './manager/to-record-info.ts'
 export { createMemoryBackend } from './memory/memory-backend.ts'
 export { parseInput } from './manager/parse-input.ts'
 export type {
+  CheckOptions,
+  CheckReport,
+  CollectReport,
+  CompactReport,
+  MaintenanceOptions,
+  NamespaceMaintenance,
+  NamespaceProblem,
+  RebuildReport,
+} from './backend/namespace-maintenance.ts'
+export type { Consistency, PinnedSnapshot, ReadOptions, SnapshotPins } from './backend/consistency.ts'
+export type {
   NumberedCommits,
   NumberedOperation,
   NumberedOutcome,
@@ -101,6 +112,7 @@ export type {
   ListOptions,
   PresignOptions,
   PresignUploadRequest,
+  ReadConsistency,
   RecordRows,
   RetrieveOptions,
   SearchOptions,
@@ -123,7 +135,7 @@ export type {
 export type { GarbagePointer, PartPointer } from './manifest/part-pointer.ts'
 export { applySwap } from './manifest/part-swap.ts'
 export type { MergedParts, PartSwap, SealedTail } from './manifest/part-swap.ts'
-export { isFreshUpload } from './manifest/upload-freshness.ts'
+export { CLOCK_SKEW_MS, isFreshUpload } from './manifest/upload-freshness.ts'
 export { rollHash } from './manifest/rolling-hash.ts'
 export { addSums, entryDigest, EMPTY_SUM, sumEntries, subtractSums } from './manifest/live-sum.ts'
 export type { LiveSum } from './manifest/live-sum.ts'

@@ -6,6 +6,7 @@ import type {
   IdSource,
   ManifestEntry,
   Namespace,
+  ReadOptions,
   ObjectStore,
   RetryContext,
   StorageBackend,
@@ -14,6 +15,7 @@ import type {
 import { LRUCache } from 'lru-cache'
 import pLimit from 'p-limit'
 import type { ManifestContext } from './manifest/manifest-context.ts'
+import { createMaintenance } from './maintenance/create-maintenance.ts'
 import { findEntries } from './manifest/find-entries.ts'
 import { MANIFEST_LIMITS } from './manifest/manifest-limits.ts'
 import type { ManifestLimits } from './manifest/manifest-limits.ts'
@@ -22,7 +24,9 @@ import type { PartCache } from './manifest/part-cache.ts'
 import { PROTOCOL_RULES } from './manifest/protocol-rules.ts'
 import type { ProtocolRules } from './manifest/protocol-rules.ts'
 import type { RunFormat } from './manifest/run-format.ts'
+import { readNamespace } from './manifest/read-namespace.ts'
 import { createSegmentReader } from './manifest/segment-reader.ts'
+import { SnapshotPinBoard } from './manifest/snapshot-pins.ts'
 import { assertReachable } from './objects/assert-reachable.ts'
 import { createR2BlobStore } from './r2-blob-store.ts'
 import { createUploadStaging } from './r2-upload-staging.ts'
@@ -61,6 +65,7 @@ export interface R2BackendParts {
 export function assembleR2Backend(parts: R2BackendParts): StorageBackend {
   const context = toContext(parts)
   const inFlight = new InFlight()
+  const pins = new SnapshotPinBoard(context)
   const manifests = new LRUCache<string, NamespaceManifest>({ max: MAX_NAMESPACES_IN_MEMORY })
 
   function manifestOf(namespace: Namespace): NamespaceManifest {
@@ -72,8 +77,14 @@ export function assembleR2Backend(parts: R2BackendParts): StorageBackend {
     return manifest
   }
 
-  async function entryNow(namespace: Namespace, id: string): Promise<ManifestEntry | undefined> {
-    const entry = await manifestOf(namespace).read((snapshot) => snapshot.lookupOne(id))
+  async function entryNow(
+    namespace: Namespace,
+    id: string,
+    options?: ReadOptions,
+  ): Promise<ManifestEntry | undefined> {
+    const entry = await readNamespace(manifestOf(namespace), { pins, options }, (snapshot) =>
+      snapshot.lookupOne(id),
+    )
     return entry?.op === 'put' ? entry : undefined
   }
 
@@ -102,6 +113,7 @@ export function assembleR2Backend(parts: R2BackendParts): StorageBackend {
       multiWriter: parts.multiWriter,
       presignedDownload: true,
       presignedUpload: true,
+      snapshots: true,
       durable: true,
     },
     blobs: createR2BlobStore(context),
@@ -112,17 +124,26 @@ export function assembleR2Backend(parts: R2BackendParts): StorageBackend {
       return entries.map(inR2)
     },
 
+    maintenance: createMaintenance(manifestOf, context),
+
+    pins: {
+      pin: async (namespace) => pins.pin(namespace, await manifestOf(namespace).snapshot()),
+      release: (snapshot) => pins.release(snapshot),
+    },
+
     numbered: {
       commitNumbered: (namespace, request) => inFlight.track(manifestOf(namespace).commitNumbered(request)),
     },
 
-    async getEntry(namespace, id) {
-      const entry = await entryNow(namespace, id)
+    async getEntry(namespace, id, options) {
+      const entry = await entryNow(namespace, id, options)
       return entry === undefined ? undefined : inR2(entry)
     },
 
-    async findEntries(namespace, query) {
-      const found = await manifestOf(namespace).read((snapshot) => findEntries(snapshot, query, context))
+    async findEntries(namespace, query, options) {
+      const found = await readNamespace(manifestOf(namespace), { pins, options }, (snapshot) =>
+        findEntries(snapshot, query, context),
+      )
       const { entries, more } = found ?? { entries: [], more: false }
       const last = entries.at(-1)
       return {

@@ -42,6 +42,7 @@ export interface SqliteComponents {
 }
 
 const NO_LINKS = 'set UMBRA_SIGNING_SECRET and UMBRA_PUBLIC_URL to get download links from the sqlite backend'
+const NO_SNAPSHOTS = 'sqlite keeps one version of a namespace; use R2'
 const NO_UPLOADS =
   'the sqlite backend has no upload links; send the bytes with storeData, or use the r2 backend'
 
@@ -91,6 +92,7 @@ class SqliteBackend implements StorageBackend {
       multiWriter: true,
       presignedDownload: settings.links === undefined ? { missing: NO_LINKS } : true,
       presignedUpload: { missing: NO_UPLOADS },
+      snapshots: { missing: NO_SNAPSHOTS },
       durable: true,
     }
   }

@@ -9,6 +9,8 @@ export interface StorageCapabilities {
   readonly presignedDownload: Capability
   /** Upload links that need no credentials. */
   readonly presignedUpload: Capability
+  /** A version of a namespace can be pinned and read while others write. */
+  readonly snapshots: Capability
   /** The data outlives the process. */
   readonly durable: Capability
 }

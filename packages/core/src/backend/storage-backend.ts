@@ -5,8 +5,10 @@ import type { Namespace } from '../records/namespace.ts'
 import type { StorageLocation } from '../records/storage-record.ts'
 import type { BlobStore } from './blob-store.ts'
 import type { StorageCapabilities } from './capabilities.ts'
+import type { ReadOptions, SnapshotPins } from './consistency.ts'
 import type { EntryQuery } from './entry-query.ts'
 import type { Mutation } from './mutation.ts'
+import type { NamespaceMaintenance } from './namespace-maintenance.ts'
 import type { NumberedCommits } from './numbered-commits.ts'
 import type { OutboxHealth, PendingWrites } from './pending-writes.ts'
 import type { UploadStaging } from './upload-staging.ts'
@@ -67,11 +69,11 @@ export interface StorageBackend {
    */
   commit(namespace: Namespace, mutations: readonly Mutation[]): Promise<readonly StoredEntry[]>
 
-  /** The live entry as of a moment during this call, or undefined when there is none. */
-  getEntry(namespace: Namespace, id: string): Promise<StoredEntry | undefined>
+  /** The live entry as of a moment during this call (see `ReadOptions` for others), or undefined when there is none. */
+  getEntry(namespace: Namespace, id: string, options?: ReadOptions): Promise<StoredEntry | undefined>
 
-  /** One page of live entries as of one moment during this call. */
-  findEntries(namespace: Namespace, query: EntryQuery): Promise<Page<StoredEntry>>
+  /** One page of live entries as of one moment during this call (see `ReadOptions` for others). */
+  findEntries(namespace: Namespace, query: EntryQuery, options?: ReadOptions): Promise<Page<StoredEntry>>
 
   /**
    * The body of this very revision, or a range of it. Rejects with `CONFLICT` when the revision was replaced
@@ -86,6 +88,12 @@ export interface StorageBackend {
 
   /** Commits of writers that number their own operations; undefined where there is no need for them. */
   readonly numbered?: NumberedCommits
+
+  /** Present exactly when the backend has the `snapshots` capability. */
+  readonly pins?: SnapshotPins
+
+  /** Present where namespaces have a manifest to look after. */
+  readonly maintenance?: NamespaceMaintenance
 
   /** Writes that wait for the store; undefined where a write is done when it resolves. */
   readonly pendingWrites?: PendingWrites

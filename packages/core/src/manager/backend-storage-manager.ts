@@ -1,3 +1,4 @@
+import type { PinnedSnapshot } from '../backend/consistency.ts'
 import type {
   PendingWrites,
   StorageEvent,
@@ -35,6 +36,7 @@ import type { ManagerContext } from './manager-context.ts'
 import { NOTHING_PENDING } from './nothing-pending.ts'
 import { parseInput } from './parse-input.ts'
 import { RecordReader, toEntryQuery } from './record-reader.ts'
+import type { Reading } from './record-reader.ts'
 import { RecordWriter } from './record-writer.ts'
 import type { OpenedRecord, StorageInfo, StorageManager, StoredBlobValue } from './storage-manager.ts'
 import type * as options from './store-options.ts'
@@ -93,10 +95,11 @@ export class BackendStorageManager implements StorageManager {
     options: options.RetrieveOptions = {},
   ): Promise<StorageRecord | StorageRecord[] | null> {
     return this.#run(async () => {
-      const { verify } = parseInput(retrieveOptionsSchema, options)
-      if (recordId === undefined) return this.#retrieveAll(parseInput(namespaceSchema, { module, userId }))
+      const reading = parseInput(retrieveOptionsSchema, options)
+      if (recordId === undefined)
+        return this.#retrieveAll(parseInput(namespaceSchema, { module, userId }), reading)
       const address = parseInput(recordAddressSchema, { module, userId, recordId })
-      return this.#reader.read(address, address.recordId, verify)
+      return this.#reader.read(address, address.recordId, reading)
     })
   }
 
@@ -112,7 +115,7 @@ export class BackendStorageManager implements StorageManager {
     return this.#run(async () => {
       const namespace = parseInput(namespaceSchema, { module, userId })
       const parsed = parseInput(listOptionsSchema, options)
-      return this.#reader.page(namespace, toEntryQuery(parsed, 'oldest'), parsed.verify)
+      return this.#reader.page(namespace, toEntryQuery(parsed, 'oldest'), parsed)
     })
   }
 
@@ -123,7 +126,8 @@ export class BackendStorageManager implements StorageManager {
   ): Promise<Page<StorageRecordInfo>> {
     return this.#run(async () => {
       const namespace = parseInput(namespaceSchema, { module, userId })
-      return this.#entries(namespace, toEntryQuery(parseInput(listOptionsSchema, options), 'oldest'))
+      const parsed = parseInput(listOptionsSchema, options)
+      return this.#entries(namespace, toEntryQuery(parsed, 'oldest'), parsed)
     })
   }
 
@@ -135,7 +139,7 @@ export class BackendStorageManager implements StorageManager {
     this.#assertOpen()
     const namespace = parseInput(namespaceSchema, { module, userId })
     const parsed = parseInput(listOptionsSchema, options)
-    yield* this.#reader.iterate(namespace, toEntryQuery(parsed, 'oldest'), parsed.verify)
+    yield* this.#reader.iterate(namespace, toEntryQuery(parsed, 'oldest'), parsed)
   }
 
   openData(
@@ -146,8 +150,11 @@ export class BackendStorageManager implements StorageManager {
   ): Promise<OpenedRecord | null> {
     return this.#run(async () => {
       const address = parseInput(recordAddressSchema, { module, userId, recordId })
-      const { verify, range } = parseInput(openOptionsSchema, options)
-      return this.#reader.open(address, address.recordId, { verify, range: range && toByteRange(range) })
+      const { range, ...reading } = parseInput(openOptionsSchema, options)
+      return this.#reader.open(address, address.recordId, {
+        ...reading,
+        range: range && toByteRange(range),
+      })
     })
   }
 
@@ -173,8 +180,7 @@ export class BackendStorageManager implements StorageManager {
   ): Promise<boolean> {
     return this.#run(async () => {
       const address = parseInput(recordAddressSchema, { module, userId, recordId })
-      const { ifMatch } = parseInput(deleteOptionsSchema, options)
-      return this.#writer.delete(address, address.recordId, ifMatch)
+      return this.#writer.delete(address, address.recordId, parseInput(deleteOptionsSchema, options))
     })
   }
 
@@ -187,11 +193,7 @@ export class BackendStorageManager implements StorageManager {
     return this.#run(async () => {
       const namespace = parseInput(namespaceSchema, { module, userId })
       const { mode, ...parsed } = parseInput(searchOptionsSchema, options)
-      return this.#reader.page(
-        namespace,
-        toEntryQuery(parsed, 'newest', toExpression(query, mode)),
-        parsed.verify,
-      )
+      return this.#reader.page(namespace, toEntryQuery(parsed, 'newest', toExpression(query, mode)), parsed)
     })
   }
 
@@ -204,7 +206,7 @@ export class BackendStorageManager implements StorageManager {
     return this.#run(async () => {
       const namespace = parseInput(namespaceSchema, { module, userId })
       const { mode, ...parsed } = parseInput(searchOptionsSchema, options)
-      return this.#entries(namespace, toEntryQuery(parsed, 'newest', toExpression(query, mode)))
+      return this.#entries(namespace, toEntryQuery(parsed, 'newest', toExpression(query, mode)), parsed)
     })
   }
 
@@ -255,6 +257,21 @@ export class BackendStorageManager implements StorageManager {
     return this.#run(() => this.#blobs.delete(key, options))
   }
 
+  pinSnapshot(module: string, userId: string): Promise<PinnedSnapshot> {
+    return this.#run(async () => {
+      const namespace = parseInput(namespaceSchema, { module, userId })
+      const { pins, capabilities } = this.#context.backend
+      if (pins !== undefined) return pins.pin(namespace)
+      const capability = capabilities.snapshots
+      const reason = capability === true ? 'not available' : capability.missing
+      throw new UmbraError('UNSUPPORTED', `snapshots: ${reason}`, { details: { capability: 'snapshots' } })
+    })
+  }
+
+  releaseSnapshot(snapshot: string): void {
+    this.#context.backend.pins?.release(snapshot)
+  }
+
   getStorageInfo(): Promise<StorageInfo> {
     const { name, capabilities } = this.#context.backend
     return this.#run(async () => ({ backend: name, capabilities }))
@@ -300,17 +317,18 @@ export class BackendStorageManager implements StorageManager {
   async #entries(
     namespace: Namespace,
     query: ReturnType<typeof toEntryQuery>,
+    reading: Reading,
   ): Promise<Page<StorageRecordInfo>> {
-    const page = await this.#context.backend.findEntries(namespace, query)
+    const page = await this.#context.backend.findEntries(namespace, query, reading)
     return { ...page, items: page.items.map(toRecordInfo) }
   }
 
-  async #retrieveAll(namespace: Namespace): Promise<StorageRecord[]> {
+  async #retrieveAll(namespace: Namespace, reading: Reading): Promise<StorageRecord[]> {
     const records: StorageRecord[] = []
     for await (const record of this.#reader.iterate(
       namespace,
       { order: 'oldest', limit: RETRIEVE_PAGE_SIZE },
-      true,
+      reading,
     )) {
       records.push(record)
     }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Consistency } from '../backend/consistency.ts'
 import type { JsonPrimitive } from '../json.ts'
 import { RESERVED_MODULES } from '../keys/key-paths.ts'
 import { DATA_FORMATS } from '../records/data-format.ts'
@@ -68,8 +69,30 @@ export const updateRequestSchema = recordAddressSchema.extend({
 
 export const searchQuerySchema = z.strictObject({ query: z.string() })
 
-export const deleteOptionsSchema = z.strictObject({ ifMatch: recordEtag.optional() })
-export const retrieveOptionsSchema = z.strictObject({ verify: z.boolean().default(true) })
+const consistency = z
+  .union(
+    [
+      z.literal('strong'),
+      z.strictObject({ maxAgeMs: z.number().min(0) }),
+      z.strictObject({ snapshot: z.string().min(1) }),
+    ],
+    "must be 'strong', { maxAgeMs } or { snapshot }",
+  )
+  .transform((value): Consistency => {
+    if (value === 'strong') return { kind: 'strong' }
+    return 'maxAgeMs' in value
+      ? { kind: 'bounded', maxAgeMs: value.maxAgeMs }
+      : { kind: 'pinned', snapshot: value.snapshot }
+  })
+
+export const deleteOptionsSchema = z.strictObject({
+  ifMatch: recordEtag.optional(),
+  hard: z.boolean().default(false),
+})
+export const retrieveOptionsSchema = z.strictObject({
+  verify: z.boolean().default(true),
+  consistency: consistency.default({ kind: 'strong' }),
+})
 
 export const openOptionsSchema = retrieveOptionsSchema.extend({
   range: z

@@ -1,5 +1,6 @@
 import pLimit from 'p-limit'
 import { decodeCursor } from '../backend/cursor.ts'
+import type { ReadOptions } from '../backend/consistency.ts'
 import type { EntryQuery } from '../backend/entry-query.ts'
 import type { StoredEntry } from '../backend/storage-backend.ts'
 import type { ByteRange } from '../bodies/record-body.ts'
@@ -22,8 +23,12 @@ const PARALLEL_BODIES = 32
 /** A record that keeps changing while it is read is given up after this many tries. */
 const MAX_READ_TRIES = 5
 
-export interface OpenOptions {
+/** How a read is done, not what it reads. */
+export interface Reading extends ReadOptions {
   readonly verify: boolean
+}
+
+export interface OpenOptions extends Reading {
   readonly range?: ByteRange | undefined
 }
 
@@ -53,16 +58,16 @@ export class RecordReader {
     this.#context = context
   }
 
-  async read(namespace: Namespace, id: string, verify: boolean): Promise<StorageRecord | null> {
-    const stored = await this.#context.backend.getEntry(namespace, id)
-    return stored === undefined ? null : this.load(namespace, stored, verify)
+  async read(namespace: Namespace, id: string, reading: Reading): Promise<StorageRecord | null> {
+    const stored = await this.#context.backend.getEntry(namespace, id, reading)
+    return stored === undefined ? null : this.load(stored, reading)
   }
 
   /** One page with data. A record deleted while the page was read is left out. */
-  async page(namespace: Namespace, query: EntryQuery, verify: boolean): Promise<Page<StorageRecord>> {
-    const page = await this.#context.backend.findEntries(namespace, query)
+  async page(namespace: Namespace, query: EntryQuery, reading: Reading): Promise<Page<StorageRecord>> {
+    const page = await this.#context.backend.findEntries(namespace, query, reading)
     const limit = pLimit(PARALLEL_BODIES)
-    const records = await limit.map(page.items, (stored) => this.load(namespace, stored, verify))
+    const records = await limit.map(page.items, (stored) => this.load(stored, reading))
     return { ...page, items: records.filter((record) => record !== null) }
   }
 
@@ -70,10 +75,10 @@ export class RecordReader {
   async *iterate(
     namespace: Namespace,
     query: EntryQuery,
-    verify: boolean,
+    reading: Reading,
   ): AsyncGenerator<StorageRecord, void, undefined> {
     for (let next: EntryQuery | undefined = query; next !== undefined;) {
-      const page: Page<StorageRecord> = await this.page(namespace, next, verify)
+      const page: Page<StorageRecord> = await this.page(namespace, next, reading)
       yield* page.items
       next =
         page.cursor === undefined ? undefined : { ...query, after: decodeCursor(page.cursor, query.order) }
@@ -81,21 +86,18 @@ export class RecordReader {
   }
 
   async open(namespace: Namespace, id: string, options: OpenOptions): Promise<OpenedRecord | null> {
-    return this.#retryWhenReplaced(
-      namespace,
-      await this.#context.backend.getEntry(namespace, id),
-      async (stored) => ({
-        record: toRecordInfo(stored),
-        body: await this.#openBody(stored, options),
-      }),
-    )
+    const found = await this.#context.backend.getEntry(namespace, id, options)
+    return this.#retryWhenReplaced(found, options, async (stored) => ({
+      record: toRecordInfo(stored),
+      body: await this.#openBody(stored, options),
+    }))
   }
 
   async *rows(namespace: Namespace, id: string): AsyncGenerator<unknown, void, undefined> {
     const found = await this.#context.backend.getEntry(namespace, id)
     // Before anything is opened: an opened download must be read.
     if (found !== undefined) assertHasRows(found.entry)
-    const opened = await this.#retryWhenReplaced(namespace, found, async (stored) => ({
+    const opened = await this.#retryWhenReplaced(found, {}, async (stored) => ({
       stored,
       body: await this.#openBody(stored, { verify: true }),
     }))
@@ -104,9 +106,9 @@ export class RecordReader {
   }
 
   /** The record behind an entry, or its newer revision; null when it was deleted meanwhile. */
-  load(namespace: Namespace, stored: StoredEntry, verify = true): Promise<StorageRecord | null> {
-    return this.#retryWhenReplaced(namespace, stored, async (current) => {
-      const body = await this.#openBody(current, { verify })
+  load(stored: StoredEntry, reading: Reading = { verify: true }): Promise<StorageRecord | null> {
+    return this.#retryWhenReplaced(stored, reading, async (current) => {
+      const body = await this.#openBody(current, reading)
       const data = await decodeRecord(current.entry, body, this.#context.parquet)
       return { ...toRecordInfo(current), data }
     })
@@ -119,8 +121,8 @@ export class RecordReader {
 
   /** A revision can be replaced and removed between reading its entry and its body: start again from the new entry. */
   async #retryWhenReplaced<T>(
-    namespace: Namespace,
     stored: StoredEntry | undefined,
+    options: ReadOptions,
     operation: (stored: StoredEntry) => Promise<T>,
   ): Promise<T | null> {
     let current = stored
@@ -129,7 +131,8 @@ export class RecordReader {
         return await operation(current)
       } catch (error) {
         if (tries >= MAX_READ_TRIES || !hasErrorCode(error, 'CONFLICT')) throw error
-        current = await this.#context.backend.getEntry(namespace, current.entry.id)
+        const { id, module, user_id: userId } = current.entry
+        current = await this.#context.backend.getEntry({ module, userId }, id, options)
       }
     }
     return null

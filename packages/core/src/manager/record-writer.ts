@@ -68,7 +68,18 @@ export class RecordWriter {
     })
   }
 
-  async delete(namespace: Namespace, id: string, ifMatch: string | undefined): Promise<boolean> {
+  /** `hard` leaves nothing behind, also of a record that was deleted before. */
+  async delete(
+    namespace: Namespace,
+    id: string,
+    { ifMatch, hard }: { readonly ifMatch?: string | undefined; readonly hard: boolean },
+  ): Promise<boolean> {
+    const deleted = await this.#deleteCurrent(namespace, id, ifMatch)
+    if (hard) await this.#context.backend.maintenance?.purge(namespace, id)
+    return deleted
+  }
+
+  async #deleteCurrent(namespace: Namespace, id: string, ifMatch: string | undefined): Promise<boolean> {
     try {
       return await this.#overCurrent(namespace, { recordId: id, ifMatch }, async (current) => {
         const at = new Date(this.#context.clock.now()).toISOString()
@@ -88,7 +99,7 @@ export class RecordWriter {
     change: UpdateFunction,
   ): Promise<StorageRecord> {
     return this.#overCurrent(namespace, request, async (current) => {
-      const before = await this.#reader.load(namespace, current)
+      const before = await this.#reader.load(current)
       if (before === null) throw recordNotFound(request.recordId)
       const data = await change(before.data)
       const info = await this.#replace(namespace, current, request, data)

@@ -1,5 +1,6 @@
 import type { StorageEvent, StorageEvents, SyncOptions, WriteConflict } from '../backend/pending-writes.ts'
 import type { BackendHealth, BackendName } from '../backend/storage-backend.ts'
+import type { PinnedSnapshot } from '../backend/consistency.ts'
 import type { StorageCapabilities } from '../backend/capabilities.ts'
 import type { ByteRange } from '../bodies/record-body.ts'
 import type { JsonValue } from '../json.ts'
@@ -108,6 +109,13 @@ export interface StorageManager {
   getBlob(key: string): Promise<StoredBlobValue | null>
   /** Resolves to false when there was none. */
   deleteBlob(key: string, options?: { readonly ifMatch?: string }): Promise<boolean>
+  /**
+   * Keeps the present version of a namespace readable, however much is written: pass `snapshot` as `consistency` to reads.
+   * It costs memory until it is released. Rejects with `UNSUPPORTED` where the backend keeps one version only (sqlite).
+   */
+  pinSnapshot(module: string, userId: string): Promise<PinnedSnapshot>
+  /** Safe to call twice. */
+  releaseSnapshot(snapshot: string): void
   getStorageInfo(): Promise<StorageInfo>
   health(): Promise<BackendHealth>
   /** Sends what is pending now, and waits until nothing is or the time is over. Resolves to how much still is. */

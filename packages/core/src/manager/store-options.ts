@@ -41,9 +41,22 @@ export interface UpdateRequest {
 export interface DeleteOptions {
   /** The etag the record must still have. Without it whatever is current is deleted. */
   readonly ifMatch?: string
+  /**
+   * Leave nothing of the record behind, for privacy: its bodies of all revisions and its lines in the manifest's parts are
+   * removed at once and not after a grace, so readers of older versions may have to start again. Default false.
+   */
+  readonly hard?: boolean
 }
 
+/**
+ * How new a read must be. `strong`: it sees every write acknowledged before it began. `maxAgeMs`: it may be that many
+ * milliseconds old, which costs no request when something so new is known. `snapshot`: exactly the pinned version.
+ */
+export type ReadConsistency = 'strong' | { readonly maxAgeMs: number } | { readonly snapshot: string }
+
 export interface RetrieveOptions {
+  /** Default `strong`. Backends that keep one version only (sqlite) are always strong, and know no snapshots. */
+  readonly consistency?: ReadConsistency
   /** Check the body against the SHA-256 in the manifest. Default true. */
   readonly verify?: boolean
 }

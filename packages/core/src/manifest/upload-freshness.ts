@@ -1,5 +1,5 @@
-/** How far the clocks of writers, collectors and the store may lie apart, milliseconds. */
-const CLOCK_SKEW_MS = 15 * 60 * 1_000
+/** How far the clocks of writers, collectors and the store may lie apart, milliseconds: stores refuse requests signed further off. */
+export const CLOCK_SKEW_MS = 15 * 60 * 1_000
 
 /**
  * Whether a stored object that nothing refers to yet may still be referred to. The collector commits a floor before it

@@ -51,6 +51,7 @@ export function createMemoryBackend(): StorageBackend {
       multiWriter: MISSING,
       presignedDownload: MISSING,
       presignedUpload: MISSING,
+      snapshots: MISSING,
       durable: MISSING,
     },
     uploads: undefined,

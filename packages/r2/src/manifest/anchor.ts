@@ -3,7 +3,7 @@ import type { ManifestHead, Namespace } from '@umbra/core'
 import type { ManifestContext } from './manifest-context.ts'
 
 /**
- * A copy of one of the first heads under a key that never changes. Where there is an anchor there was a head, so a head
+ * The header of one of the first heads under a key that never changes. Where there is an anchor there was a head, so a head
  * that was deleted by hand is reported as lost and never replaced by an empty one.
  */
 export function anchorKey(namespace: Namespace): string {
@@ -18,7 +18,7 @@ export async function storeAnchor(
 ): Promise<void> {
   const options = { ifNoneMatch: '*', contentType: 'application/x-ndjson' } as const
   try {
-    await withRetry(() => objects.put(anchorKey(namespace), renderHead(head), options), retry)
+    await withRetry(() => objects.put(anchorKey(namespace), renderHead(withoutRecords(head)), options), retry)
   } catch (error) {
     // Somebody's anchor is there, perhaps our own by an attempt whose answer was lost: one is as good as another.
     if (!hasErrorCode(error, 'PRECONDITION_FAILED')) throw error
@@ -30,4 +30,9 @@ export async function isAnchored(
   { objects, retry }: Pick<ManifestContext, 'objects' | 'retry'>,
 ): Promise<boolean> {
   return (await withRetry(() => objects.head(anchorKey(namespace)), retry)) !== undefined
+}
+
+/** The anchor outlives every record, so it must say nothing of any. */
+function withoutRecords({ header }: ManifestHead): ManifestHead {
+  return { header, parts: [], garbage: undefined, tail: [] }
 }

@@ -95,7 +95,7 @@ export class HeadWriter {
     if (outcome.kind === 'unknown') return outcome
     this.#parts.cache.advance(outcome.version)
     if (outcome.kind !== 'landed') return outcome
-    if (request.swap !== undefined) this.#parts.maintainer.done(request.swap)
+    if (request.swap !== undefined) this.#parts.maintainer.done(request.swap, request.next)
     await this.#ensureAnchor(request.next)
     this.#parts.maintainer.consider(outcome.version.head, request.writer)
     return outcome

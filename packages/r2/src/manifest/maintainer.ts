@@ -1,6 +1,7 @@
 import { isFreshUpload } from '@umbra/core'
 import type { ManifestHead, Namespace, PartSwap } from '@umbra/core'
 import { activeWriters } from './active-writers.ts'
+import { storeHeadCopy } from './head-copy.ts'
 import { chooseMerge } from './choose-merge.ts'
 import type { ManifestContext } from './manifest-context.ts'
 import { mergeParts } from './merge-parts.ts'
@@ -37,9 +38,14 @@ export class Maintainer {
     return { head, swap: undefined }
   }
 
-  /** The swap is in a version that landed. */
-  done(swap: PartSwap): void {
+  /** The swap is in this version, which landed. */
+  done(swap: PartSwap, head: ManifestHead): void {
     if (this.#ready === swap) this.#ready = undefined
+    if (swap.kind !== 'merge' || this.#running !== undefined) return
+    this.#running = this.#run(async () => {
+      await storeHeadCopy(this.#namespace, head, this.#context)
+      return undefined
+    })
   }
 
   /** Whether a prepared swap waits for a commit. */
@@ -75,7 +81,7 @@ export class Maintainer {
   }
 
   /** Never rejects: a failure costs nothing but another attempt later. */
-  async #run(task: () => Promise<PartSwap>): Promise<void> {
+  async #run(task: () => Promise<PartSwap | undefined>): Promise<void> {
     try {
       this.#ready = await task()
     } catch {

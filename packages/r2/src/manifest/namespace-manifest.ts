@@ -1,4 +1,4 @@
-import { nextRevision, mutationId } from '@umbra/core'
+import { mutationId, nextRevision, UmbraError } from '@umbra/core'
 import type {
   ManifestEntry,
   Mutation,
@@ -32,6 +32,9 @@ type UploadRequest = readonly [
 
 /** Times a read starts again on a newer version because parts of its own were collected. */
 const MAX_RESTARTS = 3
+
+/** Times the bodies of one operation are stored: others may take the revision meanwhile, but not for ever. */
+const MAX_UPLOAD_ROUNDS = 10
 
 /** One namespace: its snapshots to read, and its commits. */
 export class NamespaceManifest {
@@ -88,13 +91,14 @@ export class NamespaceManifest {
     const opId = this.#context.ids.next(this.#context.clock.now())
     this.#readAhead()
     let uploads = await this.#uploadAll(mutations, { nonce: opId }, (one) => this.#expectedRevision(one))
-    for (;;) {
+    for (let rounds = 1; ; rounds++) {
       const outcome = await this.#decide({ opId, mutations, uploads })
       if (outcome.kind === 'applied') return outcome.entries
       if (outcome.kind === 'rejected') {
         await this.#discard(uploads)
         throw outcome.error
       }
+      if (rounds === MAX_UPLOAD_ROUNDS) throw alwaysOutdated()
       const revisions = new Map(outcome.places.map(({ index, rev }) => [index, rev]))
       await this.#discard(uploads.filter((_, index) => revisions.has(index)))
       const nonce = this.#context.ids.next(this.#context.clock.now())
@@ -208,4 +212,12 @@ export class NamespaceManifest {
     const keys = uploads.flatMap((upload) => upload?.key ?? [])
     if (keys.length > 0) await this.#context.objects.deleteMany(keys).catch(() => undefined)
   }
+}
+
+function alwaysOutdated(): UmbraError {
+  return new UmbraError(
+    'CONFLICT',
+    'the bodies were outdated as soon as they were stored; try again, and check that the clocks of this machine and of the one that collects garbage are right',
+    { details: { outcome: 'not-applied' } },
+  )
 }

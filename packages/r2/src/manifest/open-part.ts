@@ -1,14 +1,20 @@
 import { corruptManifest, partsPrefix, withRetry } from '@umbra/core'
-import type { Namespace, PartPointer } from '@umbra/core'
-import type { ManifestContext } from './manifest-context.ts'
+import type { Namespace, ObjectStore, PartPointer, RetryContext } from '@umbra/core'
+import type { PartCache } from './part-cache.ts'
 import { PartGone } from './part-gone.ts'
 import type { LocalPart } from './run-format.ts'
+
+export interface PartSource {
+  readonly cache: PartCache
+  readonly objects: ObjectStore
+  readonly retry: RetryContext
+}
 
 /** A part on this machine, fetched when it is not there yet. Rejects with {@link PartGone} when the store has it no more. */
 export async function openPart(
   namespace: Namespace,
   pointer: PartPointer,
-  context: Pick<ManifestContext, 'cache' | 'objects' | 'retry'>,
+  context: PartSource,
 ): Promise<LocalPart> {
   // A manifest must not lead out of its namespace, however it came to.
   if (!pointer.key.startsWith(partsPrefix(namespace)))
@@ -22,7 +28,7 @@ export async function openPart(
 
 async function fetchBody(
   key: string,
-  context: Pick<ManifestContext, 'objects'>,
+  context: Pick<PartSource, 'objects'>,
 ): Promise<AsyncIterable<Uint8Array> | undefined> {
   const found = await context.objects.get(key)
   return found?.kind === 'found' ? found.body : undefined

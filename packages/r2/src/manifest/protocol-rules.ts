@@ -1,4 +1,5 @@
 import { applySwap } from '@umbra/core'
+import { raiseFloor } from '../maintenance/raise-floor.ts'
 import { decideOutcome } from './decide-outcome.ts'
 import { isConserved } from './is-conserved.ts'
 import { mayDropTombstones } from './may-drop-tombstones.ts'
@@ -14,6 +15,7 @@ export interface ProtocolRules {
   readonly isConserved: typeof isConserved
   readonly mayDropTombstones: typeof mayDropTombstones
   readonly stampCommit: typeof stampCommit
+  readonly raiseFloor: typeof raiseFloor
 }
 
 export const PROTOCOL_RULES: ProtocolRules = {
@@ -22,4 +24,5 @@ export const PROTOCOL_RULES: ProtocolRules = {
   isConserved,
   mayDropTombstones,
   stampCommit,
+  raiseFloor,
 }

@@ -1,7 +1,7 @@
 import type { ManifestEntry, Namespace, PartPointer } from '@umbra/core'
 import { LRUCache } from 'lru-cache'
 import { openPart } from './open-part.ts'
-import type { ManifestContext } from './manifest-context.ts'
+import type { PartSource } from './open-part.ts'
 
 /** Of a segment's entries the newest of each id. */
 export type SegmentEntries = ReadonlyMap<string, ManifestEntry>
@@ -16,7 +16,7 @@ export interface SegmentReader {
 const MAX_BYTES = 64 * 1_024 ** 2
 
 export function createSegmentReader(
-  context: Pick<ManifestContext, 'cache' | 'objects' | 'retry'> & {
+  context: PartSource & {
     /** The bytes of a part on this machine. */
     readonly readFile: (path: string) => Promise<Uint8Array>
   },

@@ -1,0 +1,163 @@
+import { headKey, parseHead, recordEtag } from '@umbra/core'
+import type { ManifestEntry } from '@umbra/core'
+import { describe, expect, it } from 'vitest'
+import { NamespaceManifest } from '../manifest/namespace-manifest.ts'
+import { createSimulatedContext, putMutation } from '../manifest/simulated-context.fixture.ts'
+import { MANIFEST_LIMITS } from '../manifest/manifest-limits.ts'
+import { createSimulatedStore } from '../manifest/simulated-store.fixture.ts'
+import type { Fault } from '../manifest/simulated-store.fixture.ts'
+import { createMaintenance } from './create-maintenance.ts'
+
+const namespace = { module: 'm', userId: 'u' }
+const LIMITS = { ...MANIFEST_LIMITS, tailLines: 2, overfull: 2, fanOut: 2, maxParts: 4, graceMs: 1_000 }
+const DAY_MS = 24 * 60 * 60 * 1_000
+
+function open(nextFault: () => Fault = () => 'none') {
+  const store = createSimulatedStore(nextFault)
+  const context = createSimulatedContext(store, 'p', { limits: LIMITS })
+  const manifest = new NamespaceManifest(namespace, context)
+  const maintenance = createMaintenance(() => manifest, context)
+  const keys = async () => {
+    const found: string[] = []
+    for await (const { key } of store.list('m/')) found.push(key)
+    for await (const { key } of store.list('manifests.d/')) found.push(key)
+    return found
+  }
+  const entry = async (id: string) => (await manifest.snapshot())?.lookupOne(id)
+  const remove = async (id: string) => {
+    const etag = recordEtag((await entry(id)) ?? { rev: 0, sha256: '' })
+    const at = new Date(context.clock.now()).toISOString()
+    await manifest.commit([{ kind: 'delete', id, expect: { kind: 'etag', etag }, at }])
+  }
+  const update = async (id: string, text: string) =>
+    manifest.commit([putMutation(id, text, recordEtag((await entry(id)) ?? { rev: 0, sha256: '' }))])
+  const liveTexts = async () => {
+    const ids = ['a', 'b', 'c', 'd', 'e', 'f']
+    const entries = await Promise.all(ids.map(entry))
+    return entries.flatMap((one: ManifestEntry | undefined) => (one?.op === 'put' ? [one.text] : []))
+  }
+  return { store, context, manifest, maintenance, keys, entry, remove, update, liveTexts }
+}
+
+describe('compact', () => {
+  it('merges everything into one run and says the same of every record', async () => {
+    const { manifest, maintenance, update, remove, liveTexts } = open()
+    for (const id of ['a', 'b', 'c', 'd', 'e']) await manifest.commit([putMutation(id, `${id}1`)])
+    await update('b', 'b2')
+    await remove('c')
+    expect(await maintenance.compact(namespace, { dryRun: true })).toMatchObject({
+      partsAfter: 1,
+      dryRun: true,
+    })
+    expect(await maintenance.compact(namespace)).toMatchObject({ partsAfter: 1, dryRun: false })
+    const head = (await manifest.snapshot())?.version.head
+    expect(head).toMatchObject({ tail: [], parts: [{ _: 'run', rows: 5, dels: 1 }], header: { live: 4 } })
+    expect(await liveTexts()).toEqual(['a1', 'b2', 'd1', 'e1'])
+  })
+
+  it('drops a tombstone when it is old enough', async () => {
+    const { context, manifest, maintenance, remove } = open()
+    await manifest.commit([putMutation('a', 'a1')])
+    await manifest.commit([putMutation('b', 'b1')])
+    await remove('a')
+    await context.clock.sleep(8 * DAY_MS)
+    await maintenance.compact(namespace)
+    expect((await manifest.snapshot())?.version.head.parts).toMatchObject([{ rows: 1, dels: 0 }])
+  })
+})
+
+describe('collect', () => {
+  it('deletes replaced bodies and merged parts when their grace is over, not before', async () => {
+    const { context, manifest, maintenance, keys, update, liveTexts } = open()
+    for (const id of ['a', 'b', 'c']) await manifest.commit([putMutation(id, `${id}1`)])
+    await update('a', 'a2')
+    await maintenance.compact(namespace)
+    await manifest.finish()
+    expect(await maintenance.collect(namespace)).toMatchObject({ superseded: 0 })
+    const before = await keys()
+    await context.clock.sleep(2_000)
+    const dry = await maintenance.collect(namespace, { dryRun: true })
+    expect(dry.superseded).toBeGreaterThan(1)
+    expect(await keys()).toEqual(before)
+    expect(await maintenance.collect(namespace)).toMatchObject({ superseded: dry.superseded, failed: [] })
+    const left = await keys()
+    expect(left.filter((key) => key.startsWith('m/'))).toHaveLength(3)
+    expect(left.filter((key) => key.includes('/s/'))).toEqual([])
+    expect(await liveTexts()).toEqual(['a2', 'b1', 'c1'])
+    expect(await maintenance.collect(namespace)).toMatchObject({ superseded: 0, orphans: 0 })
+  })
+
+  it('deletes what a killed process left behind, and raises the floor first', async () => {
+    const { store, manifest, maintenance, keys, liveTexts } = open()
+    await manifest.commit([putMutation('a', 'a1')])
+    await store.put('m/u/2026/01/01/lost~1-x.json', new Uint8Array(3))
+    await store.put('manifests.d/m/u/s/lost.jsonl', new Uint8Array(4))
+    expect(await maintenance.collect(namespace, { dryRun: true })).toMatchObject({
+      orphans: 2,
+      orphanBytes: 7,
+    })
+    expect(await maintenance.collect(namespace)).toMatchObject({ orphans: 2, orphanBytes: 7, failed: [] })
+    expect((await keys()).filter((key) => key.includes('lost'))).toEqual([])
+    expect((await manifest.snapshot())?.version.head.header.floor).not.toBeNull()
+    await manifest.commit([putMutation('b', 'b1')])
+    expect(await liveTexts()).toEqual(['a1', 'b1'])
+  })
+
+  it('leaves alone what tails, segments, runs and garbage lists still name', async () => {
+    const { manifest, maintenance, keys, update, remove } = open()
+    for (const id of ['a', 'b', 'c', 'd', 'e', 'f']) await manifest.commit([putMutation(id, `${id}1`)])
+    for (const id of ['a', 'b', 'c']) await update(id, `${id}2`)
+    await remove('d')
+    await manifest.finish()
+    const before = await keys()
+    const { orphans } = await maintenance.collect(namespace)
+    const gone = before.filter((key) => key.startsWith('m/')).length
+    expect((await keys()).filter((key) => key.startsWith('m/'))).toHaveLength(gone)
+    // Only copies of older heads, of which the newest three are kept.
+    expect(orphans).toBe(
+      before.filter((key) => key.includes('/h/')).length - 3 < 0
+        ? 0
+        : before.filter((key) => key.includes('/h/')).length - 3,
+    )
+  })
+})
+
+describe('purge', () => {
+  it('leaves nothing of a deleted record: no body, no line in any part, no copy', async () => {
+    const { store, manifest, maintenance, keys, update, remove, liveTexts } = open()
+    for (const id of ['a', 'b', 'c', 'd']) await manifest.commit([putMutation(id, `secret-${id}`)])
+    await update('b', 'secret-b2')
+    await manifest.finish()
+    await remove('b')
+    await maintenance.purge(namespace, 'b')
+    await manifest.finish()
+    // What the background prepared and nobody used.
+    await maintenance.collect(namespace)
+    for (const key of [...(await keys()), headKey(namespace)]) {
+      const text = Buffer.from(store.history(key).at(-1) ?? new Uint8Array()).toString()
+      expect(text, key).not.toContain('secret-b')
+    }
+    expect((await keys()).filter((key) => key.startsWith('m/')).every((key) => !key.includes('/b'))).toBe(
+      true,
+    )
+    expect(await liveTexts()).toEqual(['secret-a', 'secret-c', 'secret-d'])
+  })
+
+  it('refuses a record that is alive', async () => {
+    const { manifest, maintenance } = open()
+    await manifest.commit([putMutation('a', 'a1')])
+    await expect(maintenance.purge(namespace, 'a')).rejects.toMatchObject({ code: 'CONFLICT' })
+    const bytes = (await manifest.snapshot())?.version
+    expect(bytes?.head.header.live).toBe(1)
+  })
+})
+
+it('every version that maintenance writes is a whole manifest', async () => {
+  const { store, manifest, maintenance, update } = open()
+  for (const id of ['a', 'b', 'c', 'd', 'e']) await manifest.commit([putMutation(id, id)])
+  await update('a', 'a2')
+  await maintenance.compact(namespace)
+  await maintenance.collect(namespace)
+  const heads = store.history(headKey(namespace)).map((bytes) => parseHead(bytes, namespace))
+  expect(heads.map(({ header }) => header.seq)).toEqual(heads.map((_, index) => index + 1))
+})

@@ -1,0 +1,125 @@
+import { encodePathPart, partsPrefix, UmbraError } from '@umbra/core'
+import type { ManifestEntry, PartPointer } from '@umbra/core'
+import { copiesPrefix, storeHeadCopy } from '../manifest/head-copy.ts'
+import type { ManifestContext } from '../manifest/manifest-context.ts'
+import type { NamespaceManifest } from '../manifest/namespace-manifest.ts'
+import { mayHold } from '../manifest/part-range.ts'
+import type { Snapshot } from '../manifest/snapshot.ts'
+import { readGarbageChain } from './collect-garbage.ts'
+import { mergeFrom } from './compact-namespace.ts'
+
+/**
+ * Removes what is left of a deleted record: see `NamespaceMaintenance.purge`. What a process that was killed in the middle of
+ * its maintenance left behind is an orphan, and goes with the next collection.
+ */
+export async function purgeRecord(
+  manifest: NamespaceManifest,
+  id: string,
+  context: ManifestContext,
+): Promise<void> {
+  const versions = (await manifest.read((snapshot) => versionsOf(snapshot, id))) ?? []
+  if (versions.length === 0) return
+  const newest = versions.at(-1)
+  if (newest?.entry.op === 'put') throw notDeleted(id)
+  await deleteAll(await bodyKeys(versions, id, context), context)
+  const rewritten = await rewriteParts(manifest, id, context)
+  await deleteCopies(manifest, context)
+  await deleteAll(await replacedParts(manifest, context), context)
+  await Promise.all(rewritten.map((part) => context.cache.forget(part)))
+}
+
+interface Version {
+  readonly entry: ManifestEntry
+  readonly part: PartPointer | undefined
+}
+
+/** What every part and the tail say of an id, oldest first. */
+async function versionsOf(snapshot: Snapshot, id: string): Promise<readonly Version[]> {
+  const { parts, tail } = snapshot.version.head
+  const inParts = await Promise.all(
+    parts.map(async (part): Promise<Version | undefined> => {
+      const entry = mayHold(part, id) ? (await snapshot.entriesIn(part, [id])).get(id) : undefined
+      return entry && { entry, part }
+    }),
+  )
+  const inTail = tail.flatMap(({ entry }) => (entry.id === id ? [{ entry, part: undefined }] : []))
+  return [...inParts.filter((version) => version !== undefined), ...inTail]
+}
+
+/** Every object of the record, whether or not something refers to it: its revisions share the beginning of their names. */
+async function bodyKeys(
+  versions: readonly Version[],
+  id: string,
+  { objects }: ManifestContext,
+): Promise<readonly string[]> {
+  const folders = new Set(versions.map(({ entry: { key } }) => key.slice(0, key.lastIndexOf('/') + 1)))
+  const keys: string[] = []
+  for (const folder of folders) {
+    const prefix = `${folder}${encodePathPart(id)}`
+    for await (const { key } of objects.list(prefix, { partialPrefix: true })) {
+      // `a.json` and `a~2-….json` are of record `a`; `ab.json` is not.
+      if (['.', '~'].includes(key.charAt(prefix.length))) keys.push(key)
+    }
+  }
+  return keys
+}
+
+/** Merges from the oldest part that can have a line of the id on; resolves to every part that is referred to no more. */
+async function rewriteParts(
+  manifest: NamespaceManifest,
+  id: string,
+  context: ManifestContext,
+): Promise<readonly PartPointer[]> {
+  return mergeFrom(
+    manifest,
+    ({ version }) => {
+      const place = version.head.parts.findIndex((part) => mayHold(part, id))
+      return place === -1 ? undefined : place
+    },
+    context,
+  )
+}
+
+/** Parts that were merged before, and wait for their grace to end. */
+async function replacedParts(
+  manifest: NamespaceManifest,
+  context: ManifestContext,
+): Promise<readonly string[]> {
+  const garbage = await readGarbageChain((await manifest.snapshot())?.version.head.garbage, context)
+  const prefix = partsPrefix(manifest.namespace)
+  return garbage.flatMap(({ keys }) => keys.filter((key) => key.startsWith(prefix)))
+}
+
+/** Copies of older heads have the record's line in their tails. */
+async function deleteCopies(manifest: NamespaceManifest, context: ManifestContext): Promise<void> {
+  const head = (await manifest.snapshot())?.version.head
+  const keys: string[] = []
+  for await (const { key } of context.objects.list(copiesPrefix(manifest.namespace))) keys.push(key)
+  if (head !== undefined) await storeHeadCopy(manifest.namespace, head, context)
+  await deleteAll(keys, context)
+}
+
+async function deleteAll(keys: readonly string[], { objects }: ManifestContext): Promise<void> {
+  const { failed } = keys.length === 0 ? { failed: [] } : await objects.deleteMany(keys)
+  // A store may say that it deleted and not have done so.
+  const left = await Promise.all(
+    keys.map(async (key) => ((await objects.head(key)) === undefined ? [] : [key])),
+  )
+  const remaining = [...new Set([...failed.map(({ key }) => key), ...left.flat()])]
+  if (remaining.length === 0) return
+  throw new UmbraError(
+    'UNAVAILABLE',
+    `the record is deleted, but ${remaining.length} of its objects could not be removed; delete it again with hard`,
+    { details: { keys: remaining } },
+  )
+}
+
+function notDeleted(id: string): UmbraError {
+  return new UmbraError(
+    'CONFLICT',
+    `the record was created again while it was deleted; delete it again. id=${id}`,
+    {
+      details: { id },
+    },
+  )
+}

@@ -1,0 +1,46 @@
+import { UmbraError } from '@umbra/core'
+import type { ReadOptions } from '@umbra/core'
+import type { NamespaceManifest } from './namespace-manifest.ts'
+import { PartGone } from './part-gone.ts'
+import type { SnapshotPinBoard } from './snapshot-pins.ts'
+import type { Snapshot } from './snapshot.ts'
+
+/**
+ * Reads a namespace as new as it was asked for. Resolves to undefined when nothing was stored in it by then.
+ *
+ * @throws `CONFLICT` when parts of a pinned version were collected: pin a newer one.
+ */
+export async function readNamespace<T>(
+  manifest: NamespaceManifest,
+  { pins, options }: { readonly pins: SnapshotPinBoard; readonly options: ReadOptions | undefined },
+  read: (snapshot: Snapshot) => Promise<T>,
+): Promise<T | undefined> {
+  const consistency = options?.consistency ?? { kind: 'strong' }
+  switch (consistency.kind) {
+    case 'strong':
+      return manifest.read(read)
+    case 'bounded':
+      return manifest.read(read, consistency.maxAgeMs)
+    case 'pinned': {
+      const snapshot = pins.get(manifest.namespace, consistency.snapshot)
+      return snapshot && refuseCollected(read(snapshot))
+    }
+    default:
+      return consistency satisfies never
+  }
+}
+
+async function refuseCollected<T>(reading: Promise<T>): Promise<T> {
+  try {
+    return await reading
+  } catch (error) {
+    if (!(error instanceof PartGone)) throw error
+    throw new UmbraError(
+      'CONFLICT',
+      'the pinned snapshot is too old: parts of it were collected; pin a new one',
+      {
+        cause: error,
+      },
+    )
+  }
+}
