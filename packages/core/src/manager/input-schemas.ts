@@ -91,7 +91,7 @@ export const deleteOptionsSchema = z.strictObject({
 })
 export const retrieveOptionsSchema = z.strictObject({
   verify: z.boolean().default(true),
-  consistency: consistency.default({ kind: 'strong' }),
+  consistency: consistency.exactOptional(),
 })
 
 export const openOptionsSchema = retrieveOptionsSchema.extend({
