@@ -5,9 +5,10 @@ import type {
   StorageCapabilities,
   StorageManager,
   StorageSettings,
+  UmbraError,
 } from '@umbra/core'
 import { createHybridBackend } from './hybrid/hybrid-backend.ts'
-import type { OutboxSettings } from '@umbra/sqlite'
+import type { Outbox, OutboxSettings } from '@umbra/sqlite'
 import type { OutboxPolicy } from './outbox/outbox-policy.ts'
 import { createLazyParquetCodec } from './lazy-parquet-codec.ts'
 
@@ -74,6 +75,15 @@ async function openR2({ r2 }: R2Settings, { clock, ids }: ManagerComponents): Pr
   return createR2Backend(r2, { ...(clock && { clock }), ...(ids && { ids }) })
 }
 
+/**
+ * Whether to open without R2. Credentials that were never accepted are a mistake to hear of at once; those that were may be
+ * refused for a while, in an incident or while a change of theirs spreads.
+ */
+function mayComeBack(error: unknown, outbox: Outbox): error is UmbraError {
+  if (hasErrorCode(error, 'UNAUTHENTICATED', 'FORBIDDEN')) return outbox.isUsed()
+  return hasErrorCode(error, 'UNAVAILABLE', 'TIMEOUT', 'RATE_LIMITED')
+}
+
 type R2Settings = Extract<StorageSettings, { r2: unknown }>
 
 /** Of R2, before it was ever reached. */
@@ -104,7 +114,7 @@ async function openWithOutbox(
     const primary = await open()
     return createOutboxBackend({ ...own, primary, outbox, policy: options })
   } catch (error) {
-    if (!hasErrorCode(error, 'UNAVAILABLE', 'TIMEOUT', 'RATE_LIMITED')) {
+    if (!mayComeBack(error, outbox)) {
       await outbox.close()
       throw error
     }

@@ -11,7 +11,6 @@ import { UmbraError } from '../errors/umbra-error.ts'
 import { InFlight } from '../in-flight.ts'
 import { parseDataKey } from '../keys/key-paths.ts'
 import type { Page } from '../page.ts'
-import type { Namespace } from '../records/namespace.ts'
 import type { StorageRecord, StorageRecordInfo } from '../records/storage-record.ts'
 import { parseSearch } from '../search/parse-search.ts'
 import type { SearchExpression } from '../search/search-expression.ts'
@@ -36,15 +35,11 @@ import type { ManagerContext } from './manager-context.ts'
 import { NOTHING_PENDING } from './nothing-pending.ts'
 import { parseInput } from './parse-input.ts'
 import { RecordReader, toEntryQuery } from './record-reader.ts'
-import type { Reading } from './record-reader.ts'
 import { RecordWriter } from './record-writer.ts'
 import type { OpenedRecord, StorageInfo, StorageManager, StoredBlobValue } from './storage-manager.ts'
 import type * as options from './store-options.ts'
 import { toRecordInfo } from './to-record-info.ts'
 import { UploadManager } from './upload-manager.ts'
-
-/** How many records `retrieveData` without an id asks for at a time. */
-const RETRIEVE_PAGE_SIZE = 1_000
 
 /** Checks every argument, then hands on to the part that does the work. */
 export class BackendStorageManager implements StorageManager {
@@ -97,7 +92,7 @@ export class BackendStorageManager implements StorageManager {
     return this.#run(async () => {
       const reading = parseInput(retrieveOptionsSchema, options)
       if (recordId === undefined)
-        return this.#retrieveAll(parseInput(namespaceSchema, { module, userId }), reading)
+        return this.#reader.all(parseInput(namespaceSchema, { module, userId }), reading)
       const address = parseInput(recordAddressSchema, { module, userId, recordId })
       return this.#reader.read(address, address.recordId, reading)
     })
@@ -127,7 +122,7 @@ export class BackendStorageManager implements StorageManager {
     return this.#run(async () => {
       const namespace = parseInput(namespaceSchema, { module, userId })
       const parsed = parseInput(listOptionsSchema, options)
-      return this.#entries(namespace, toEntryQuery(parsed, 'oldest'), parsed)
+      return this.#reader.entries(namespace, toEntryQuery(parsed, 'oldest'), parsed)
     })
   }
 
@@ -206,7 +201,11 @@ export class BackendStorageManager implements StorageManager {
     return this.#run(async () => {
       const namespace = parseInput(namespaceSchema, { module, userId })
       const { mode, ...parsed } = parseInput(searchOptionsSchema, options)
-      return this.#entries(namespace, toEntryQuery(parsed, 'newest', toExpression(query, mode)), parsed)
+      return this.#reader.entries(
+        namespace,
+        toEntryQuery(parsed, 'newest', toExpression(query, mode)),
+        parsed,
+      )
     })
   }
 
@@ -312,27 +311,6 @@ export class BackendStorageManager implements StorageManager {
     } finally {
       await this.#context.parquet.close()
     }
-  }
-
-  async #entries(
-    namespace: Namespace,
-    query: ReturnType<typeof toEntryQuery>,
-    reading: Reading,
-  ): Promise<Page<StorageRecordInfo>> {
-    const page = await this.#context.backend.findEntries(namespace, query, reading)
-    return { ...page, items: page.items.map(toRecordInfo) }
-  }
-
-  async #retrieveAll(namespace: Namespace, reading: Reading): Promise<StorageRecord[]> {
-    const records: StorageRecord[] = []
-    for await (const record of this.#reader.iterate(
-      namespace,
-      { order: 'oldest', limit: RETRIEVE_PAGE_SIZE },
-      reading,
-    )) {
-      records.push(record)
-    }
-    return records
   }
 
   #assertOpen(): void {

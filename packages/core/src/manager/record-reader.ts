@@ -9,7 +9,7 @@ import { recordNotFound } from '../errors/record-errors.ts'
 import { hasErrorCode } from '../errors/umbra-error.ts'
 import type { Page } from '../page.ts'
 import type { Namespace } from '../records/namespace.ts'
-import type { StorageRecord } from '../records/storage-record.ts'
+import type { StorageRecord, StorageRecordInfo } from '../records/storage-record.ts'
 import type { SearchExpression } from '../search/search-expression.ts'
 import { assertHasRows, decodeRecord, decodeRows } from './decode-record.ts'
 import type { ParsedListOptions } from './input-schemas.ts'
@@ -19,6 +19,9 @@ import { toRecordInfo } from './to-record-info.ts'
 
 /** Bodies fetched at the same time for one page: enough to hide the round trips of an object store. */
 const PARALLEL_BODIES = 32
+
+/** How many records {@link RecordReader.all} asks for at a time. */
+const RETRIEVE_PAGE_SIZE = 1_000
 
 /** A record that keeps changing while it is read is given up after this many tries. */
 const MAX_READ_TRIES = 5
@@ -69,6 +72,20 @@ export class RecordReader {
     const limit = pLimit(PARALLEL_BODIES)
     const records = await limit.map(page.items, (stored) => this.load(stored, reading))
     return { ...page, items: records.filter((record) => record !== null) }
+  }
+
+  /** One page without data. */
+  async entries(namespace: Namespace, query: EntryQuery, reading: Reading): Promise<Page<StorageRecordInfo>> {
+    const page = await this.#context.backend.findEntries(namespace, query, reading)
+    return { ...page, items: page.items.map(toRecordInfo) }
+  }
+
+  /** Every record at once, oldest first. */
+  async all(namespace: Namespace, reading: Reading): Promise<StorageRecord[]> {
+    const query = { order: 'oldest', limit: RETRIEVE_PAGE_SIZE } as const
+    const records: StorageRecord[] = []
+    for await (const record of this.iterate(namespace, query, reading)) records.push(record)
+    return records
   }
 
   /** Every record, page by page. The listing is as of each page; no record is returned twice. */

@@ -25,16 +25,26 @@ export function laneRow({ statements }: OutboxContext, { path, namespace }: Lane
   }
 }
 
+/** Whether another living process has the lease. */
+export function isTaken({ clock, holder, limits }: OutboxContext, row: LaneRow): boolean {
+  if (row.holder === null || row.holder === holder.name) return false
+  const leftMs = row.holderUntil - clock.now()
+  // A clock that was set back must not make a lease last longer than it was given.
+  return leftMs > 0 && leftMs <= limits.leaseMs && holder.isAlive(row.holder)
+}
+
+/** Whether the lease is ours for long enough to begin something. */
+export function hasTime({ clock, holder, limits }: OutboxContext, row: LaneRow): boolean {
+  const leftMs = row.holderUntil - clock.now()
+  return row.holder === holder.name && leftMs > limits.leaseMs / 2 && leftMs <= limits.leaseMs
+}
+
 /** Takes or extends the lease; undefined while another living process has it. Runs inside a transaction. */
 export function takeLease(context: OutboxContext, row: LaneRow): LaneLease | undefined {
   const { clock, holder, limits, statements } = context
-  const now = clock.now()
-  const isOurs = row.holder === holder.name
-  // A clock that was set back must not make a lease last longer than it was given.
-  const isRunning = row.holderUntil > now && row.holderUntil <= now + limits.leaseMs
-  if (!isOurs && row.holder !== null && isRunning && holder.isAlive(row.holder)) return undefined
-  const fence = isOurs ? row.fence : row.fence + 1
-  statements.setHolder.run({ pk: row.pk, holder: holder.name, until: now + limits.leaseMs, fence })
+  if (isTaken(context, row)) return undefined
+  const fence = row.holder === holder.name ? row.fence : row.fence + 1
+  statements.setHolder.run({ pk: row.pk, holder: holder.name, until: clock.now() + limits.leaseMs, fence })
   return toLease({ ...row, fence })
 }
 

@@ -167,6 +167,8 @@ export interface Outbox {
   openBody(path: string, entry: ManifestEntry, range?: ByteRange): AsyncIterable<Uint8Array> | undefined
 
   backlog(): readonly LaneBacklog[]
+  /** Whether anything was ever queued in this file. */
+  isUsed(): boolean
   usage(): OutboxUsage
   listed(): readonly ListedOperation[]
   /** Queues a listed operation again, over the given etags (`-`: none) in place of those it names. */

@@ -49,6 +49,7 @@ function laneStatements(db: BetterSQLite3Database) {
       .from(outboxLanes)
       .where(eq(outboxLanes.path, hole('path')))
       .prepare(),
+    anyLane: db.select({ pk: outboxLanes.pk }).from(outboxLanes).limit(1).prepare(),
     getLane: db.select().from(outboxLanes).where(thisLane).prepare(),
     insertLane: db
       .insert(outboxLanes)
@@ -75,6 +76,11 @@ function laneStatements(db: BetterSQLite3Database) {
         fence: sql`${hole('fence')}`,
       })
       .where(thisLane)
+      .prepare(),
+    releaseAll: db
+      .update(outboxLanes)
+      .set({ holder: null, holderUntil: 0 })
+      .where(eq(outboxLanes.holder, hole('holder')))
       .prepare(),
     setMark: db
       .update(outboxLanes)

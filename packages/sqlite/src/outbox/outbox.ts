@@ -12,7 +12,7 @@ import { decideOperations } from './outbox-decide.ts'
 import { asOutboxError, fromErrorJson } from './outbox-error.ts'
 import { createProcessHolder } from './outbox-holder.ts'
 import { removeOperation } from './outbox-kept.ts'
-import { laneRow, leasedRow, releaseLease, takeLease, toLease } from './outbox-lanes.ts'
+import { hasTime, isTaken, laneRow, leasedRow, releaseLease, takeLease, toLease } from './outbox-lanes.ts'
 import { discardOperation, listOperations, retryOperation } from './outbox-listed.ts'
 import type { LaneLease, Outbox, OutboxComponents, OutboxSettings, Settled } from './outbox-port.ts'
 import { createOutboxReads } from './outbox-reads.ts'
@@ -72,7 +72,8 @@ function assembleOutbox(context: OutboxContext, database: OpenDatabase): Outbox 
   }
 
   async function close(): Promise<void> {
-    await writes.run(() => undefined).catch(() => undefined)
+    // Best effort: a lease that is not given back runs out.
+    await writes.run(() => statements.releaseAll.run({ holder: context.holder.name })).catch(() => undefined)
     database.connection.pragma('wal_checkpoint(PASSIVE)')
     database.connection.close()
   }
@@ -86,7 +87,13 @@ function assembleOutbox(context: OutboxContext, database: OpenDatabase): Outbox 
         throw asOutboxError(error)
       }
     },
-    lease: (lane) => writes.run(() => takeLease(context, laneRow(context, lane))),
+    lease: async (lane) => {
+      const row = statements.findLane.get({ path: lane.path })
+      // Appending extends the lease, so mostly there is nothing to change, and no disk to wait for.
+      if (row !== undefined && hasTime(context, row)) return toLease(row)
+      if (row !== undefined && isTaken(context, row)) return undefined
+      return writes.run(() => takeLease(context, laneRow(context, lane)))
+    },
     noteBase: async (lease, { pk }, base) =>
       (await whileLeased(lease, () => statements.setBase.run({ pk, base }))) !== undefined,
     decide: (lease, decided, mark) => writes.run(() => decideOperations(context, lease, { decided, mark })),
@@ -104,8 +111,13 @@ function assembleOutbox(context: OutboxContext, database: OpenDatabase): Outbox 
       }),
     markPending: (pks) =>
       writes.run(() => new Set(pks.filter((pk) => statements.markPending.run({ pk }).changes > 0))),
-    settled: (pk) => writes.run(() => settled(context, pk)),
+    settled: async (pk) => {
+      const op = statements.getOp.get({ pk })
+      const isRefused = op?.state === 'conflict' || op?.state === 'dead'
+      return isRefused ? writes.run(() => settled(context, pk)) : settled(context, pk)
+    },
     usage: () => ({ bytes: statements.findState.get()?.bytes ?? 0, maxBytes: limits.maxBytes }),
+    isUsed: () => statements.anyLane.get() !== undefined,
     listed: () => listOperations(context),
     retry: (id, expects) => writes.run(() => retryOperation(context, id, expects)),
     discard: (id) => writes.run(() => discardOperation(context, id)),

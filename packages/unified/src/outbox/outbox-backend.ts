@@ -13,6 +13,7 @@ import type {
 import type { DecidedOperation, Outbox } from '@umbra/sqlite'
 import { Breaker } from './breaker.ts'
 import { checkKnown } from './check-known.ts'
+import { isOutage } from './classify-failure.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { Drainer } from './drainer.ts'
 import { createEventHub } from './event-hub.ts'
@@ -78,7 +79,7 @@ export function createOutboxBackend(parts: OutboxParts): StorageBackend {
       drainer.wake()
     },
   }
-  if (parts.awayBecause !== undefined) breaker.trip(parts.awayBecause)
+  if (parts.awayBecause !== undefined && isOutage(parts.awayBecause)) breaker.trip(parts.awayBecause)
   if (outbox.backlog().length > 0) drainer.wake()
   let closing: Promise<void> | undefined
 
