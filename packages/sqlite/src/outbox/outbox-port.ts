@@ -59,6 +59,8 @@ export interface QueuedOperation {
   /** The caller who waits, if one does, is in this process. */
   readonly mine: boolean
   readonly resent: boolean
+  /** Whether `entries` can only be what they say: not when an id is used again and its last revision was never seen. */
+  readonly certain: boolean
   /** Milliseconds since 1970. */
   readonly createdAt: number
   /** Empty for a blob. Bodies are read from the file when they are asked for. */

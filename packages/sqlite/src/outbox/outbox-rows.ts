@@ -95,6 +95,7 @@ export function toQueued(
     state: op.state === 'trying' ? 'trying' : 'pending',
     mine: op.holder === context.holder,
     resent: op.resent,
+    certain: rows.every(({ certain }) => certain),
     createdAt: op.createdAt,
     mutations: isBlob ? [] : rows.map((row) => toMutation(row, bodies)),
     entries: isBlob ? [] : rows.map((row) => predictedEntry(row, op.opId, lane)),

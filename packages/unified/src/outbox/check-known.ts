@@ -4,7 +4,7 @@ import { isOutage } from './classify-failure.ts'
 import type { SendContext } from './send-context.ts'
 
 /**
- * Refuses, while the store is away, what certainly conflicts with what is pending or was last seen. Where nothing is
+ * Refuses what certainly conflicts with what is pending or, while the store is away, with what was last seen. Where nothing is
  * known, or the caller knows more, the write is let through: the store decides when it is back.
  *
  * @throws what a commit throws: `ALREADY_EXISTS`, `NOT_FOUND`, `PRECONDITION_FAILED`.
@@ -12,14 +12,18 @@ import type { SendContext } from './send-context.ts'
 export async function checkKnown(
   context: SendContext,
   namespace: Namespace,
-  request: { readonly path: string; readonly mutations: readonly Mutation[] },
+  request: {
+    readonly path: string
+    readonly mutations: readonly Mutation[]
+    readonly store: 'reachable' | 'away'
+  },
 ): Promise<void> {
   for (const [index, mutation] of request.mutations.entries()) {
     if (mutation.kind === 'put' && mutation.freshId === true) continue
     const id = mutationId(mutation)
     const pending = context.outbox.pendingEntry(request.path, id)
-    const seen = pending ?? (await lastSeen(context, namespace, id))
-    if (seen === undefined || (pending === undefined && isNewer(mutation, seen))) continue
+    const seen = pending ?? (request.store === 'away' ? await lastSeen(context, namespace, id) : undefined)
+    if (seen === undefined || isNewer(mutation, seen)) continue
     const problem = checkExpectation(mutation, seen, index)
     if (problem !== undefined) throw problem
   }

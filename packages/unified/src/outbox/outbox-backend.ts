@@ -104,8 +104,8 @@ export function createOutboxBackend(parts: OutboxParts): StorageBackend {
 
     async commit(namespace, mutations) {
       const lane = laneOf(namespace)
-      const written = await writer.write(lane, { mutations }, () =>
-        checkKnown(context, namespace, { path: lane.path, mutations }),
+      const written = await writer.write(lane, { mutations }, (store) =>
+        checkKnown(context, namespace, { path: lane.path, mutations, store }),
       )
       if (written.kind === 'committed') reads.noteSeen(lane.path)
       return toStored(context, namespace, written)

@@ -17,14 +17,15 @@ export interface Written {
 
 export interface OutboxWriter {
   /**
-   * Queues a write, and waits for the store while it can be reached. `checkOffline` runs when it cannot.
+   * Queues a write, and waits for the store while it can be reached. `check` runs first, and is told whether it can: what
+   * is pending may be in the way either way.
    *
-   * @throws what the store refuses it with, `OUTBOX_FULL`, and what `checkOffline` throws.
+   * @throws what the store refuses it with, `OUTBOX_FULL`, and what `check` throws.
    */
   write(
     lane: Lane,
     write: { readonly mutations: readonly Mutation[] } | { readonly blob: BlobWrite },
-    checkOffline: () => Promise<void>,
+    check: (store: 'reachable' | 'away') => Promise<void>,
   ): Promise<Written>
 }
 
@@ -47,10 +48,11 @@ export function createOutboxWriter(
   }
 
   return {
-    async write(lane, write, checkOffline) {
+    async write(lane, write, check) {
       await slowDown()
-      if (!isDirect(lane)) {
-        await checkOffline()
+      const direct = isDirect(lane)
+      await check(direct ? 'reachable' : 'away')
+      if (!direct) {
         const appended = await outbox.append(lane, write, 'pending')
         drainer.wake()
         return { kind: 'pending', appended, entries: undefined }

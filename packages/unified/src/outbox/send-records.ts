@@ -1,5 +1,5 @@
 import { checkExpectation, mutationId, UmbraError } from '@umbra/core'
-import type { Namespace, NumberedOutcome, WriterMark } from '@umbra/core'
+import type { ManifestEntry, Namespace, NumberedOutcome, WriterMark } from '@umbra/core'
 import type { DecidedOperation, Decision, LaneLease, QueuedOperation } from '@umbra/sqlite'
 import { isInPlace } from './in-place.ts'
 import type { SendContext } from './send-context.ts'
@@ -51,10 +51,32 @@ async function toDecision(
     readonly namespace: Namespace
   },
 ): Promise<Decision> {
-  if (outcome.kind === 'committed') return outcome
+  if (outcome.kind === 'committed') {
+    const entries = outcome.entries ?? (await madeEarlier(context, about.namespace, about.operation))
+    return { kind: 'committed', entries }
+  }
   const error = outcome.error ?? (await explain(context, about.namespace, about.operation))
   if (isInPlace(about.operation, error, about.operations)) return { kind: 'committed', entries: undefined }
   return { kind: 'conflict', error }
+}
+
+/**
+ * What an earlier attempt, whose answer was lost, made of an operation, where that could not be foreseen: what is queued
+ * over it must name it.
+ */
+async function madeEarlier(
+  { primary, breaker }: SendContext,
+  namespace: Namespace,
+  { certain, entries }: QueuedOperation,
+): Promise<readonly ManifestEntry[] | undefined> {
+  if (certain) return undefined
+  const current = await Promise.all(
+    entries.map(({ id }) => breaker.run(() => primary.getEntry(namespace, id))),
+  )
+  return entries.map((foreseen, index) => {
+    const entry = current[index]?.entry
+    return entry?.sha256 === foreseen.sha256 ? entry : foreseen
+  })
 }
 
 /** An earlier attempt, whose answer was lost, had found the refusal: what the store holds now is the best reason there is. */
