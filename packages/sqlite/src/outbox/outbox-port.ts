@@ -9,6 +9,7 @@ import type {
   UmbraError,
   WriterMark,
 } from '@umbra/core'
+import type { Database } from 'better-sqlite3'
 
 /** A queue of the outbox: operations of one lane are sent in order, lanes side by side. */
 export interface Lane {
@@ -186,6 +187,8 @@ export interface OutboxComponents {
   readonly holder?: OutboxHolder
   /** Told every SQL statement before it runs. */
   readonly trace?: (statement: string) => void
+  /** Given the connection before it is used, for settings of one's own. */
+  readonly prepare?: (connection: Pick<Database, 'pragma'>) => void
 }
 
 export interface OutboxSettings {

@@ -31,6 +31,7 @@ export async function openOutbox(
   const { clock = systemClock, ids = createIdSource(), holder = createProcessHolder() } = components
   // An operation that was reported as pending must survive a power failure, whatever the records' own setting.
   const database = await openDatabase({ ...settings, durability: 'full' }, clock, components.trace)
+  components.prepare?.(database.connection)
   const busyTimeoutMs = settings.busyTimeoutMs ?? DEFAULT_BUSY_TIMEOUT_MS
   const writes = createGroupTransaction(database.connection, { busyTimeoutMs, clock })
   const statements = prepareOutboxStatements(database.db)

@@ -65,8 +65,8 @@ async function differences(steps: readonly Step[], store: FakeStore): Promise<st
     for (const { error, recordIds } of await storage.conflicts())
       found.push(`conflict over ${recordIds.join()}: ${error.message}`)
     const held = await manageBackend(store.direct).retrieveData('m', 'u')
-    const expected = JSON.stringify([...model].toSorted())
-    const actual = JSON.stringify(held.map(({ id, data }) => [id, data]).toSorted())
+    const expected = sortedJson([...model])
+    const actual = sortedJson(held.map(({ id, data }) => [id, data]))
     if (actual !== expected) found.push(`holds ${actual}, should hold ${expected}`)
     if (new Set(store.applied).size !== store.applied.length) found.push('applied twice')
     if (store.applied.length !== accepted) found.push(`${accepted} accepted, ${store.applied.length} applied`)
@@ -75,6 +75,10 @@ async function differences(steps: readonly Step[], store: FakeStore): Promise<st
     await folder.remove()
   }
   return found
+}
+
+function sortedJson(rows: readonly (readonly unknown[])[]): string {
+  return JSON.stringify(rows.map((row) => JSON.stringify(row)).toSorted((a, b) => (a < b ? -1 : 1)))
 }
 
 /** Whether the write was accepted. One that could not even read what it is to replace is not. */
