@@ -28,13 +28,12 @@ it('is refused when a newer version wrote it, and stays as it is', async () => {
   connection.close()
 })
 
-it('that cannot be written takes no writes, and says what to check', async () => {
+it('is refused when it cannot be written, with what to check', async () => {
   const path = await newDatabasePath()
   await (await openOutbox({ path })).close()
   // As for a file without write permission, which tests that run as the superuser would have all the same.
-  const outbox = await openTestOutbox({ path }, { prepare: (one) => one.pragma('query_only = ON') })
-  const refused = outbox.append(LANE, { mutations: [fresh('a', 'x')] }, 'pending')
-  await expect(refused).rejects.toMatchObject({
+  const opening = openOutbox({ path }, { prepare: (one) => one.pragma('query_only = ON') })
+  await expect(opening).rejects.toMatchObject({
     code: 'CONFIGURATION',
     message: expect.stringContaining('permissions'),
   })

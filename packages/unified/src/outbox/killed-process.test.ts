@@ -76,9 +76,9 @@ it('loses and doubles nothing in 60 kills at statements and requests, while the 
   const paths = [0, 1, 2].map((file) => join(folder.path, `${file}.sqlite`))
   const port = Number(new URL(server.endpoint).port)
   let killed = 0
-  let isDone = false
+  const done = new AbortController()
   const flapping = (async () => {
-    while (!isDone) {
+    while (!done.signal.aborted) {
       await new Promise((resolve) => setTimeout(resolve, 1_500))
       await server.close()
       await new Promise((resolve) => setTimeout(resolve, 700))
@@ -95,7 +95,7 @@ it('loses and doubles nothing in 60 kills at statements and requests, while the 
   try {
     await Promise.all(paths.map(kill))
   } finally {
-    isDone = true
+    done.abort()
     await flapping
   }
   expect(killed).toBeGreaterThan(40)
