@@ -181,11 +181,7 @@ export class BackendStorageManager implements StorageManager {
     return this.#run(async () => {
       const namespace = parseInput(namespaceSchema, { module, userId })
       const { mode, ...parsed } = parseInput(searchOptionsSchema, options)
-      return this.#reader.page(
-        namespace,
-        toEntryQuery(parsed, 'newest', toExpression(query, mode)),
-        parsed,
-      )
+      return this.#reader.page(namespace, toEntryQuery(parsed, 'newest', toExpression(query, mode)), parsed)
     })
   }
 

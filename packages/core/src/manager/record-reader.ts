@@ -106,10 +106,7 @@ export class RecordReader {
   }
 
   /** The record behind an entry, or its newer revision; null when it was deleted meanwhile. */
-  load(
-    stored: StoredEntry,
-    reading: Reading = { verify: true },
-  ): Promise<StorageRecord | null> {
+  load(stored: StoredEntry, reading: Reading = { verify: true }): Promise<StorageRecord | null> {
     return this.#retryWhenReplaced(stored, reading, async (current) => {
       const body = await this.#openBody(current, reading)
       const data = await decodeRecord(current.entry, body, this.#context.parquet)
