@@ -1,0 +1,203 @@
+import { describeAnswer, describeRequest } from './describe-message.ts'
+import type { Author } from './object-history.ts'
+import type { PlannedMishaps, RequestMoment } from './planned-mishaps.ts'
+import type { Scheduler } from './scheduler.ts'
+import { hashOf } from './seeded-random.ts'
+import type { Life } from './simulated-process.ts'
+import type { SimulatedStore } from './simulated-store.ts'
+import type { PlannedCrash, PlannedFault } from './simulation-plan.ts'
+import type { StoreAnswer, StoreRequest } from './store-request.ts'
+import type { Story } from './story.ts'
+
+export interface NetworkContext {
+  readonly seed: number
+  readonly scheduler: Scheduler
+  readonly store: SimulatedStore
+  readonly story: Story
+  readonly mishaps: PlannedMishaps
+  /** Milliseconds a client waits for an answer. */
+  readonly timeoutMs: number
+  /** Longest time one message takes without a fault, milliseconds. */
+  readonly slowestMs: number
+  /** Told when a crash is due. It happens before the next step, when the process waits for something. */
+  readonly onCrash: (crash: PlannedCrash) => void
+}
+
+/** Who sends. */
+export interface Sender {
+  readonly name: string
+  /** Index in the plan; undefined for a process without faults. */
+  readonly index: number | undefined
+  readonly life: Life
+  /** Labels of the operations it performs now. */
+  readonly operations: () => readonly string[]
+}
+
+/** A request on its way. */
+interface Exchange {
+  readonly number: number
+  readonly request: StoreRequest
+  readonly sender: Sender
+  readonly author: Author
+  /** Number among those of its process. */
+  readonly nth: number
+  readonly fault: PlannedFault | undefined
+  /** Hands the answer over to the client, if it still waits. */
+  readonly deliver: (answer: StoreAnswer) => void
+}
+
+/** Carries requests to the store and answers back, each in its own time, and lets planned faults befall them. */
+export class SimulatedNetwork {
+  readonly #context: NetworkContext
+  #requests = 0
+  /** By process, until when its credentials are refused, milliseconds since the simulation began. */
+  readonly #refusedUntil = new Map<number, number>()
+  /** Messages so far by process, so that a message keeps its luck when another process sends fewer. */
+  readonly #messages = new Map<string, number>()
+
+  constructor(context: NetworkContext) {
+    this.#context = context
+  }
+
+  /** Resolves to the answer, or to `none` after the timeout or when the signal is aborted first. */
+  send(request: StoreRequest, sender: Sender, signal?: AbortSignal): Promise<StoreAnswer> {
+    return new Promise((resolve) => {
+      const { scheduler, story, timeoutMs } = this.#context
+      let open = true
+      const settle = (answer: StoreAnswer) => {
+        if (!open) return
+        open = false
+        cancel()
+        if (answer.kind !== 'none')
+          story.tell(sender.name, `hears of #${exchange.number}: ${describeAnswer(answer)}`)
+        signal?.removeEventListener('abort', giveUp)
+        resolve(answer)
+      }
+      const giveUp = () => {
+        if (open) story.tell(sender.name, `gives up waiting for #${exchange.number}`)
+        settle({ kind: 'none' })
+      }
+      const exchange = this.#open(request, sender, settle)
+      const name = `${sender.name} times out ${exchange.nth}`
+      const onTimeout = () => {
+        if (!sender.life.isOver) giveUp()
+      }
+      const cancel = scheduler.schedule({ kind: 'timer', delayMs: timeoutMs, name, run: onTimeout })
+      signal?.addEventListener('abort', giveUp, { once: true })
+      if (signal?.aborted === true) giveUp()
+    })
+  }
+
+  #open(request: StoreRequest, sender: Sender, deliver: Exchange['deliver']): Exchange {
+    const { index, name } = sender
+    const number = ++this.#requests
+    const { nth, fault } =
+      index === undefined ? { nth: number, fault: undefined } : this.#context.mishaps.next(index, request)
+    const author = { process: name, request: number, operations: sender.operations() }
+    const exchange = { number, request, sender, author, nth, fault, deliver }
+    const said = `#${number} ${describeRequest(request, this.#context.store.history)}`
+    this.#context.story.tell(name, `sends ${said}${fault === undefined ? '' : ` [${fault.kind}]`}`)
+    this.#travel(exchange)
+    this.#notice(exchange, 'sent')
+    return exchange
+  }
+
+  #travel(exchange: Exchange): void {
+    const { fault } = exchange
+    const late = fault?.kind === 'late-request' ? fault.delayMs : 0
+    if (fault?.kind !== 'lost-request') this.#later(exchange, late, () => this.#arrive(exchange))
+    if (fault?.kind === 'duplicated-request')
+      this.#later(exchange, fault.delayMs, () => this.#arriveAgain(exchange))
+  }
+
+  #arrive(exchange: Exchange): void {
+    const { fault } = exchange
+    const answer = this.#treat(exchange)
+    this.#tellStore(exchange, `answers ${describeAnswer(answer)}`)
+    this.#notice(exchange, 'applied')
+    if (fault?.kind === 'lost-answer') return
+    const late = fault?.kind === 'late-answer' ? fault.delayMs : 0
+    this.#later(exchange, late, () => {
+      if (exchange.sender.life.isOver) return
+      exchange.deliver(answer)
+      this.#notice(exchange, 'answered')
+    })
+  }
+
+  /** A request whose answer nobody waits for: its second copy, or one that was answered before. */
+  #arriveAgain(exchange: Exchange): void {
+    const answer = this.#context.store.handle(exchange.request, exchange.author)
+    this.#tellStore(exchange, `answers ${describeAnswer(answer)}, to nobody`)
+  }
+
+  /** What the store does with a request, given its fault. */
+  #treat(exchange: Exchange): StoreAnswer {
+    const { fault, request, author } = exchange
+    const { store } = this.#context
+    if (this.#refusesCredentials(exchange)) return { kind: 'refused', status: 403 }
+    switch (fault?.kind) {
+      case 'conflict':
+        return { kind: 'refused', status: 409 }
+      case 'rate-limited':
+        return { kind: 'refused', status: 429 }
+      case 'error-before-effect':
+        return { kind: 'refused', status: 503 }
+      case 'error-after-effect':
+        store.handle(request, author)
+        return { kind: 'refused', status: 500 }
+      case 'truncated-body': {
+        const answer = store.handle(request, author)
+        return answer.kind === 'object' ? { ...answer, truncated: true } : answer
+      }
+      case 'partial-delete':
+        return request.verb === 'DELETE-MANY'
+          ? store.deleteEveryOther(request, author)
+          : store.handle(request, author)
+      case 'ignored-delete':
+        return deletedAll(request)
+      case 'delayed-delete':
+        this.#later(exchange, fault.delayMs, () => this.#arriveAgain(exchange))
+        return deletedAll(request)
+      default:
+        return store.handle(request, author)
+    }
+  }
+
+  #refusesCredentials({ fault, sender: { index } }: Exchange): boolean {
+    if (index === undefined) return false
+    const { nowMs } = this.#context.scheduler
+    if (fault?.kind === 'credentials-refused') this.#refusedUntil.set(index, nowMs + fault.delayMs)
+    const until = this.#refusedUntil.get(index)
+    return until !== undefined && nowMs <= until
+  }
+
+  #notice({ sender: { index, life }, nth }: Exchange, moment: RequestMoment): void {
+    if (index === undefined || life.isOver) return
+    const crash = this.#context.mishaps.crashAtRequest(index, nth, moment)
+    if (crash !== undefined) this.#context.onCrash(crash)
+  }
+
+  #tellStore({ number }: Exchange, text: string): void {
+    this.#context.story.tell('store', `#${number} ${text}`)
+  }
+
+  /** One message: takes its drawn time, and `extraMs` on top. */
+  #later({ sender }: Exchange, extraMs: number, run: () => void): void {
+    const count = (this.#messages.get(sender.name) ?? 0) + 1
+    this.#messages.set(sender.name, count)
+    const name = `${sender.name} message ${count}`
+    const delayMs = extraMs + this.#drawLatency(name)
+    this.#context.scheduler.schedule({ kind: 'wire', delayMs, name, run })
+  }
+
+  /** Spread evenly over the orders of magnitude: then a message is often overtaken by several others. */
+  #drawLatency(name: string): number {
+    const { seed, slowestMs } = this.#context
+    return Math.round(slowestMs ** (hashOf(seed, `${name} takes`) / 2 ** 32))
+  }
+}
+
+function deletedAll(request: StoreRequest): StoreAnswer {
+  const deleted = request.verb === 'DELETE-MANY' ? request.keys : [request.key]
+  return { kind: 'deleted', outcome: { deleted, failed: [] } }
+}

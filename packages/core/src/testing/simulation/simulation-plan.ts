@@ -1,0 +1,86 @@
+import type { FaultKind } from './store-fault.ts'
+
+/** Everything that decides a simulation. The same plan always gives the same story. Plain data, so that it can be kept. */
+export interface SimulationPlan<Operation> {
+  /** Decides how long each message takes, and with it every order of events. */
+  readonly seed: number
+  readonly store: StoreRules
+  readonly processes: readonly ProcessPlan<Operation>[]
+  readonly faults: readonly PlannedFault[]
+  readonly crashes: readonly PlannedCrash[]
+  /**
+   * Performed one by one by a fresh process, `last`, without faults, after all others have ended and nothing is on its
+   * way any more. Default: none.
+   */
+  readonly epilogue?: readonly Operation[]
+}
+
+export interface ProcessPlan<Operation> {
+  /** By how much its clock is wrong, milliseconds; negative when it is slow. */
+  readonly skewMs: number
+  /** Moments at which its clock is set forward, or back. */
+  readonly clockJumps: readonly ClockJump[]
+  readonly operations: readonly PlannedOperation<Operation>[]
+}
+
+export interface ClockJump {
+  /** Milliseconds since the simulation began. */
+  readonly atMs: number
+  readonly byMs: number
+}
+
+export interface PlannedOperation<Operation> {
+  readonly operation: Operation
+  /** `turn`: once all earlier ones of its process have ended. `at once`: beside them. */
+  readonly start: 'turn' | 'at once'
+  /** Milliseconds to wait before it starts. */
+  readonly pauseMs: number
+}
+
+/** Befalls one request; a plan may name requests that never come. */
+export interface PlannedFault {
+  readonly kind: FaultKind
+  /** Index of the process in the plan. */
+  readonly process: number
+  /** The n-th request, from 1, of those of this process that the fault can befall and whose key contains `on`. */
+  readonly nth: number
+  readonly on: string
+  /** How long a delay or an outage lasts, milliseconds. */
+  readonly delayMs: number
+}
+
+/** The process is gone at once; what it has sent may still arrive. */
+export interface PlannedCrash {
+  readonly process: number
+  readonly at: CrashPoint
+  /** Milliseconds until it starts again and goes on with its next operation; undefined: never. */
+  readonly restartAfterMs: number | undefined
+}
+
+export type CrashPoint =
+  /** Before the n-th step of the whole simulation. */
+  | { readonly kind: 'step'; readonly nth: number }
+  /** At a moment in the life of the process's n-th request, from 1: the only ones that others can tell apart. */
+  | { readonly kind: 'request'; readonly nth: number; readonly moment: 'sent' | 'applied' | 'answered' }
+
+/** What kind of store it is. */
+export interface StoreRules {
+  /** Answers 429 to a write of a key less than a second after the last one took effect. */
+  readonly oneWritePerSecond: boolean
+  /** Whether answers carry the store's time. */
+  readonly serverDate: boolean
+  /** Answer to If-Match when there is no object. */
+  readonly ifMatchOnAbsent: 404 | 412
+  /** Most objects in one page of a listing. Each page is a request of its own, and writes come in between. */
+  readonly pageSize: number
+  /** Takes every write whatever its condition: with such a store, a check must fail. */
+  readonly ignoreConditions: boolean
+}
+
+export const DEFAULT_STORE_RULES: StoreRules = {
+  oneWritePerSecond: true,
+  serverDate: true,
+  ifMatchOnAbsent: 412,
+  pageSize: 1_000,
+  ignoreConditions: false,
+}
