@@ -24,12 +24,13 @@ export type {
 export { DEFAULT_STORE_RULES } from './testing/simulation/simulation-plan.ts'
 export type {
   ClockJump,
-  CrashPoint,
+  CrashMoment,
   PlannedCrash,
   PlannedFault,
   PlannedOperation,
   ProcessPlan,
   SimulationPlan,
+  StepCrash,
   StoreRules,
 } from './testing/simulation/simulation-plan.ts'
 export { simulationPlans } from './testing/simulation/simulation-plans.ts'

@@ -3,6 +3,7 @@ import type { ErrorCode } from '../../errors/error-codes.ts'
 import { checkReads } from './check-reads.ts'
 import { checkReferences } from './check-references.ts'
 import { checkWrites } from './check-writes.ts'
+import { describeError } from './describe-message.ts'
 import { HeadChain } from './head-chain.ts'
 import type { StoreHistory } from './object-history.ts'
 import type { OperationRecord } from './operation-history.ts'
@@ -66,6 +67,11 @@ function checkDefects(
 ): readonly Violation[] {
   return operations.flatMap(({ label, error }): readonly Violation[] => {
     if (error === undefined || (isUmbraError(error) && !hasErrorCode(error, ...defects))) return []
-    return [{ property: 'defect', message: `${label} failed with ${String(error)}` }]
+    return [
+      {
+        property: 'defect',
+        message: `${label} failed with ${isUmbraError(error) ? `${error.code}: ${error.message}` : describeError(error)}`,
+      },
+    ]
   })
 }

@@ -74,7 +74,7 @@ function candidatesFor(id: string, step: number, writes: readonly WriteRecord[])
 function accuse(change: Change, writes: readonly WriteRecord[]): Violation {
   const { id, version, before } = change
   const content = contentIn(version, id)
-  if (content === null) return violation('unexplained-change', change, `nobody deleted it`)
+  if (content === null) return accuseOfDeletion(change, writes)
   const write = writes.find(({ write }) => write.id === id && write.content === content)
   if (write === undefined) return violation('unexplained-change', change, `nobody wrote "${content}"`)
   const { label, outcome } = write.operation
@@ -89,6 +89,19 @@ function accuse(change: Change, writes: readonly WriteRecord[]): Violation {
     change,
     `${label} replaces "${was}" instead of "${write.write.over ?? 'nothing'}"`,
   )
+}
+
+function accuseOfDeletion(change: Change, writes: readonly WriteRecord[]): Violation {
+  const rejected = writes.find(
+    ({ write, operation: { outcome, startStep } }) =>
+      write.id === change.id &&
+      write.content === null &&
+      outcome === 'rejected' &&
+      startStep < change.version.step,
+  )
+  return rejected === undefined
+    ? violation('unexplained-change', change, 'nobody deleted it')
+    : violation('rejected-yet-applied', change, `it is gone, and ${rejected.operation.label} was rejected`)
 }
 
 /**

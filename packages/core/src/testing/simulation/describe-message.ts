@@ -1,3 +1,5 @@
+import { inspect } from 'node:util'
+import { isUmbraError } from '../../errors/umbra-error.ts'
 import type { StoreHistory, StoredVersion } from './object-history.ts'
 import type { StoreAnswer, StoreRequest } from './store-request.ts'
 
@@ -13,8 +15,7 @@ export function describeRequest(request: StoreRequest, store: StoreHistory): str
       return `${verb} ${key}${request.after === '' ? '' : ` after ${request.after}`}`
     case 'DELETE-MANY':
       return `${verb} ${request.keys.join(' ')}`
-    case 'HEAD':
-    case 'DELETE':
+    default:
       return `${verb} ${key}`
   }
 }
@@ -33,10 +34,7 @@ export function describeAnswer(answer: StoreAnswer): string {
     }
     case 'refused':
       return `${answer.status}`
-    case 'stored':
-    case 'not-modified':
-    case 'absent':
-    case 'none':
+    default:
       return answer.kind
   }
 }
@@ -45,6 +43,21 @@ export function describeChange({ key, kind, number, by }: StoredVersion): string
   return kind === 'object'
     ? `#${by.request} is stored: v${number} of ${key}`
     : `#${by.request} deletes ${key}`
+}
+
+/** The values of an operation, whatever its type. */
+export function describeOperation(operation: unknown): string {
+  if (typeof operation !== 'object' || operation === null) return inspect(operation)
+  return Object.values(operation)
+    .flat()
+    .map((value) => (typeof value === 'string' ? value : inspect(value)))
+    .join(' ')
+}
+
+/** The code alone of an error of ours: its message carries keys, which the story has already. */
+export function describeError(error: unknown): string {
+  if (isUmbraError(error)) return error.code
+  return error instanceof Error ? `${error.name}: ${error.message}` : inspect(error)
 }
 
 function describeConditions(

@@ -1,50 +1,75 @@
-import type { PlannedCrash, PlannedFault } from './simulation-plan.ts'
+import type {
+  CrashMoment,
+  PlannedCrash,
+  PlannedFault,
+  PlannedOperation,
+  StepCrash,
+} from './simulation-plan.ts'
 import { canBefall } from './store-fault.ts'
 import type { StoreRequest } from './store-request.ts'
 
-export type RequestMoment = 'sent' | 'applied' | 'answered'
+/** What is to befall one request. */
+export interface RequestLuck {
+  readonly fault: PlannedFault | undefined
+  readonly crash: PlannedCrash | undefined
+}
 
-/** Knows which request a planned fault or crash is meant for. Counts go on over the restarts of a process. */
+/** A mishap that waits for its request. */
+interface Armed<Mishap> {
+  readonly mishap: Mishap
+  /** How many more requests it lets pass. */
+  left: number
+}
+
+const LUCKY: RequestLuck = { fault: undefined, crash: undefined }
+
+/** Knows which request a planned fault or crash is meant for. One that never comes is waited for in vain. */
 export class PlannedMishaps {
-  readonly #faults: readonly PlannedFault[]
-  readonly #crashes: readonly PlannedCrash[]
-  /** How many requests each fault could have befallen so far. */
-  readonly #seen = new Map<PlannedFault, number>()
-  readonly #sent = new Map<number, number>()
+  readonly #stepCrashes: readonly StepCrash[]
+  readonly #faults = new Map<number, Armed<PlannedFault>[]>()
+  readonly #crashes = new Map<number, Armed<PlannedCrash>[]>()
 
-  constructor(plan: { readonly faults: readonly PlannedFault[]; readonly crashes: readonly PlannedCrash[] }) {
-    this.#faults = plan.faults
-    this.#crashes = plan.crashes
+  constructor(stepCrashes: readonly StepCrash[]) {
+    this.#stepCrashes = stepCrashes
   }
 
-  /** Counts a request. Returns its number among those of its process, and the first fault meant for it. */
-  next(process: number, request: StoreRequest): { nth: number; fault: PlannedFault | undefined } {
-    const nth = (this.#sent.get(process) ?? 0) + 1
-    this.#sent.set(process, nth)
-    let befallen: PlannedFault | undefined
-    for (const fault of this.#faults) {
-      if (
-        fault.process !== process ||
-        !canBefall(fault.kind, request.verb) ||
-        !request.key.includes(fault.on)
-      )
-        continue
-      const seen = (this.#seen.get(fault) ?? 0) + 1
-      this.#seen.set(fault, seen)
-      if (seen === fault.nth) befallen ??= fault
+  /** An operation begins: requests of its process count from here. */
+  begin(process: number, { faults, crash }: PlannedOperation<unknown>): void {
+    const arm = <Mishap extends { readonly nth: number }>(mishap: Mishap): Armed<Mishap> => ({
+      mishap,
+      left: mishap.nth - 1,
+    })
+    this.#faults.set(process, [...(this.#faults.get(process) ?? []), ...faults.map(arm)])
+    if (crash !== undefined) this.#crashes.set(process, [...(this.#crashes.get(process) ?? []), arm(crash)])
+  }
+
+  /** A process sends a request. */
+  next(process: number | undefined, request: StoreRequest): RequestLuck {
+    if (process === undefined) return LUCKY
+    const befalls = ({ kind, on }: PlannedFault) => canBefall(kind, request.verb) && request.key.includes(on)
+    return {
+      fault: takeDue(this.#faults.get(process), befalls),
+      crash: takeDue(this.#crashes.get(process), () => true),
     }
-    return { nth, fault: befallen }
   }
 
-  /** The crash that is to happen at this moment of a process's n-th request. */
-  crashAtRequest(process: number, nth: number, moment: RequestMoment): PlannedCrash | undefined {
-    return this.#crashes.find(
-      ({ process: victim, at }) =>
-        victim === process && at.kind === 'request' && at.nth === nth && at.moment === moment,
-    )
+  crashesAtStep(step: number): readonly StepCrash[] {
+    return this.#stepCrashes.filter((crash) => crash.step === step)
   }
+}
 
-  crashesAtStep(step: number): readonly PlannedCrash[] {
-    return this.#crashes.filter(({ at }) => at.kind === 'step' && at.nth === step)
-  }
+export function happensAt(crash: PlannedCrash | undefined, moment: CrashMoment): crash is PlannedCrash {
+  return crash?.moment === moment
+}
+
+/** Counts a request for every mishap it could be meant for. Of several that it is meant for, the first befalls it. */
+function takeDue<Mishap>(
+  armed: Armed<Mishap>[] | undefined,
+  matches: (mishap: Mishap) => boolean,
+): Mishap | undefined {
+  const matching = armed?.filter(({ mishap }) => matches(mishap)) ?? []
+  const due = matching.filter(({ left }) => left === 0)
+  for (const one of matching) one.left--
+  for (const one of due) armed?.splice(armed.indexOf(one), 1)
+  return due[0]?.mishap
 }

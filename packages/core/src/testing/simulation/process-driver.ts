@@ -1,4 +1,6 @@
-import { hasErrorCode, isUmbraError } from '../../errors/umbra-error.ts'
+import { hasErrorCode } from '../../errors/umbra-error.ts'
+import { InFlight } from '../../in-flight.ts'
+import { describeError } from './describe-message.ts'
 import type { OperationRecord } from './operation-history.ts'
 import type { Scheduler } from './scheduler.ts'
 import { Life } from './simulated-process.ts'
@@ -22,6 +24,7 @@ export interface DriverContext<Operation> {
   readonly story: Story
   readonly open: (start: ProcessStart) => SimulatedProcess
   readonly describe: (operation: Operation) => string
+  readonly onBegin: (planned: PlannedOperation<Operation>) => void
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
@@ -30,7 +33,8 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 export class ProcessDriver<Operation> {
   readonly records: Mutable<OperationRecord<Operation>>[] = []
   readonly #context: DriverContext<Operation>
-  readonly #running = new Map<string, Promise<void>>()
+  /** Labels of the operations that its present life performs. */
+  readonly #running = new Set<string>()
   #lives = 0
   #next = 0
   #life = new Life()
@@ -51,9 +55,9 @@ export class ProcessDriver<Operation> {
     return this.#defect
   }
 
-  /** Labels of the operations that its present life performs. */
+  /** Labels of the operations that have begun and not ended, in its present life. */
   get waiting(): readonly string[] {
-    return [...this.#running.keys()]
+    return [...this.#running]
   }
 
   start(): void {
@@ -90,19 +94,20 @@ export class ProcessDriver<Operation> {
     if (this.#lives > 1) story.tell(this.#name, 'starts again')
     const process = open({ name: this.#name, life, running: () => this.waiting })
     const underTest = await system.start(process)
+    const inFlight = new InFlight()
     for (let planned = operations[this.#next]; planned !== undefined; planned = operations[this.#next]) {
-      if (planned.start === 'turn') await Promise.all(this.#running.values())
+      if (planned.start === 'turn') await inFlight.settled()
       if (planned.pauseMs > 0) await process.clock.sleep(planned.pauseMs)
-      const record = this.#begin(planned.operation)
-      this.#running.set(record.label, this.#perform(record, underTest, life))
+      void inFlight.track(this.#perform(this.#begin(planned), underTest, life))
     }
-    await Promise.all(this.#running.values())
+    await inFlight.settled()
     await underTest.stop?.()
     this.#done = true
   }
 
-  #begin(operation: Operation): Mutable<OperationRecord<Operation>> {
-    const { name, scheduler, story, describe } = this.#context
+  #begin(planned: PlannedOperation<Operation>): Mutable<OperationRecord<Operation>> {
+    const { name, scheduler, story, describe, onBegin } = this.#context
+    const { operation } = planned
     const record: Mutable<OperationRecord<Operation>> = {
       label: `${name}.${++this.#next}`,
       process: this.#name,
@@ -115,6 +120,8 @@ export class ProcessDriver<Operation> {
       error: undefined,
     }
     this.records.push(record)
+    this.#running.add(record.label)
+    onBegin(planned)
     story.tell(this.#name, `begins ${record.label}: ${describe(operation)}`)
     return record
   }
@@ -150,7 +157,7 @@ export class ProcessDriver<Operation> {
     record.outcome = outcome
     record.error = error
     record.endStep = this.#context.scheduler.steps
-    const why = isUmbraError(error) ? ` (${error.code})` : error === undefined ? '' : ` (${String(error)})`
+    const why = error === undefined ? '' : ` (${describeError(error)})`
     const read = record.read === undefined ? '' : `, read ${describeRead(record.read)}`
     this.#context.story.tell(this.#name, `is told ${record.label} is ${outcome}${why}${read}`)
   }

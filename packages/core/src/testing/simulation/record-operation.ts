@@ -4,8 +4,8 @@ import fc from 'fast-check'
 export type RecordOperation<Maintenance extends string = never> =
   /** A new record; with an id that others use too, so that it may be taken. */
   | { readonly kind: 'create'; readonly id: string }
-  /** Replaces the version this process has last read; `blind`: whatever version there is. */
-  | { readonly kind: 'update'; readonly id: string; readonly blind: boolean }
+  /** Replaces the version this process has last read; with `any`, whatever version there is. */
+  | { readonly kind: 'update'; readonly id: string; readonly over: 'read' | 'any' }
   | { readonly kind: 'delete'; readonly id: string }
   /** Creates several records, all or none. */
   | { readonly kind: 'batch'; readonly ids: readonly string[] }
@@ -33,7 +33,11 @@ export function recordOperations<Maintenance extends string = never>({
   const id = fc.constantFrom(...ids)
   const byKind = {
     create: fc.record({ kind: fc.constant('create' as const), id }),
-    update: fc.record({ kind: fc.constant('update' as const), id, blind: fc.boolean() }),
+    update: fc.record({
+      kind: fc.constant('update' as const),
+      id,
+      over: fc.constantFrom('read' as const, 'any' as const),
+    }),
     delete: fc.record({ kind: fc.constant('delete' as const), id }),
     batch: fc.record({
       kind: fc.constant('batch' as const),

@@ -1,4 +1,4 @@
-import { describeChange } from './describe-message.ts'
+import { describeChange, describeError, describeOperation } from './describe-message.ts'
 import type { StoredVersion, StoreHistory } from './object-history.ts'
 import type { OperationRecord } from './operation-history.ts'
 import { PlannedMishaps } from './planned-mishaps.ts'
@@ -12,7 +12,7 @@ import { SimulatedNetwork } from './simulated-network.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
 import { SimulatedStore } from './simulated-store.ts'
 import type { SimulatedSystem } from './simulated-system.ts'
-import type { PlannedCrash, PlannedOperation, ProcessPlan, SimulationPlan } from './simulation-plan.ts'
+import type { PlannedOperation, ProcessPlan, SimulationPlan, StepCrash } from './simulation-plan.ts'
 import { Story } from './story.ts'
 import type { StoryLine } from './story.ts'
 import type { Violation } from './violation.ts'
@@ -29,7 +29,7 @@ export interface SimulationOptions<Operation> {
    * ends the simulation, so that its story ends there.
    */
   readonly watch?: (version: StoredVersion, store: StoreHistory) => Violation | undefined
-  /** An operation as the story has it. Default: as JSON. */
+  /** An operation as the story has it. Default: its values, such as `create a`. */
   readonly describe?: (operation: Operation) => string
   /** Milliseconds a process waits for the store's answer. Default: 10,000. */
   readonly timeoutMs?: number
@@ -64,6 +64,8 @@ export async function simulate<Operation>(
   return simulation.result()
 }
 
+type DueCrash = Pick<StepCrash, 'process' | 'restartAfterMs'>
+
 class Simulation<Operation> {
   readonly #plan: SimulationPlan<Operation>
   readonly #options: SimulationOptions<Operation>
@@ -74,7 +76,7 @@ class Simulation<Operation> {
   readonly #network: SimulatedNetwork
   readonly #drivers: ProcessDriver<Operation>[]
   readonly #violations: Violation[] = []
-  #dueCrashes: PlannedCrash[] = []
+  #dueCrashes: DueCrash[] = []
 
   constructor(plan: SimulationPlan<Operation>, options: SimulationOptions<Operation>) {
     this.#plan = plan
@@ -83,7 +85,7 @@ class Simulation<Operation> {
     const story = new Story(() => scheduler.nowMs)
     this.#scheduler = scheduler
     this.#story = story
-    this.#mishaps = new PlannedMishaps(plan)
+    this.#mishaps = new PlannedMishaps(plan.crashes)
     this.#store = new SimulatedStore({
       rules: plan.store,
       startMs: START_MS,
@@ -99,7 +101,7 @@ class Simulation<Operation> {
       mishaps: this.#mishaps,
       timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
       slowestMs: options.slowestMs ?? DEFAULT_SLOWEST_MS,
-      onCrash: (crash) => this.#dueCrashes.push(crash),
+      onCrash: (process, { restartAfterMs }) => this.#dueCrashes.push({ process, restartAfterMs }),
     })
     this.#drivers = plan.processes.map((process, index) =>
       this.#createDriver(`p${index + 1}`, index, process),
@@ -115,6 +117,8 @@ class Simulation<Operation> {
       operation,
       start: 'turn',
       pauseMs: 0,
+      faults: [],
+      crash: undefined,
     }))
     const last = this.#createDriver('last', undefined, { skewMs: 0, clockJumps: [], operations })
     this.#drivers.push(last)
@@ -152,7 +156,7 @@ class Simulation<Operation> {
 
   #findDefects(driver: ProcessDriver<Operation>): void {
     if (driver.defect !== undefined)
-      this.#blame('defect', `a process failed to start or stop: ${String(driver.defect)}`)
+      this.#blame('defect', `a process failed to start or stop: ${describeError(driver.defect)}`)
     if (driver.isDone || this.#violations.length > 0) return
     const waiting = driver.waiting.join(' ')
     this.#blame('never-ended', `nothing can happen any more, and these operations wait: ${waiting}`)
@@ -182,7 +186,7 @@ class Simulation<Operation> {
     plan: ProcessPlan<Operation>,
   ): ProcessDriver<Operation> {
     const disk = new Map<string, unknown>()
-    const { describe = JSON.stringify, system } = this.#options
+    const { describe = describeOperation, system } = this.#options
     return new ProcessDriver({
       name,
       operations: plan.operations,
@@ -191,6 +195,9 @@ class Simulation<Operation> {
       story: this.#story,
       open: (start) => this.#openProcess(start, { index, plan, disk }),
       describe: (operation) => describe(operation),
+      onBegin: (planned) => {
+        if (index !== undefined) this.#mishaps.begin(index, planned)
+      },
     })
   }
 

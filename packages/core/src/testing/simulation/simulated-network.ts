@@ -1,11 +1,12 @@
 import { describeAnswer, describeRequest } from './describe-message.ts'
 import type { Author } from './object-history.ts'
-import type { PlannedMishaps, RequestMoment } from './planned-mishaps.ts'
+import { happensAt } from './planned-mishaps.ts'
+import type { PlannedMishaps, RequestLuck } from './planned-mishaps.ts'
 import type { Scheduler } from './scheduler.ts'
 import { hashOf } from './seeded-random.ts'
 import type { Life } from './simulated-process.ts'
 import type { SimulatedStore } from './simulated-store.ts'
-import type { PlannedCrash, PlannedFault } from './simulation-plan.ts'
+import type { CrashMoment, PlannedCrash } from './simulation-plan.ts'
 import type { StoreAnswer, StoreRequest } from './store-request.ts'
 import type { Story } from './story.ts'
 
@@ -20,7 +21,7 @@ export interface NetworkContext {
   /** Longest time one message takes without a fault, milliseconds. */
   readonly slowestMs: number
   /** Told when a crash is due. It happens before the next step, when the process waits for something. */
-  readonly onCrash: (crash: PlannedCrash) => void
+  readonly onCrash: (process: number, crash: PlannedCrash) => void
 }
 
 /** Who sends. */
@@ -39,9 +40,7 @@ interface Exchange {
   readonly request: StoreRequest
   readonly sender: Sender
   readonly author: Author
-  /** Number among those of its process. */
-  readonly nth: number
-  readonly fault: PlannedFault | undefined
+  readonly luck: RequestLuck
   /** Hands the answer over to the client, if it still waits. */
   readonly deliver: (answer: StoreAnswer) => void
 }
@@ -52,8 +51,8 @@ export class SimulatedNetwork {
   #requests = 0
   /** By process, until when its credentials are refused, milliseconds since the simulation began. */
   readonly #refusedUntil = new Map<number, number>()
-  /** Messages so far by process, so that a message keeps its luck when another process sends fewer. */
-  readonly #messages = new Map<string, number>()
+  /** Events so far by process, so that each keeps its luck when another process has fewer. */
+  readonly #counts = new Map<string, number>()
 
   constructor(context: NetworkContext) {
     this.#context = context
@@ -78,7 +77,7 @@ export class SimulatedNetwork {
         settle({ kind: 'none' })
       }
       const exchange = this.#open(request, sender, settle)
-      const name = `${sender.name} times out ${exchange.nth}`
+      const name = `${sender.name} waits ${this.#countFor(sender)}`
       const onTimeout = () => {
         if (!sender.life.isOver) giveUp()
       }
@@ -89,21 +88,21 @@ export class SimulatedNetwork {
   }
 
   #open(request: StoreRequest, sender: Sender, deliver: Exchange['deliver']): Exchange {
-    const { index, name } = sender
     const number = ++this.#requests
-    const { nth, fault } =
-      index === undefined ? { nth: number, fault: undefined } : this.#context.mishaps.next(index, request)
+    const { name, index } = sender
+    const luck = this.#context.mishaps.next(index, request)
     const author = { process: name, request: number, operations: sender.operations() }
-    const exchange = { number, request, sender, author, nth, fault, deliver }
-    const said = `#${number} ${describeRequest(request, this.#context.store.history)}`
-    this.#context.story.tell(name, `sends ${said}${fault === undefined ? '' : ` [${fault.kind}]`}`)
+    const exchange = { number, request, sender, author, luck, deliver }
+    const fault = luck.fault === undefined ? '' : ` [${luck.fault.kind}]`
+    const said = describeRequest(request, this.#context.store.history)
+    this.#context.story.tell(name, `sends #${number} ${said}${fault}`)
     this.#travel(exchange)
     this.#notice(exchange, 'sent')
     return exchange
   }
 
   #travel(exchange: Exchange): void {
-    const { fault } = exchange
+    const { fault } = exchange.luck
     const late = fault?.kind === 'late-request' ? fault.delayMs : 0
     if (fault?.kind !== 'lost-request') this.#later(exchange, late, () => this.#arrive(exchange))
     if (fault?.kind === 'duplicated-request')
@@ -111,9 +110,10 @@ export class SimulatedNetwork {
   }
 
   #arrive(exchange: Exchange): void {
-    const { fault } = exchange
+    const { fault } = exchange.luck
     const answer = this.#treat(exchange)
-    this.#tellStore(exchange, `answers ${describeAnswer(answer)}`)
+    // That it is stored has been told when it happened.
+    if (answer.kind !== 'stored') this.#tellStore(exchange, `answers ${describeAnswer(answer)}`)
     this.#notice(exchange, 'applied')
     if (fault?.kind === 'lost-answer') return
     const late = fault?.kind === 'late-answer' ? fault.delayMs : 0
@@ -132,7 +132,8 @@ export class SimulatedNetwork {
 
   /** What the store does with a request, given its fault. */
   #treat(exchange: Exchange): StoreAnswer {
-    const { fault, request, author } = exchange
+    const { request, author } = exchange
+    const { fault } = exchange.luck
     const { store } = this.#context
     if (this.#refusesCredentials(exchange)) return { kind: 'refused', status: 403 }
     switch (fault?.kind) {
@@ -163,7 +164,7 @@ export class SimulatedNetwork {
     }
   }
 
-  #refusesCredentials({ fault, sender: { index } }: Exchange): boolean {
+  #refusesCredentials({ luck: { fault }, sender: { index } }: Exchange): boolean {
     if (index === undefined) return false
     const { nowMs } = this.#context.scheduler
     if (fault?.kind === 'credentials-refused') this.#refusedUntil.set(index, nowMs + fault.delayMs)
@@ -171,10 +172,9 @@ export class SimulatedNetwork {
     return until !== undefined && nowMs <= until
   }
 
-  #notice({ sender: { index, life }, nth }: Exchange, moment: RequestMoment): void {
-    if (index === undefined || life.isOver) return
-    const crash = this.#context.mishaps.crashAtRequest(index, nth, moment)
-    if (crash !== undefined) this.#context.onCrash(crash)
+  #notice({ sender: { index, life }, luck: { crash } }: Exchange, moment: CrashMoment): void {
+    if (index === undefined || life.isOver || !happensAt(crash, moment)) return
+    this.#context.onCrash(index, crash)
   }
 
   #tellStore({ number }: Exchange, text: string): void {
@@ -183,11 +183,15 @@ export class SimulatedNetwork {
 
   /** One message: takes its drawn time, and `extraMs` on top. */
   #later({ sender }: Exchange, extraMs: number, run: () => void): void {
-    const count = (this.#messages.get(sender.name) ?? 0) + 1
-    this.#messages.set(sender.name, count)
-    const name = `${sender.name} message ${count}`
+    const name = `${sender.name} message ${this.#countFor(sender)}`
     const delayMs = extraMs + this.#drawLatency(name)
     this.#context.scheduler.schedule({ kind: 'wire', delayMs, name, run })
+  }
+
+  #countFor({ name }: Sender): number {
+    const count = (this.#counts.get(name) ?? 0) + 1
+    this.#counts.set(name, count)
+    return count
   }
 
   /** Spread evenly over the orders of magnitude: then a message is often overtaken by several others. */

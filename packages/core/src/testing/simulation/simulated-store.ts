@@ -48,7 +48,7 @@ export class SimulatedStore {
       case 'DELETE':
         this.#delete(request.key, author)
         return { kind: 'deleted', outcome: { deleted: [request.key], failed: [] } }
-      case 'DELETE-MANY':
+      default:
         for (const key of request.keys) this.#delete(key, author)
         return { kind: 'deleted', outcome: { deleted: request.keys, failed: [] } }
     }

@@ -6,8 +6,7 @@ export interface SimulationPlan<Operation> {
   readonly seed: number
   readonly store: StoreRules
   readonly processes: readonly ProcessPlan<Operation>[]
-  readonly faults: readonly PlannedFault[]
-  readonly crashes: readonly PlannedCrash[]
+  readonly crashes: readonly StepCrash[]
   /**
    * Performed one by one by a fresh process, `last`, without faults, after all others have ended and nothing is on its
    * way any more. Default: none.
@@ -35,33 +34,43 @@ export interface PlannedOperation<Operation> {
   readonly start: 'turn' | 'at once'
   /** Milliseconds to wait before it starts. */
   readonly pauseMs: number
+  /** What goes wrong while it runs. With the operation and not beside it, so that a plan shrinks well. */
+  readonly faults: readonly PlannedFault[]
+  readonly crash: PlannedCrash | undefined
 }
 
-/** Befalls one request; a plan may name requests that never come. */
+/** Befalls one request. */
 export interface PlannedFault {
   readonly kind: FaultKind
-  /** Index of the process in the plan. */
-  readonly process: number
-  /** The n-th request, from 1, of those of this process that the fault can befall and whose key contains `on`. */
+  /**
+   * The n-th request, from 1, that its process sends after the operation has begun; counted are those that the fault can
+   * befall and whose key contains `on`. When fewer come, nothing happens.
+   */
   readonly nth: number
   readonly on: string
   /** How long a delay or an outage lasts, milliseconds. */
   readonly delayMs: number
 }
 
-/** The process is gone at once; what it has sent may still arrive. */
+/** The process is gone at once, with all it was doing; what it has sent may still arrive. */
 export interface PlannedCrash {
-  readonly process: number
-  readonly at: CrashPoint
+  /** The n-th request, from 1, that its process sends after the operation has begun. */
+  readonly nth: number
+  /** Where that request is then. */
+  readonly moment: CrashMoment
   /** Milliseconds until it starts again and goes on with its next operation; undefined: never. */
   readonly restartAfterMs: number | undefined
 }
 
-export type CrashPoint =
-  /** Before the n-th step of the whole simulation. */
-  | { readonly kind: 'step'; readonly nth: number }
-  /** At a moment in the life of the process's n-th request, from 1: the only ones that others can tell apart. */
-  | { readonly kind: 'request'; readonly nth: number; readonly moment: 'sent' | 'applied' | 'answered' }
+export type CrashMoment = 'sent' | 'applied' | 'answered'
+
+/** A crash before some step of the whole simulation, whatever the process does then. */
+export interface StepCrash extends Pick<PlannedCrash, 'restartAfterMs'> {
+  /** Index of the process in the plan. */
+  readonly process: number
+  /** From 1. */
+  readonly step: number
+}
 
 /** What kind of store it is. */
 export interface StoreRules {

@@ -1,10 +1,11 @@
 import fc from 'fast-check'
 import type {
-  CrashPoint,
   PlannedCrash,
   PlannedFault,
+  PlannedOperation,
   ProcessPlan,
   SimulationPlan,
+  StepCrash,
   StoreRules,
 } from './simulation-plan.ts'
 import { DEFAULT_STORE_RULES } from './simulation-plan.ts'
@@ -17,13 +18,13 @@ export interface PlanConstraints<Operation> {
   readonly maxProcesses?: number
   /** Most operations of one process. Default: 6. */
   readonly maxOperations?: number
-  /** Most faults. Default: 6. */
+  /** Most faults that one operation meets; every other one meets none. Default: 2. */
   readonly maxFaults?: number
   /** Kinds of faults. Default: all. */
   readonly faults?: readonly FaultKind[]
   /** Parts of keys that faults are aimed at besides any key, such as the head's. Default: none. */
   readonly targets?: readonly string[]
-  /** Most crashes. Default: 2. */
+  /** Most crashes at any step; those at a request of an operation are rare. 0: none at all. Default: 1. */
   readonly maxCrashes?: number
   /** By how much clocks may be wrong, or be set, milliseconds. Default: 600,000, ten minutes. */
   readonly maxSkewMs?: number
@@ -35,19 +36,25 @@ export interface PlanConstraints<Operation> {
 /** Longest delay of a late message, and longest outage: several timeouts. */
 const MAX_DELAY_MS = 60_000
 
+const RESTARTS = fc.oneof(fc.constant(undefined), fc.nat(30_000), fc.nat(1_000))
+
 /** Plans; a failing one shrinks to few processes, operations, faults and crashes, and clocks that are right. */
 export function simulationPlans<Operation>(
   constraints: PlanConstraints<Operation>,
 ): fc.Arbitrary<SimulationPlan<Operation>> {
-  const { maxProcesses = 3, maxFaults = 6, maxCrashes = 2, epilogue = [] } = constraints
-  return fc.record({
+  const { maxProcesses = 3, maxCrashes = 1, epilogue = [] } = constraints
+  const plans = fc.record({
     seed: fc.nat(),
     store: storeRules(constraints.store),
-    processes: fc.array(processPlans(constraints), { minLength: 1, maxLength: maxProcesses }),
-    faults: fc.array(plannedFaults(constraints, maxProcesses), { maxLength: maxFaults }),
-    crashes: fc.array(plannedCrashes(maxProcesses), { maxLength: maxCrashes }),
+    processes: fc.array(processPlans(constraints), { minLength: 1, maxLength: maxProcesses, size: 'max' }),
+    crashes: mostly([], fc.array(stepCrashes(maxProcesses), { maxLength: maxCrashes })),
     epilogue: fc.constant(epilogue),
   })
+  // A crash must name a process that there is, or most of them would befall nobody.
+  return plans.map((plan) => ({
+    ...plan,
+    crashes: plan.crashes.map((crash) => ({ ...crash, process: crash.process % plan.processes.length })),
+  }))
 }
 
 function storeRules(fixed: Partial<StoreRules> | undefined): fc.Arbitrary<StoreRules> {
@@ -61,54 +68,71 @@ function storeRules(fixed: Partial<StoreRules> | undefined): fc.Arbitrary<StoreR
     .map((rules) => ({ ...DEFAULT_STORE_RULES, ...rules, ...fixed }))
 }
 
-function processPlans<Operation>({
-  operations,
-  maxOperations = 6,
-  maxSkewMs = 600_000,
-}: PlanConstraints<Operation>): fc.Arbitrary<ProcessPlan<Operation>> {
+function processPlans<Operation>(
+  constraints: PlanConstraints<Operation>,
+): fc.Arbitrary<ProcessPlan<Operation>> {
+  const { maxOperations = 6, maxSkewMs = 600_000 } = constraints
   const skew = fc.integer({ min: -maxSkewMs, max: maxSkewMs })
   return fc.record({
     skewMs: mostly(0, skew),
     clockJumps: fc.array(fc.record({ atMs: fc.nat(30_000), byMs: skew }), {
       maxLength: maxSkewMs === 0 ? 0 : 1,
     }),
-    operations: fc.array(
-      fc.record({
-        operation: operations,
-        start: fc.constantFrom('turn' as const, 'at once' as const),
-        pauseMs: mostly(0, fc.nat(3_000)),
-      }),
-      { minLength: 1, maxLength: maxOperations },
+    operations: sparseArray(plannedOperations(constraints), maxOperations),
+  })
+}
+
+function plannedOperations<Operation>(
+  constraints: PlanConstraints<Operation>,
+): fc.Arbitrary<PlannedOperation<Operation>> {
+  const { operations, maxFaults = 2, maxCrashes = 1 } = constraints
+  return fc.record({
+    operation: operations,
+    start: fc.constantFrom('turn' as const, 'at once' as const),
+    pauseMs: mostly(0, fc.nat(3_000)),
+    faults: fc.oneof(fc.constant([]), sparseArray(plannedFaults(constraints), maxFaults)),
+    crash: fc.oneof(
+      { weight: 15, arbitrary: fc.constant(undefined) },
+      { weight: maxCrashes === 0 ? 0 : 1, arbitrary: plannedCrashes() },
     ),
   })
 }
 
-function plannedFaults<Operation>(
-  { faults = FAULT_KINDS, targets = [] }: PlanConstraints<Operation>,
-  maxProcesses: number,
-): fc.Arbitrary<PlannedFault> {
+function plannedFaults<Operation>({
+  faults = FAULT_KINDS,
+  targets = [],
+}: PlanConstraints<Operation>): fc.Arbitrary<PlannedFault> {
   return fc.record({
     kind: fc.constantFrom(...faults),
-    process: fc.nat(maxProcesses - 1),
-    nth: fc.integer({ min: 1, max: 12 }),
+    nth: fc.oneof(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 10 })),
     on: fc.constantFrom('', ...targets),
     delayMs: fc.nat(MAX_DELAY_MS),
   })
 }
 
-function plannedCrashes(maxProcesses: number): fc.Arbitrary<PlannedCrash> {
+function plannedCrashes(): fc.Arbitrary<PlannedCrash> {
+  return fc.record({
+    nth: fc.integer({ min: 1, max: 6 }),
+    moment: fc.constantFrom('sent' as const, 'applied' as const, 'answered' as const),
+    restartAfterMs: RESTARTS,
+  })
+}
+
+function stepCrashes(maxProcesses: number): fc.Arbitrary<StepCrash> {
   return fc.record({
     process: fc.nat(maxProcesses - 1),
-    at: fc.oneof(
-      fc.record({
-        kind: fc.constant('request' as const),
-        nth: fc.integer({ min: 1, max: 20 }),
-        moment: fc.constantFrom('sent' as const, 'applied' as const, 'answered' as const),
-      }),
-      fc.record({ kind: fc.constant('step' as const), nth: fc.integer({ min: 1, max: 100 }) }),
-    ) satisfies fc.Arbitrary<CrashPoint>,
-    restartAfterMs: fc.oneof(fc.constant(undefined), fc.nat(30_000), fc.nat(1_000)),
+    step: fc.integer({ min: 1, max: 100 }),
+    restartAfterMs: RESTARTS,
   })
+}
+
+/** Shrinks by leaving out any element, while an array's own shrinking leaves out only the first ones. */
+function sparseArray<T>(elements: fc.Arbitrary<T>, maxLength: number): fc.Arbitrary<T[]> {
+  const places = fc.option(
+    elements.map((element) => [element]),
+    { nil: [], freq: 20 },
+  )
+  return fc.array(places, { maxLength, size: 'max' }).map((found) => found.flatMap((place) => place))
 }
 
 function mostly<T>(usual: T, rare: fc.Arbitrary<T>): fc.Arbitrary<T> {

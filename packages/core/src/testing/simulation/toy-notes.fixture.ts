@@ -45,6 +45,12 @@ interface Base {
   readonly etag: string | undefined
 }
 
+interface Sent {
+  readonly base: Base
+  readonly body: Uint8Array
+  readonly commit: string
+}
+
 type Change = (notes: Readonly<Record<string, Note>>) => Readonly<Record<string, Note>>
 
 const EMPTY: Base = { head: { seq: 0, prev: null, commit: '', writers: {}, notes: {} }, etag: undefined }
@@ -71,7 +77,7 @@ class ToyProcess implements ProcessUnderTest<RecordOperation> {
   readonly #seen = new Map<string, string | null>()
   #cached: Base = EMPTY
   #turn: Promise<unknown> = Promise.resolve()
-  #unsettled: { base: Base; body: Uint8Array; commit: string } | undefined
+  #unsettled: Sent | undefined
 
   constructor(process: SimulatedProcess, mistake: Mistake | undefined) {
     this.#process = process
@@ -85,7 +91,7 @@ class ToyProcess implements ProcessUnderTest<RecordOperation> {
       case 'batch':
         return this.#create(operation.ids, call)
       case 'update': {
-        const over = operation.blind ? undefined : (this.#seen.get(operation.id) ?? null)
+        const over = operation.over === 'any' ? undefined : (this.#seen.get(operation.id) ?? null)
         call.willWrite({ id: operation.id, content: call.label, over })
         return this.#inTurn((notes) => {
           const note = notes[operation.id]
@@ -104,7 +110,7 @@ class ToyProcess implements ProcessUnderTest<RecordOperation> {
       case 'read':
       case 'read-all':
         return this.#read(operation.kind === 'read' ? operation.id : undefined, call)
-      case 'maintain':
+      default:
         return undefined
     }
   }
@@ -128,7 +134,11 @@ class ToyProcess implements ProcessUnderTest<RecordOperation> {
     const ids = id === undefined ? Object.keys(head.notes) : [id]
     const records = new Map(ids.map((id) => [id, head.notes[id]?.content ?? null]))
     for (const [id, content] of records) this.#seen.set(id, content)
-    call.didRead({ records, scope: id === undefined ? 'all' : 'these', seq: head.seq })
+    call.didRead({
+      records,
+      scope: id === undefined ? 'all' : 'these',
+      ...(head.seq > 0 && { seq: head.seq }),
+    })
   }
 
   /** One commit at a time: two in flight could not be told apart by their writer's last commit. */
@@ -162,13 +172,16 @@ class ToyProcess implements ProcessUnderTest<RecordOperation> {
     const { clock, objects, ids } = this.#process
     const condition = base.etag === undefined ? { ifNoneMatch: '*' as const } : { ifMatch: base.etag }
     const deadline = clock.now() + PATIENCE_MS
+    let ambiguous = false
     for (;;) {
       try {
         await objects.put(HEAD, body, this.#mistake === 'no-condition' ? {} : condition)
         return true
       } catch (error) {
-        if (!isUmbraError(error) || hasErrorCode(error, 'FORBIDDEN')) throw error
-        const now = await this.#fetch()
+        if (!isUmbraError(error)) throw error
+        ambiguous ||= error.details['outcome'] !== 'not-applied'
+        if (!ambiguous && hasErrorCode(error, 'FORBIDDEN')) throw error
+        const now = await this.#look({ base, body, commit }, ambiguous)
         if (now.etag !== base.etag) {
           if (this.#mistake === 'blind-rebase') return false
           return now.head.writers[this.#process.name] === commit
@@ -181,6 +194,17 @@ class ToyProcess implements ProcessUnderTest<RecordOperation> {
         }
       }
       await clock.sleep(500 + 500 * ids.random())
+    }
+  }
+
+  /** A head that cannot be read proves nothing of a write that may have landed. */
+  async #look(sent: Sent, ambiguous: boolean): Promise<Base> {
+    try {
+      return await this.#fetch()
+    } catch (cause) {
+      if (!ambiguous) throw cause
+      this.#unsettled = sent
+      throw new UmbraError('OUTCOME_PENDING', 'nobody knows', { cause })
     }
   }
 

@@ -1,61 +1,97 @@
 import { describe, expect, it } from 'vitest'
-import { findFailure, formatFailure } from './assert-simulations.ts'
+import { assertSimulations, findFailure, formatFailure } from './assert-simulations.ts'
 import type { AssertSimulationsOptions } from './assert-simulations.ts'
 import { checkRecordHistory } from './check-record-history.ts'
 import { watchHeadChain } from './head-chain.ts'
-import { recordOperations } from './record-operation.ts'
 import type { RecordOperation } from './record-operation.ts'
+import { recordOperations } from './record-operation.ts'
+import type { VersionDecoder } from './record-timeline.ts'
 import type { StoreRules } from './simulation-plan.ts'
 import { simulationPlans } from './simulation-plans.ts'
 import { createToySystem, decodeToyHead, HEAD } from './toy-notes.fixture.ts'
 import type { Mistake } from './toy-notes.fixture.ts'
+import type { ViolatedProperty } from './violation.ts'
 
-function simulations(
-  mistake: Mistake | undefined,
-  store: Partial<StoreRules> = {},
-): AssertSimulationsOptions<RecordOperation> {
+interface Trial {
+  readonly mistake?: Mistake
+  readonly store?: Partial<StoreRules>
+  readonly numRuns: number
+}
+
+const decode: VersionDecoder = ({ bytes }) => decodeToyHead(bytes)
+
+/** A chain of bodies that do not say where in it they are. */
+const decodeUnnumbered: VersionDecoder = ({ number, bytes, key }, store) => ({
+  ...decodeToyHead(bytes),
+  seq: number,
+  prevEtag: store.history(key)[number - 2]?.etag,
+})
+
+function simulations({ mistake, store = {}, numRuns }: Trial): AssertSimulationsOptions<RecordOperation> {
+  const isNumbered = mistake !== 'no-version-in-body'
   return {
     plans: simulationPlans({
       operations: recordOperations({ ids: ['a', 'b'] }),
-      maxProcesses: 2,
+      targets: [HEAD],
       store,
       epilogue: [{ kind: 'read-all' }],
     }),
     simulation: () => ({
       system: createToySystem(mistake),
-      watch: watchHeadChain((key) => key === HEAD, decodeToyHead),
+      ...(isNumbered && { watch: watchHeadChain((key) => key === HEAD, decodeToyHead) }),
     }),
     check: (result) =>
-      checkRecordHistory(result, { headKey: HEAD, decode: ({ bytes }) => decodeToyHead(bytes) }),
-    runs: { numRuns: 500, seed: 1 },
+      checkRecordHistory(result, { headKey: HEAD, decode: isNumbered ? decode : decodeUnnumbered }),
+    runs: { numRuns, seed: 1 },
   }
 }
 
+/** What finds each mistake, and how many operations the shrunk story needs at most. */
+const MISTAKES: readonly (readonly [Mistake, ViolatedProperty, number])[] = [
+  ['blind-rebase', 'rejected-yet-applied', 3],
+  ['unchanged-means-failed', 'rejected-yet-applied', 3],
+  ['no-version-in-body', 'broken-chain', 3],
+  ['early-acknowledgement', 'acknowledged-yet-absent', 1],
+  ['batch-in-pieces', 'torn-batch', 2],
+  ['cached-read', 'stale-read', 4],
+  ['no-condition', 'broken-chain', 3],
+  ['waits-forever', 'never-ended', 2],
+]
+
 describe('a system that keeps its promises', () => {
   it('passes under every fault there is', async () => {
-    const failure = await findFailure(simulations(undefined))
-    expect(failure && formatFailure(failure)).toBeUndefined()
+    await assertSimulations(simulations({ numRuns: 2_000 }))
   })
 })
 
 describe('a system that does not', () => {
-  it.each([
-    'blind-rebase',
-    'unchanged-means-failed',
-    'no-version-in-body',
-    'early-acknowledgement',
-    'batch-in-pieces',
-    'cached-read',
-    'no-condition',
-    'waits-forever',
-  ] as const)('is found out: %s', async (mistake) => {
-    const failure = await findFailure({ ...simulations(mistake), runs: { numRuns: 3000, seed: 1 } })
-    console.log(mistake, failure && formatFailure(failure))
-    expect(failure).toBeDefined()
+  it.each(MISTAKES)('is found out, with a short story: %s is %s', async (mistake, property, operations) => {
+    const failure = await findFailure(simulations({ mistake, numRuns: 2_000 }))
+    expect(failure?.violations[0]?.property).toBe(property)
+    const performed = failure?.result.operations.filter(({ process }) => process !== 'last') ?? []
+    expect(performed.length).toBeLessThanOrEqual(operations)
   })
-  it('ignore', async () => {
-    const failure = await findFailure(simulations(undefined, { ignoreConditions: true }))
-    console.log(failure && formatFailure(failure))
-    expect(failure).toBeDefined()
+
+  it('is found out on a store that ignores conditions, however right it is', async () => {
+    const failure = await findFailure(simulations({ store: { ignoreConditions: true }, numRuns: 500 }))
+    expect(failure?.violations[0]?.property).toBe('broken-chain')
+  })
+
+  it('fails with a story and the line that replays it', async () => {
+    const trial = simulations({ mistake: 'blind-rebase', numRuns: 2_000 })
+    const failure = await findFailure(trial)
+    const message = await assertSimulations(trial).catch((error: unknown) =>
+      error instanceof Error ? error.message : '',
+    )
+    expect(message).toBe(failure && formatFailure(failure))
+    expect(message).toMatch(/^rejected-yet-applied: v\d changes a: .*p\d\.\d was rejected\n/)
+    expect(message).toMatch(/^ +1 +0\.000 s {2}p1 {5}begins p1\.1: [a-z]+ a/m)
+    expect(message).toMatch(/store +#\d+ is stored: v1 of notes\/head/)
+    expect(message).toMatch(/p\d +is told p\d\.\d is rejected \([A-Z_]+\)/)
+    const replay = /replay: runs: \{ seed: (\d+), path: '([\d:]+)' \}$/.exec(message ?? '')
+    const runs = { seed: Number(replay?.[1]), path: replay?.[2] ?? '', numRuns: 1 }
+    const again = await findFailure({ ...trial, runs })
+    expect(again?.plan).toEqual(failure?.plan)
+    expect(again?.result.story).toEqual(failure?.result.story)
   })
 })
