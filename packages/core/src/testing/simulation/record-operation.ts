@@ -4,7 +4,7 @@ import fc from 'fast-check'
 export type RecordOperation<Maintenance extends string = never> =
   /** A new record; with an id that others use too, so that it may be taken. */
   | { readonly kind: 'create'; readonly id: string }
-  /** Replaces the version this process has last read; with `any`, whatever version there is. */
+  /** Replaces the version this process has last read or written; with `any`, whatever version there is. */
   | { readonly kind: 'update'; readonly id: string; readonly over: 'read' | 'any' }
   | { readonly kind: 'delete'; readonly id: string }
   /** Creates several records, all or none. */
@@ -46,7 +46,7 @@ export function recordOperations<Maintenance extends string = never>({
     read: fc.record({ kind: fc.constant('read' as const), id }),
     'read-all': fc.constant({ kind: 'read-all' as const }),
   }
-  const weights = { create: 4, update: 3, delete: 2, batch: 1, read: 1, 'read-all': 1 }
+  const weights = { create: 4, update: 4, delete: 2, batch: 1, read: 2, 'read-all': 2 }
   const tasks = maintenance.map((task) => ({
     weight: 1,
     arbitrary: fc.constant({ kind: 'maintain' as const, task }),

@@ -1,5 +1,7 @@
 import { describeAnswer, describeRequest } from './describe-message.ts'
 import type { Author } from './object-history.ts'
+import { Outages } from './outages.ts'
+import type { OutageKind } from './outages.ts'
 import { happensAt } from './planned-mishaps.ts'
 import type { PlannedMishaps, RequestLuck } from './planned-mishaps.ts'
 import type { Scheduler } from './scheduler.ts'
@@ -49,8 +51,7 @@ interface Exchange {
 export class SimulatedNetwork {
   readonly #context: NetworkContext
   #requests = 0
-  /** By process, until when its credentials are refused, milliseconds since the simulation began. */
-  readonly #refusedUntil = new Map<number, number>()
+  readonly #outages = new Outages()
   /** Events so far by process, so that each keeps its luck when another process has fewer. */
   readonly #counts = new Map<string, number>()
 
@@ -104,6 +105,7 @@ export class SimulatedNetwork {
   #travel(exchange: Exchange): void {
     const { fault } = exchange.luck
     const late = fault?.kind === 'late-request' ? fault.delayMs : 0
+    if (this.#isDuring('network-down', exchange)) return
     if (fault?.kind !== 'lost-request') this.#later(exchange, late, () => this.#arrive(exchange))
     if (fault?.kind === 'duplicated-request')
       this.#later(exchange, fault.delayMs, () => this.#arriveAgain(exchange))
@@ -135,7 +137,7 @@ export class SimulatedNetwork {
     const { request, author } = exchange
     const { fault } = exchange.luck
     const { store } = this.#context
-    if (this.#refusesCredentials(exchange)) return { kind: 'refused', status: 403 }
+    if (this.#isDuring('credentials-refused', exchange)) return { kind: 'refused', status: 403 }
     switch (fault?.kind) {
       case 'conflict':
         return { kind: 'refused', status: 409 }
@@ -164,12 +166,12 @@ export class SimulatedNetwork {
     }
   }
 
-  #refusesCredentials({ luck: { fault }, sender: { index } }: Exchange): boolean {
+  /** Whether an outage of a kind befalls an exchange: one that begins with it, or one that goes on. */
+  #isDuring(kind: OutageKind, { luck: { fault }, sender: { index } }: Exchange): boolean {
     if (index === undefined) return false
     const { nowMs } = this.#context.scheduler
-    if (fault?.kind === 'credentials-refused') this.#refusedUntil.set(index, nowMs + fault.delayMs)
-    const until = this.#refusedUntil.get(index)
-    return until !== undefined && nowMs <= until
+    if (fault?.kind === kind) this.#outages.begin(kind, index, nowMs + fault.delayMs)
+    return this.#outages.isOn(kind, index, nowMs)
   }
 
   #notice({ sender: { index, life }, luck: { crash } }: Exchange, moment: CrashMoment): void {

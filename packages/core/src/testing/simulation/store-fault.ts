@@ -28,6 +28,8 @@ const FAULTS = {
   'error-before-effect': any,
   /** 500, with effect. */
   'error-after-effect': writes,
+  /** Nothing that the process sends arrives for `delayMs`, this request included. */
+  'network-down': any,
   /** 403 to this and every other request of the process that arrives in the next `delayMs`. */
   'credentials-refused': any,
   /** The body ends half way. */
