@@ -66,7 +66,11 @@ export async function findFailure<Operation>({
   if (!details.failed || details.counterexample === null) return undefined
   const [plan] = details.counterexample
   const replay = { seed: details.seed, path: details.counterexamplePath ?? '' }
-  return { plan, replay, ...(await attempt(plan)) }
+  const again = await attempt(plan)
+  if (again.violations.length > 0) return { plan, replay, ...again }
+  throw new Error(
+    'a plan has failed and does not fail again: the system uses time, chance or I/O that it was not given',
+  )
 }
 
 /** What broke, the story, the plan, and the line that replays it. */

@@ -1,7 +1,12 @@
 import { collectBytes } from '../../bodies/collect-bytes.ts'
 import { UmbraError } from '../../errors/umbra-error.ts'
-import type { FoundObject, ObjectBody, ObjectHead, ObjectStore } from '../../objects/object-store.ts'
-import type { DeleteFailure } from '../../objects/object-store.ts'
+import type {
+  DeleteFailure,
+  FoundObject,
+  ObjectBody,
+  ObjectHead,
+  ObjectStore,
+} from '../../objects/object-store.ts'
 import { answerError, truncatedBody } from './answer-error.ts'
 import type { Sender, SimulatedNetwork } from './simulated-network.ts'
 import { never } from './simulated-process.ts'
@@ -11,24 +16,21 @@ type FoundAnswer = Extract<StoreAnswer, { kind: 'object' }>
 
 const MAX_KEYS_PER_DELETION = 1_000
 
+type Send = (request: StoreRequest, signal?: AbortSignal) => Promise<StoreAnswer>
+
 /** One process's way to the simulated store: failures are reported as the adapter of R2 reports them. */
 export function createSimulatedClient(
   network: SimulatedNetwork,
   sender: Sender,
   pageSize: number,
 ): ObjectStore {
-  const send = (request: StoreRequest, signal?: AbortSignal): Promise<StoreAnswer> =>
+  const send: Send = (request, signal) =>
     sender.life.isOver ? never() : network.send(request, sender, signal)
-  const pages = (prefix: string, options: PageOptions) => listPages(send, prefix, { ...options, pageSize })
+  return { ...createReader(send), ...createLister(send, pageSize), ...createWriter(send) }
+}
+
+function createReader(send: Send): Pick<ObjectStore, 'get' | 'head'> {
   return {
-    put: async (key, body, options = {}) => {
-      const { ifMatch, ifNoneMatch, contentType, metadata = {}, signal } = options
-      const bytes = await bytesOf(body)
-      const request = { verb: 'PUT', key, bytes, ifMatch, ifNoneMatch, contentType, metadata } as const
-      const answer = await send(request, signal)
-      if (answer.kind === 'stored') return { etag: answer.etag }
-      throw failure(request, answer)
-    },
     get: async (key, { range, ifMatch, ifNoneMatch, signal } = {}) => {
       const request = { verb: 'GET', key, range, ifMatch, ifNoneMatch } as const
       const answer = await send(request, signal)
@@ -44,13 +46,32 @@ export function createSimulatedClient(
       if (answer.kind === 'absent') return undefined
       throw failure(request, answer)
     },
+  }
+}
+
+function createLister(send: Send, pageSize: number): Pick<ObjectStore, 'list' | 'listFolders'> {
+  return {
     list: async function* (prefix, options = {}) {
       if (options.partialPrefix !== true) requireFolder(prefix)
-      for await (const { objects } of pages(prefix, options)) yield* objects
+      for await (const { objects } of listPages(send, prefix, { ...options, pageSize })) yield* objects
     },
     listFolders: async function* (prefix) {
       requireFolder(prefix)
-      for await (const { folders } of pages(prefix, { delimiter: '/' })) yield* folders
+      const pages = listPages(send, prefix, { delimiter: '/', pageSize })
+      for await (const { folders } of pages) yield* folders
+    },
+  }
+}
+
+function createWriter(send: Send): Pick<ObjectStore, 'put' | 'delete' | 'deleteMany'> {
+  return {
+    put: async (key, body, options = {}) => {
+      const { ifMatch, ifNoneMatch, contentType, metadata = {}, signal } = options
+      const bytes = await bytesOf(body)
+      const request = { verb: 'PUT', key, bytes, ifMatch, ifNoneMatch, contentType, metadata } as const
+      const answer = await send(request, signal)
+      if (answer.kind === 'stored') return { etag: answer.etag }
+      throw failure(request, answer)
     },
     delete: async (key) => {
       const request = { verb: 'DELETE', key } as const
@@ -80,7 +101,7 @@ interface PageOptions {
 }
 
 async function* listPages(
-  send: (request: ListRequest) => Promise<StoreAnswer>,
+  send: Send,
   prefix: string,
   options: PageOptions & { readonly pageSize: number },
 ): AsyncGenerator<ListPage, void, undefined> {

@@ -213,6 +213,14 @@ describe('the simulated store', () => {
     },
   )
 
+  it('takes two spellings of a key for one, or not', async () => {
+    const acts = [put('f/\u{eb}', one), put('f/e\u{308}', two, { ifNoneMatch: '*' })]
+    const folded = await play({ acts })
+    expect(lastError(folded)).toMatchObject({ code: 'PRECONDITION_FAILED' })
+    const apart = await play({ acts, store: { foldsUnicode: false } })
+    expect(apart.store.keys()).toHaveLength(2)
+  })
+
   it('takes everything when it ignores conditions', async () => {
     const acts = [put('k', one), put('k', two, { ifMatch: 'x' }), put('k', one, { ifNoneMatch: '*' })]
     expect(contents(await play({ acts, store: { ignoreConditions: true } }), 'k')).toEqual([

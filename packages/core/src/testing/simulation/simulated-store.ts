@@ -33,7 +33,8 @@ export class SimulatedStore {
     return this.#history
   }
 
-  handle(request: StoreRequest, author: Author): StoreAnswer {
+  handle(sent: StoreRequest, author: Author): StoreAnswer {
+    const request = this.#context.rules.foldsUnicode ? foldKeys(sent) : sent
     switch (request.verb) {
       case 'PUT':
         return this.#put(request, author)
@@ -127,4 +128,11 @@ export class SimulatedStore {
     const nowMs = this.#context.startMs + this.#context.now()
     return new Date(nowMs - (nowMs % 1_000))
   }
+}
+
+function foldKeys(request: StoreRequest): StoreRequest {
+  const key = request.key.normalize('NFC')
+  return request.verb === 'DELETE-MANY'
+    ? { ...request, key, keys: request.keys.map((each) => each.normalize('NFC')) }
+    : { ...request, key }
 }

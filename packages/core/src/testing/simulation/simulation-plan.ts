@@ -82,14 +82,18 @@ export interface StoreRules {
   readonly ifMatchOnAbsent: 404 | 412
   /** Most objects in one page of a listing. Each page is a request of its own, and writes come in between. */
   readonly pageSize: number
+  /** Takes two Unicode spellings of a key for the same one, as R2 does. */
+  readonly foldsUnicode: boolean
   /** Takes every write whatever its condition: with such a store, a check must fail. */
   readonly ignoreConditions: boolean
 }
 
+/** As R2 is. */
 export const DEFAULT_STORE_RULES: StoreRules = {
   oneWritePerSecond: true,
   serverDate: true,
   ifMatchOnAbsent: 412,
   pageSize: 1_000,
+  foldsUnicode: true,
   ignoreConditions: false,
 }

@@ -28,8 +28,9 @@ export interface PlanConstraints<Operation> {
   readonly maxCrashes?: number
   /** By how much clocks may be wrong, or be set, milliseconds. Default: 600,000, ten minutes. */
   readonly maxSkewMs?: number
-  /** Default: {@link DEFAULT_STORE_RULES} with dates or without, and each answer to If-Match on nothing. */
+  /** Rules of every plan's store. Those left out vary, as far as a right system must not care. */
   readonly store?: Partial<StoreRules>
+  /** Performed in every plan after all the rest, such as reading everything. Default: none. */
   readonly epilogue?: readonly Operation[]
 }
 
@@ -64,6 +65,7 @@ function storeRules(fixed: Partial<StoreRules> | undefined): fc.Arbitrary<StoreR
       serverDate: fc.boolean(),
       ifMatchOnAbsent: fc.constantFrom(412 as const, 404 as const),
       pageSize: fc.constantFrom(1_000, 3, 1),
+      foldsUnicode: fc.boolean(),
     })
     .map((rules) => ({ ...DEFAULT_STORE_RULES, ...rules, ...fixed }))
 }

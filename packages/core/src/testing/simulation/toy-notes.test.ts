@@ -81,6 +81,17 @@ describe('a system that does not', () => {
     expect(failure?.violations[0]?.property).toBe('broken-chain')
   })
 
+  it('is found out when it does not depend on its plan alone', async () => {
+    let starts = 0
+    const fickle = findFailure({
+      plans: simulationPlans({ operations: recordOperations() }),
+      simulation: () => ({ system: createToySystem(++starts === 3 ? 'waits-forever' : undefined) }),
+      check: ({ violations }) => (starts === 3 ? [{ property: 'defect', message: 'no' }] : violations),
+      runs: { numRuns: 10, seed: 1 },
+    })
+    await expect(fickle).rejects.toThrow('does not fail again')
+  })
+
   it('fails with a story and the line that replays it', async () => {
     const trial = simulations({ mistake: 'blind-rebase', numRuns: 2_000 })
     const failure = await findFailure(trial)
