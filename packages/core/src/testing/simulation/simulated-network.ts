@@ -36,6 +36,8 @@ export interface Sender {
   readonly operations: () => readonly string[]
 }
 
+const REFUSED_CREDENTIALS: StoreAnswer = { kind: 'refused', status: 403 }
+
 /** A request on its way. */
 interface Exchange {
   readonly number: number
@@ -128,7 +130,10 @@ export class SimulatedNetwork {
 
   /** A request whose answer nobody waits for: its second copy, or one that was answered before. */
   #arriveAgain(exchange: Exchange): void {
-    const answer = this.#context.store.handle(exchange.request, exchange.author)
+    const { store } = this.#context
+    const answer = this.#isDuring('credentials-refused', exchange)
+      ? REFUSED_CREDENTIALS
+      : store.handle(exchange.request, exchange.author)
     this.#tellStore(exchange, `answers ${describeAnswer(answer)}, to nobody`)
   }
 
@@ -137,7 +142,7 @@ export class SimulatedNetwork {
     const { request, author } = exchange
     const { fault } = exchange.luck
     const { store } = this.#context
-    if (this.#isDuring('credentials-refused', exchange)) return { kind: 'refused', status: 403 }
+    if (this.#isDuring('credentials-refused', exchange)) return REFUSED_CREDENTIALS
     switch (fault?.kind) {
       case 'conflict':
         return { kind: 'refused', status: 409 }

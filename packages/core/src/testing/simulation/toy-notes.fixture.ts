@@ -1,4 +1,4 @@
-import { hasErrorCode, isUmbraError, UmbraError } from '../../errors/umbra-error.ts'
+import { isUmbraError, UmbraError } from '../../errors/umbra-error.ts'
 import type { DecodedVersion } from './record-timeline.ts'
 import type { RecordOperation } from './record-operation.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
@@ -172,16 +172,14 @@ class ToyProcess implements ProcessUnderTest<RecordOperation> {
     const { clock, objects, ids } = this.#process
     const condition = base.etag === undefined ? { ifNoneMatch: '*' as const } : { ifMatch: base.etag }
     const deadline = clock.now() + PATIENCE_MS
-    let ambiguous = false
     for (;;) {
       try {
         await objects.put(HEAD, body, this.#mistake === 'no-condition' ? {} : condition)
         return true
       } catch (error) {
         if (!isUmbraError(error)) throw error
-        ambiguous ||= error.details['outcome'] !== 'not-applied'
-        if (!ambiguous && hasErrorCode(error, 'FORBIDDEN')) throw error
-        const now = await this.#look({ base, body, commit }, ambiguous)
+        // Even a refusal proves nothing: it may be the answer to a second copy of the request.
+        const now = await this.#look({ base, body, commit })
         if (now.etag !== base.etag) {
           if (this.#mistake === 'blind-rebase') return false
           return now.head.writers[this.#process.name] === commit
@@ -198,11 +196,10 @@ class ToyProcess implements ProcessUnderTest<RecordOperation> {
   }
 
   /** A head that cannot be read proves nothing of a write that may have landed. */
-  async #look(sent: Sent, ambiguous: boolean): Promise<Base> {
+  async #look(sent: Sent): Promise<Base> {
     try {
       return await this.#fetch()
     } catch (cause) {
-      if (!ambiguous) throw cause
       this.#unsettled = sent
       throw new UmbraError('OUTCOME_PENDING', 'nobody knows', { cause })
     }
