@@ -57,6 +57,8 @@ export interface CommitContext {
   readonly commit: string
   /** Raises the floor to this: ISO 8601, UTC. */
   readonly floor?: string
+  /** How far clocks may lie apart, milliseconds. Default: 15 minutes. */
+  readonly clockSkewMs?: number
   /** The writer has stored the anchor. */
   readonly anchored?: boolean
 }
@@ -169,7 +171,7 @@ class HeadDraft {
       if (mutation.kind === 'delete') continue
       const rev = nextRevision(current, mutation.rev)
       const upload = uploads[index]
-      if (upload?.rev !== rev || !isFreshUpload(upload.uploadedAt, floor)) places.push({ index, rev })
+      if (upload?.rev !== rev || !isFreshUpload(upload.uploadedAt, floor, this.#context.clockSkewMs)) places.push({ index, rev })
     }
     return places.length === 0 ? undefined : { kind: 'outdated', places }
   }

@@ -1,4 +1,4 @@
-import { CLOCK_SKEW_MS, namespacePath, parseDataKey, partsPrefix } from '@umbra/core'
+import { namespacePath, parseDataKey, partsPrefix } from '@umbra/core'
 import type { ObjectInfo } from '@umbra/core'
 import { anchorKey } from '../manifest/anchor.ts'
 import { copiesPrefix } from '../manifest/head-copy.ts'
@@ -25,7 +25,9 @@ export async function collectOrphans(
   dryRun: boolean,
   context: ManifestContext,
 ): Promise<Collected & { readonly bytes: number }> {
-  const floor = new Date(context.clock.now() - CLOCK_SKEW_MS - context.limits.graceMs).toISOString()
+  const floor = new Date(
+    context.clock.now() - context.limits.clockSkewMs - context.limits.graceMs,
+  ).toISOString()
   const before = await manifest.snapshot()
   if (before === undefined) return { deleted: 0, failed: [], bytes: 0 }
   const candidates = await findOrphans(before, floor, context)

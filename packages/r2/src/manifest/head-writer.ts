@@ -59,6 +59,7 @@ export class HeadWriter {
         at: new Date(now).toISOString(),
         commit: this.#context.rules.stampCommit(this.#context.ids.next(now)),
         anchored: this.#anchored,
+        clockSkewMs: this.#context.limits.clockSkewMs,
         ...rest,
       }
       return { snapshot, plan: planCommit(base, current, { operations, context }), swap: base?.swap }

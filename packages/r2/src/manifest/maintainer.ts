@@ -30,7 +30,7 @@ export class Maintainer {
   apply(head: ManifestHead): { readonly head: ManifestHead; readonly swap: PartSwap | undefined } {
     const swap = this.#ready
     if (swap === undefined) return { head, swap }
-    const swapped = isFreshUpload(swap.uploadedAt, head.header.floor)
+    const swapped = isFreshUpload(swap.uploadedAt, head.header.floor, this.#context.limits.clockSkewMs)
       ? this.#context.rules.applySwap(head, swap)
       : undefined
     if (swapped !== undefined) return { head: swapped, swap }

@@ -39,7 +39,7 @@ export async function publishHead(
   const condition =
     request.base === undefined ? ({ ifNoneMatch: '*' } as const) : { ifMatch: request.base.etag }
   const deadline = context.clock.now() + context.commitTimeoutMs
-  let ambiguous = false
+  let sent = false
   for (let attempt = 1; ; attempt++) {
     try {
       request.pacer.noteWrite()
@@ -47,17 +47,13 @@ export async function publishHead(
       const { etag } = await context.objects.put(key, body, options)
       return { kind: 'landed', version: { head: request.next, etag } }
     } catch (error) {
-      ambiguous ||= mayHaveLanded(error)
-      if (!isWorthRepeating(error)) {
-        if (!ambiguous) throw error
-        return { kind: 'unknown', cause: error }
-      }
-      const settled = isLostRace(error) ? await settleAfter(ambiguous, request, context) : undefined
-      if (settled !== undefined) return settled
-      if (context.clock.now() >= deadline) {
-        if (!ambiguous) throw error
-        return (await settleAfter(ambiguous, request, context)) ?? { kind: 'unknown', cause: error }
-      }
+      sent ||= wasSent(error)
+      if (!sent && !isRetryable(error)) throw error
+      const late = context.clock.now() >= deadline
+      if (late && !sent) throw error
+      const decided = late || isAnswer(error) ? await settleQuietly(request, context) : undefined
+      if (decided !== undefined) return decided
+      if (late || !isRepeatable(error)) return { kind: 'unknown', cause: error }
       await context.clock.sleep(resendDelayMs(error, attempt, { request, context }))
     }
   }
@@ -74,17 +70,16 @@ export async function settle(
   return outcome === 'open' || version === undefined ? undefined : { kind: outcome, version }
 }
 
-/** While an attempt may have landed, a head that cannot be read leaves the outcome open: it is no proof of failure. */
-async function settleAfter(
-  ambiguous: boolean,
+/** A head that cannot be read leaves the outcome open: it is no proof of anything. A damaged one is everybody's to know. */
+async function settleQuietly(
   request: PublishRequest,
   context: ManifestContext,
 ): Promise<PublishOutcome | undefined> {
   try {
     return await settle(request, context)
-  } catch (cause) {
-    if (!ambiguous) throw cause
-    return { kind: 'unknown', cause }
+  } catch (error) {
+    if (hasErrorCode(error, 'CORRUPT', 'UNSUPPORTED')) throw error
+    return undefined
   }
 }
 
@@ -99,17 +94,26 @@ function tooLarge(namespace: Namespace, bytes: number): UmbraError {
   )
 }
 
-/** 412: another version was there first, or an earlier attempt of ours. 409: the store says so less clearly. */
-function isLostRace(error: unknown): boolean {
-  return hasErrorCode(error, 'PRECONDITION_FAILED', 'CONFLICT', 'NOT_FOUND')
+/**
+ * Whether the store may have received the request. An answer that says "not applied" speaks of the copy it answers: a
+ * request that was doubled on its way may have been applied before, or be applied later.
+ */
+function wasSent(error: unknown): boolean {
+  return !isUmbraError(error) || error.details['outcome'] !== 'not-applied' || isAnswer(error)
 }
 
-function isWorthRepeating(error: unknown): boolean {
-  return isLostRace(error) || (isUmbraError(error) && error.retryable)
+/** Whether the store has answered, with a refusal. */
+function isAnswer(error: unknown): boolean {
+  return isUmbraError(error) && !hasErrorCode(error, 'UNAVAILABLE', 'TIMEOUT')
 }
 
-function mayHaveLanded(error: unknown): boolean {
-  return !isUmbraError(error) || error.details['outcome'] !== 'not-applied'
+function isRetryable(error: unknown): boolean {
+  return isUmbraError(error) && error.retryable
+}
+
+/** Worth sending again. 412 and 404: another version was there first, or an earlier attempt of ours. */
+function isRepeatable(error: unknown): boolean {
+  return isRetryable(error) || hasErrorCode(error, 'PRECONDITION_FAILED', 'NOT_FOUND')
 }
 
 function resendDelayMs(
