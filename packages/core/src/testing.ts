@@ -1,2 +1,8 @@
 export type { BackendUnderTest, StorageUnderTest, SuiteContext } from './testing/backend-under-test.ts'
 export { describeBackend } from './testing/describe-backend.ts'
+export { startFaultProxy } from './testing/faults/fault-proxy.ts'
+export type { FaultProxy, FaultProxyOptions } from './testing/faults/fault-proxy.ts'
+export type { FaultCounts } from './testing/faults/fault-counter.ts'
+export type { Fault, FaultKind, FaultRule, SeenRequest } from './testing/faults/fault-rule.ts'
+export type { AppliedAnswer, AppliedRequest, ApplyObserver } from './testing/faults/forward-request.ts'
+export { createSeededRandom } from './testing/faults/seeded-random.ts'
