@@ -1,11 +1,12 @@
 import { manageBackend } from '@umbra/core'
-import type { Namespace, StorageManager } from '@umbra/core'
+import type { StorageManager } from '@umbra/core'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { createR2Backend } from './create-r2-backend.ts'
 import { auditKillRounds } from './kill-rounds/audit-kill-rounds.fixture.ts'
 import { chainDefects } from './kill-rounds/head-recorder.fixture.ts'
 import { LIMITED_WRITES, ROUGH_NETWORK } from './kill-rounds/kill-faults.fixture.ts'
 import { runKillRounds } from './kill-rounds/run-kill-rounds.fixture.ts'
+import type { KillRounds } from './kill-rounds/run-kill-rounds.fixture.ts'
 import { CONTENDED_IDS, COUNTER_ID } from './kill-rounds/worker-event.fixture.ts'
 import { buildWorker } from './kill-rounds/worker-process.fixture.ts'
 import type { WorkerProgram } from './kill-rounds/worker-process.fixture.ts'
@@ -34,9 +35,9 @@ describe('processes killed at any moment', () => {
     expect(limited).toBe(0)
     for (const [kind, count] of Object.entries(counts)) expect(count, kind).toBeGreaterThan(0)
     const totals = rounds.ledger.totals()
-    expect(totals.acknowledged).toBeGreaterThan(400)
+    expect(totals.acknowledged).toBeGreaterThan(200)
     expect(totals.rejected).toBeGreaterThan(0)
-    expect(totals.unknown).toBeGreaterThan(200)
+    expect(totals.unknown).toBeGreaterThan(100)
     expect(totals.ready).toBeGreaterThan(100)
   }, 300_000)
 
@@ -63,10 +64,10 @@ describe('the audit of the kill rounds', () => {
     const rounds = await runKillRounds({ server, program, seed: 3, rounds: 6, faults: [], maxRoundMs: 1_000 })
     expect(await auditKillRounds(server.settings, rounds)).toEqual([])
     const storage = manageBackend(await createR2Backend(server.settings))
-    const tampered = await tamper(storage, rounds.namespaces)
+    const tampered = await tamper(storage, rounds)
     await storage.close()
     const defects = (await auditKillRounds(server.settings, rounds)).join('\n')
-    expect(defects).toMatch(new RegExp(`${tampered.lost} is absent, expected ${tampered.lost.slice(0, -2)}`))
+    expect(defects).toContain(`${tampered.lost} is absent, expected`)
     expect(defects).toContain(`${tampered.changed} is nobody`)
     expect(defects).toContain('stranger is there, though nobody wrote it')
     expect(defects).toMatch(/the counter has 0 additions of .*, expected [1-9]/)
@@ -90,14 +91,21 @@ describe('the audit of the kill rounds', () => {
 /** Does behind the audit's back what a broken engine would. */
 async function tamper(
   storage: StorageManager,
-  namespaces: readonly Namespace[],
+  { namespaces, ledger }: KillRounds,
 ): Promise<{ readonly lost: string; readonly changed: string }> {
   const found = await Promise.all(
     namespaces.map(({ module, userId }) => storage.retrieveData(module, userId)),
   )
-  const own = found
-    .flat()
-    .filter(({ id, revision }) => id !== COUNTER_ID && !CONTENDED_IDS.includes(id) && revision === 1)
+  const acknowledged = new Set(
+    namespaces.flatMap((namespace) =>
+      ledger
+        .of(namespace)
+        .flatMap(({ outcome, kind, ids }) =>
+          outcome === 'acknowledged' && kind.startsWith('create') ? ids : [],
+        ),
+    ),
+  )
+  const own = found.flat().filter(({ id, revision }) => acknowledged.has(id) && revision === 1)
   const [lost, changed] = own
   if (lost === undefined || changed === undefined) throw new Error('the rounds have left too little behind')
   await storage.deleteData(lost.module, lost.userId, lost.id)

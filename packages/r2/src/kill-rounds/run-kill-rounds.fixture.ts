@@ -15,6 +15,9 @@ import type { WorkerProcess, WorkerProgram } from './worker-process.fixture.ts'
 import { createWriteLedger } from './write-ledger.fixture.ts'
 import type { WriteLedger } from './write-ledger.fixture.ts'
 
+/** How long a round waits for a commit, milliseconds: a slow machine gets more time, not less to do. */
+const MAX_QUIET_MS = 2_000
+
 export interface KillRoundsOptions {
   readonly server: LocalR2
   readonly program: WorkerProgram
@@ -117,7 +120,7 @@ async function killOne(rig: Rig, round: number): Promise<void> {
   const { maxRoundMs = 400, outageChance = 0.05 } = rig.options
   const [waitMs, moment, choice, outage] = [random() * maxRoundMs, random(), random(), random()] as const
   await pause(waitMs)
-  const applied = moment < 0.5 ? await Promise.race([heads.nextVersion(), pause(maxRoundMs)]) : undefined
+  const applied = moment < 0.5 ? await Promise.race([heads.nextVersion(), pause(MAX_QUIET_MS)]) : undefined
   const slot = (applied && slotOf(applied)) ?? chooseVictim(workers, choice)
   await workers[slot]?.kill()
   if (outage < outageChance) {
