@@ -10,6 +10,9 @@ const ROUNDS_PER_PASS = 40
 
 const ROUNDS_PER_LINE = 20
 
+/** Passes take turns between workers that hardly get going and workers that get a lot done before they die. */
+const MAX_PAUSE_MS: readonly number[] = [200, 2_000]
+
 /** Processes that are killed while they write through a rough network; each pass on a server of its own. */
 export async function openKillRounds(): Promise<SoakLoop> {
   const program = await buildWorker()
@@ -25,6 +28,7 @@ export async function openKillRounds(): Promise<SoakLoop> {
           seed,
           rounds: ROUNDS_PER_PASS,
           faults: ROUGH_NETWORK,
+          maxPauseMs: MAX_PAUSE_MS[seed % MAX_PAUSE_MS.length] ?? 200,
           onRound: (round, soFar) => {
             if (round % ROUNDS_PER_LINE === 0)
               say(`round ${round}: ${JSON.stringify(countsOf(round, soFar))}`)

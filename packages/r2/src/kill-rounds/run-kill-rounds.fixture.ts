@@ -15,7 +15,10 @@ import type { WorkerProcess, WorkerProgram } from './worker-process.fixture.ts'
 import { createWriteLedger } from './write-ledger.fixture.ts'
 import type { WriteLedger } from './write-ledger.fixture.ts'
 
-/** How long a round waits for a commit, milliseconds: a slow machine gets more time, not less to do. */
+/** So many commits happen in a round before anybody is killed: a slow machine gets more time, not less to do. */
+const COMMITS_PER_ROUND = 2
+
+/** Milliseconds; a round in which nothing goes on does not wait for ever. */
 const MAX_QUIET_MS = 2_000
 
 export interface KillRoundsOptions {
@@ -27,8 +30,8 @@ export interface KillRoundsOptions {
   readonly faults: readonly FaultRule[]
   /** Workers at a time. Default 4. */
   readonly slots?: number
-  /** Most milliseconds from one kill to the next. Default 400. */
-  readonly maxRoundMs?: number
+  /** Most milliseconds from a round's last awaited commit to its kill. Default 200. */
+  readonly maxPauseMs?: number
   /** How likely the endpoint goes away for a moment in a round. Default 0.05. */
   readonly outageChance?: number
   readonly onRound?: (round: number, soFar: KillRounds) => void
@@ -117,8 +120,10 @@ function startWorker({ options, settings, ledger }: Rig, slot: number, round: nu
 /** At a random moment, or the moment the store has applied a commit whose writer does not know it yet. */
 async function killOne(rig: Rig, round: number): Promise<void> {
   const { random, heads, proxy, workers } = rig
-  const { maxRoundMs = 400, outageChance = 0.05 } = rig.options
-  const [waitMs, moment, choice, outage] = [random() * maxRoundMs, random(), random(), random()] as const
+  const { maxPauseMs = 200, outageChance = 0.05 } = rig.options
+  const [waitMs, moment, choice, outage] = [random() * maxPauseMs, random(), random(), random()] as const
+  const quiet = pause(MAX_QUIET_MS)
+  for (let commit = 0; commit < COMMITS_PER_ROUND; commit++) await Promise.race([heads.nextVersion(), quiet])
   await pause(waitMs)
   const applied = moment < 0.5 ? await Promise.race([heads.nextVersion(), pause(MAX_QUIET_MS)]) : undefined
   const slot = (applied && slotOf(applied)) ?? chooseVictim(workers, choice)
