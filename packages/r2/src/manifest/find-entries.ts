@@ -54,7 +54,9 @@ async function readOverlay(
   const { parts } = snapshot.version.head
   const overlay = new Map<string, { entry: ManifestEntry; ordinal: number }>()
   const read = await Promise.all(
-    parts.map(async (part) => (part._ === 'seg' ? segments.read(snapshot.namespace, part) : undefined)),
+    parts.map(async (part) =>
+      part._ === 'seg' ? (await segments.read(snapshot.namespace, part)).newest : undefined,
+    ),
   )
   for (const [ordinal, entries] of [...read, snapshot.tail].entries()) {
     for (const [id, entry] of entries ?? []) overlay.set(id, { entry, ordinal })

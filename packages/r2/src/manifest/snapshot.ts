@@ -58,10 +58,23 @@ export class Snapshot {
     return (await this.#join(id)).get(id)
   }
 
-  /** Of the given ids the entries in one part. */
+  /** Of the given ids the newest entries in one part. */
   async entriesIn(part: PartPointer, ids: readonly string[]): Promise<ReadonlyMap<string, ManifestEntry>> {
-    if (part._ === 'seg') return this.#context.segments.read(this.namespace, part)
+    if (part._ === 'seg') return (await this.#context.segments.read(this.namespace, part)).newest
     return this.#context.runs.lookup(await this.open(part), ids)
+  }
+
+  /** Every entry of the given ids in any part and in the tail, oldest first: replaced ones too. */
+  async versionsOf(ids: readonly string[]): Promise<readonly ManifestEntry[]> {
+    const wanted = new Set(ids)
+    const inParts = this.version.head.parts.map(async (part) => {
+      const possible = ids.filter((id) => mayHold(part, id))
+      if (possible.length === 0) return []
+      if (part._ === 'run') return [...(await this.entriesIn(part, possible)).values()]
+      return (await this.#context.segments.read(this.namespace, part)).all.filter(({ id }) => wanted.has(id))
+    })
+    const inTail = this.version.head.tail.flatMap(({ entry }) => (wanted.has(entry.id) ? [entry] : []))
+    return [...(await Promise.all(inParts)).flat(), ...inTail]
   }
 
   open(part: PartPointer): Promise<LocalPart> {
