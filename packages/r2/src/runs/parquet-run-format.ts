@@ -1,0 +1,125 @@
+import pLimit from 'p-limit'
+import { InFlight } from '@umbra/core'
+import type { ManifestEntry } from '@umbra/core'
+import type { LocalPart, MergedRun, RunFormat } from '../manifest/run-format.ts'
+import type { DuckDbConnection, DuckDbSettings } from '../parquet/duckdb-session.ts'
+import { GONE_KEYS_TABLE, mergeRun, writeRun } from './build-run.ts'
+import type { MergeRequest } from './build-run.ts'
+import { lookupIds, readRun, scanRun } from './read-run.ts'
+import { closedError, readError, writeError } from './run-error.ts'
+import { RunSession } from './run-session.ts'
+import { exactText } from './run-sql.ts'
+
+/** Node reads files with four threads; statements that held them all would stop every download and upload. */
+const MAX_RUNNING_STATEMENTS = 2
+
+/**
+ * Runs as Parquet files that any reader of Parquet understands: zstd, sorted by id, a column per field of an entry,
+ * `metadata` as JSON text, times to the millisecond, in row groups small enough for point lookups.
+ *
+ * DuckDB is loaded at the first use. Reads share one database; a write or merge has one of its own, with the same
+ * settings, one at a time; at most two statements run at once. Rejects with `NOT_FOUND` when a part's file is gone (open
+ * the part again), `CORRUPT` when it cannot be read, `TOO_LARGE` when DuckDB runs out of memory, `UNAVAILABLE` once closed.
+ * Entries that a file cannot hold exactly are refused: see `toRunRow`.
+ */
+export function createParquetRunFormat(settings: DuckDbSettings = {}): RunFormat {
+  const statements = pLimit(MAX_RUNNING_STATEMENTS)
+  // So that one place is always left for reads.
+  const builds = pLimit(1)
+  const reads = new RunSession(settings, statements)
+  const merges = new Set<RunSession>()
+  const running = new InFlight()
+  let closing: Promise<void> | undefined
+
+  /** Runs `use` on a database of its own, which is left open only when it says so. */
+  async function build<T>(
+    use: (connection: DuckDbConnection, session: RunSession) => Promise<T>,
+  ): Promise<T> {
+    if (closing !== undefined) throw closedError()
+    const session = new RunSession(settings, statements)
+    merges.add(session)
+    try {
+      return await use(await session.acquire(), session)
+    } catch (error) {
+      await closeBuild(session)
+      throw writeError(error)
+    }
+  }
+  async function closeBuild(session: RunSession): Promise<void> {
+    merges.delete(session)
+    await session.close()
+  }
+  async function write(entries: AsyncIterable<ManifestEntry>, path: string) {
+    return build(async (connection, session) => {
+      const run = await writeRun(connection, entries, path)
+      await closeBuild(session)
+      return run
+    })
+  }
+  async function merge(parts: readonly LocalPart[], request: MergeRequest): Promise<MergedRun> {
+    return build(async (connection, session) => {
+      const { run, droppedRows, droppedSum } = await mergeRun(connection, parts, request)
+      const keys = () => readKeys(session)
+      return {
+        run,
+        dropped: { rows: droppedRows, sum: droppedSum, keys },
+        dispose: () => closeBuild(session),
+      }
+    })
+  }
+  async function close(): Promise<void> {
+    await running.settled()
+    await Promise.all([reads, ...merges].map((session) => session.close()))
+  }
+  return {
+    extension: 'parquet',
+    write: (entries, path) => running.track(builds(() => write(entries, path))),
+    merge: (parts, request) => running.track(builds(() => merge(parts, request))),
+    async lookup(part, ids) {
+      const connection = await reads.acquire()
+      try {
+        const found = await lookupIds(connection, part, ids)
+        await reads.release(connection)
+        return found
+      } catch (error) {
+        await connection.close()
+        throw readError(error, part)
+      }
+    },
+    scan: (part, scan) => readWith(reads, part, (connection) => scanRun(connection, part, scan)),
+    readAll: (part) => readWith(reads, part, (connection) => readRun(connection, part)),
+    // Running writes and merges finish; running reads reject.
+    close: () => (closing ??= close()),
+  }
+}
+
+async function* readKeys(session: RunSession): AsyncGenerator<string, void, undefined> {
+  const connection = await session.acquire()
+  try {
+    const sql = `SELECT ${exactText('"key"')} FROM ${GONE_KEYS_TABLE}`
+    for await (const { columns } of connection.stream(sql)) {
+      for (const key of columns[0] ?? []) yield String(key)
+    }
+  } finally {
+    await connection.close()
+  }
+}
+
+async function* readWith(
+  session: RunSession,
+  part: LocalPart,
+  read: (connection: DuckDbConnection) => AsyncIterable<ManifestEntry>,
+): AsyncGenerator<ManifestEntry, void, undefined> {
+  const connection = await session.acquire()
+  let finished = false
+  try {
+    yield* read(connection)
+    finished = true
+  } catch (error) {
+    throw readError(error, part)
+  } finally {
+    // A statement that was not read to its end runs on until its connection is closed.
+    if (finished) await session.release(connection)
+    else await connection.close()
+  }
+}
