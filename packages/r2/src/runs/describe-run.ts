@@ -1,13 +1,10 @@
-import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { EMPTY_SUM } from '@umbra/core'
 import type { LiveSum, ObjectBody } from '@umbra/core'
+import { hashFile } from '../cache/hash-file.ts'
 import type { WrittenRun } from '../manifest/run-format.ts'
 import type { DuckDbConnection } from '../parquet/duckdb-session.ts'
 import { digestSums, exactText, readParquet } from './run-sql.ts'
-
-/** Larger pieces would hold up the event loop while they are hashed. */
-const HASH_CHUNK_BYTES = 1024 * 1024
 
 /** Everything there is to say about a run, read back from its file. */
 export async function describeRun(connection: DuckDbConnection, path: string): Promise<WrittenRun> {
@@ -44,16 +41,6 @@ export async function firstRow(connection: DuckDbConnection, sql: string): Promi
   let row: readonly unknown[] = []
   for await (const { columns } of connection.stream(sql)) row = columns.map((values) => values[0])
   return row
-}
-
-async function hashFile(path: string): Promise<{ bytes: number; sha256: string }> {
-  const hash = createHash('sha256')
-  let bytes = 0
-  for await (const chunk of createReadStream(path, { highWaterMark: HASH_CHUNK_BYTES })) {
-    hash.update(chunk)
-    bytes += chunk.length
-  }
-  return { bytes, sha256: hash.digest('hex') }
 }
 
 function fileBody(path: string, size: number): ObjectBody {

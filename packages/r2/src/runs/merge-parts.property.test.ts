@@ -7,8 +7,10 @@ import type { LocalPart } from '../manifest/run-format.ts'
 import { collect } from '../parquet/parquet.fixture.ts'
 import { compareIds, entryArbitrary } from './entries.fixture.ts'
 import { toPart, useRunFormat } from './runs.fixture.ts'
+import type { RunBench } from './runs.fixture.ts'
 
-const bench = useRunFormat()
+const inOnePiece = useRunFormat()
+const inSlices = useRunFormat({ sliceRows: 3 })
 
 interface Input {
   readonly kind: 'run' | 'segment'
@@ -34,20 +36,39 @@ const bound = fc.option(
 
 describe('a merge of any parts', () => {
   it('keeps of every id what is newest and accounts for all the rest', async () => {
-    await fc.assert(fc.asyncProperty(fc.array(input, { maxLength: 4 }), bound, checkMerge), { numRuns: 80 })
+    await fc.assert(
+      fc.asyncProperty(fc.array(input, { maxLength: 4 }), bound, (inputs, before) =>
+        checkMerge(inOnePiece, inputs, before),
+      ),
+      { numRuns: 40 },
+    )
+  })
+
+  it('does so slice by slice when there are many rows', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(input, { maxLength: 4 }), bound, (inputs, before) =>
+        checkMerge(inSlices, inputs, before),
+      ),
+      { numRuns: 40 },
+    )
   })
 })
 
-async function checkMerge(inputs: readonly Input[], before: Date | undefined): Promise<void> {
+async function checkMerge(
+  bench: RunBench,
+  inputs: readonly Input[],
+  before: Date | undefined,
+): Promise<void> {
   const parts: LocalPart[] = []
   for (const { kind, entries } of inputs) {
     parts.push(await (kind === 'run' ? bench.run(entries) : bench.segment(entries)))
   }
   const expected = mergePlainly(inputs, before?.toISOString())
-  const { run, dropped, dispose } = await bench.format.merge(parts, {
+  const merged = await bench.format.merge(parts, {
     path: bench.freshPath(),
     ...(before && { dropTombstonesBefore: before.toISOString() }),
   })
+  const { run, dropped } = merged
   const kept = run === undefined ? [] : await collect(bench.format.readAll(toPart(run)))
   deepStrictEqual(kept, expected.kept)
   expect(dropped.rows).toBe(expected.dropped.length)
@@ -55,7 +76,7 @@ async function checkMerge(inputs: readonly Input[], before: Date | undefined): P
   const all = inputs.flatMap(({ entries }) => entries)
   expect(addSums(run?.sum ?? EMPTY_SUM, dropped.sum)).toBe(sumEntries(all))
   expect((await collect(dropped.keys())).toSorted()).toEqual(expected.goneKeys)
-  await dispose()
+  await merged.dispose()
 }
 
 /** The same by a map. */

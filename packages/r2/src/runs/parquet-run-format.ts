@@ -3,8 +3,7 @@ import { InFlight } from '@umbra/core'
 import type { ManifestEntry } from '@umbra/core'
 import type { LocalPart, MergedRun, RunFormat } from '../manifest/run-format.ts'
 import type { DuckDbConnection, DuckDbSettings } from '../parquet/duckdb-session.ts'
-import { GONE_KEYS_TABLE, mergeRun, writeRun } from './build-run.ts'
-import type { MergeRequest } from './build-run.ts'
+import { GONE_KEYS_TABLE, mergeParts, writeEntries } from './build-run.ts'
 import { lookupIds, readRun, scanRun } from './read-run.ts'
 import { closedError, readError, writeError } from './run-error.ts'
 import { RunSession } from './run-session.ts'
@@ -12,6 +11,14 @@ import { exactText } from './run-sql.ts'
 
 /** Node reads files with four threads; statements that held them all would stop every download and upload. */
 const MAX_RUNNING_STATEMENTS = 2
+
+/** Some 20 MB of entries, with all their text and metadata at most 300 MB. */
+const DEFAULT_SLICE_ROWS = 32_768
+
+export interface ParquetRunSettings extends DuckDbSettings {
+  /** Rows that are sorted and merged at once: what bounds the memory of writing and merging. Default 32,768. */
+  readonly sliceRows?: number
+}
 
 /**
  * Runs as Parquet files that any reader of Parquet understands: zstd, sorted by id, a column per field of an entry,
@@ -22,7 +29,8 @@ const MAX_RUNNING_STATEMENTS = 2
  * the part again), `CORRUPT` when it cannot be read, `TOO_LARGE` when DuckDB runs out of memory, `UNAVAILABLE` once closed.
  * Entries that a file cannot hold exactly are refused: see `toRunRow`.
  */
-export function createParquetRunFormat(settings: DuckDbSettings = {}): RunFormat {
+export function createParquetRunFormat(settings: ParquetRunSettings = {}): RunFormat {
+  const sliceRows = settings.sliceRows ?? DEFAULT_SLICE_ROWS
   const statements = pLimit(MAX_RUNNING_STATEMENTS)
   // So that one place is always left for reads.
   const builds = pLimit(1)
@@ -51,14 +59,17 @@ export function createParquetRunFormat(settings: DuckDbSettings = {}): RunFormat
   }
   async function write(entries: AsyncIterable<ManifestEntry>, path: string) {
     return build(async (connection, session) => {
-      const run = await writeRun(connection, entries, path)
+      const run = await writeEntries(connection, entries, { path, sliceRows })
       await closeBuild(session)
       return run
     })
   }
-  async function merge(parts: readonly LocalPart[], request: MergeRequest): Promise<MergedRun> {
+  async function merge(
+    parts: readonly LocalPart[],
+    request: Parameters<RunFormat['merge']>[1],
+  ): Promise<MergedRun> {
     return build(async (connection, session) => {
-      const { run, droppedRows, droppedSum } = await mergeRun(connection, parts, request)
+      const { run, droppedRows, droppedSum } = await mergeParts(connection, parts, { ...request, sliceRows })
       const keys = () => readKeys(session)
       return {
         run,

@@ -69,7 +69,7 @@ async function* scanPage(
 function scanStatement(path: string, scan: RunScan): { sql: string; params: DuckDBValue[] } {
   const params: DuckDBValue[] = []
   const bind = (value: DuckDBValue): string => `$${params.push(value)}`
-  const time = (text: string): string => `make_timestamp_ms(${bind(BigInt(Date.parse(text)))})`
+  const time = (text: string): string => `make_timestamp_ms(${bind(BigInt(Date.parse(text)))}::BIGINT)`
   const conditions = ["op = 'put'"]
   if (scan.from !== undefined) conditions.push(`timestamp >= ${time(scan.from)}`)
   if (scan.to !== undefined) conditions.push(`timestamp < ${time(scan.to)}`)

@@ -26,7 +26,7 @@ export const ENTRY_SELECTION = RUN_COLUMNS.map(({ name, kind }) => {
   return kind === 'text' ? `${exactText(`"${name}"`)} AS "${name}"` : `"${name}"`
 }).join(', ')
 
-const FILE_COLUMNS = RUN_COLUMNS.map(({ name }) => `"${name}"`).join(', ')
+export const FILE_COLUMNS = RUN_COLUMNS.map(({ name }) => `"${name}"`).join(', ')
 
 /** Staged rows with a file's types. */
 export const STAGED_ROWS = `SELECT ${RUN_COLUMNS.map(({ name, kind }) =>
@@ -38,10 +38,30 @@ export function runRows(path: string, firstPosition: bigint): string {
   return `SELECT ${FILE_COLUMNS}, file_row_number + ${firstPosition} AS pos FROM ${readParquet(path, true)}`
 }
 
-/** `pos` apart, what `rows` selects, as a run. */
-export function copyRunStatement(rows: string, path: string): string {
-  const options = `FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${ROW_GROUP_ROWS}`
-  return `COPY (SELECT ${FILE_COLUMNS} FROM (${rows}) ORDER BY id) TO ${quoteText(path)} (${options})`
+/** The rows of a file that holds their positions. */
+export function positionedRows(path: string): string {
+  return `SELECT ${FILE_COLUMNS}, pos FROM ${readParquet(path)}`
+}
+
+export interface CopyTarget {
+  readonly path: string
+  readonly compression: 'zstd' | 'uncompressed'
+}
+
+/** Writes what `rows` selects, in its order, with positions if it has them. */
+export function copyStatement(rows: string, { path, compression }: CopyTarget): string {
+  const options = `FORMAT parquet, COMPRESSION ${compression}, ROW_GROUP_SIZE ${ROW_GROUP_ROWS}`
+  return `COPY (${rows}) TO ${quoteText(path)} (${options})`
+}
+
+/** The rows of several runs, one after the other. */
+export function joinedRuns(paths: readonly string[]): string {
+  return paths.map((path) => `SELECT ${FILE_COLUMNS} FROM ${readParquet(path)}`).join(' UNION ALL ')
+}
+
+/** A text without what ends or changes a statement. */
+export function textLiteral(text: string): string {
+  return `decode(unhex('${Buffer.from(text).toString('hex')}'))`
 }
 
 export function readParquet(path: string, numbered = false): string {

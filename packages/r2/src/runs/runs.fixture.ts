@@ -6,6 +6,7 @@ import { EMPTY_SUM } from '@umbra/core'
 import type { ManifestEntry, PartPointer } from '@umbra/core'
 import type { LocalPart, RunFormat, WrittenRun } from '../manifest/run-format.ts'
 import { createParquetRunFormat } from './parquet-run-format.ts'
+import type { ParquetRunSettings } from './parquet-run-format.ts'
 
 export interface RunBench {
   readonly format: RunFormat
@@ -17,8 +18,8 @@ export interface RunBench {
 }
 
 /** A run format and a folder for one test file, both gone afterwards. */
-export function useRunFormat(): RunBench {
-  const format = createParquetRunFormat({ memoryLimit: '256MB' })
+export function useRunFormat(settings: ParquetRunSettings = {}): RunBench {
+  const format = createParquetRunFormat({ memoryLimit: '256MB', ...settings })
   let folder = ''
   let fileCount = 0
   beforeAll(async () => {
@@ -91,7 +92,12 @@ export function makeEntry(id: string, changes: Partial<ManifestEntry> = {}): Man
 export function makeTombstone(entry: ManifestEntry, at = '2026-02-01T00:00:00.000Z'): ManifestEntry {
   const { id, module, user_id, timestamp, data_type, key } = entry
   return {
-    ...{ id, module, user_id, timestamp, data_type, key },
+    id,
+    module,
+    user_id,
+    timestamp,
+    data_type,
+    key,
     etag: '',
     size: 0,
     metadata: {},
