@@ -43,7 +43,6 @@ export function createParquetRunFormat(settings: ParquetRunSettings = {}): RunFo
   async function build<T>(
     use: (connection: DuckDbConnection, session: RunSession) => Promise<T>,
   ): Promise<T> {
-    if (closing !== undefined) throw closedError()
     const session = new RunSession(settings, statements)
     merges.add(session)
     try {
@@ -78,14 +77,18 @@ export function createParquetRunFormat(settings: ParquetRunSettings = {}): RunFo
       }
     })
   }
+  async function enqueue<T>(start: () => Promise<T>): Promise<T> {
+    if (closing !== undefined) throw closedError()
+    return running.track(builds(start))
+  }
   async function close(): Promise<void> {
     await running.settled()
     await Promise.all([reads, ...merges].map((session) => session.close()))
   }
   return {
     extension: 'parquet',
-    write: (entries, path) => running.track(builds(() => write(entries, path))),
-    merge: (parts, request) => running.track(builds(() => merge(parts, request))),
+    write: (entries, path) => enqueue(() => write(entries, path)),
+    merge: (parts, request) => enqueue(() => merge(parts, request)),
     async lookup(part, ids) {
       const connection = await reads.acquire()
       try {

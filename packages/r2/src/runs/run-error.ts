@@ -34,7 +34,7 @@ export function readError(error: unknown, { pointer, path }: LocalPart): unknown
 export function writeError(error: unknown): unknown {
   return (
     knownError(error) ??
-    new UmbraError('INTERNAL', 'duckdb could not write the run; see the cause', { cause: error })
+    new UmbraError('INTERNAL', 'the run could not be written; see the cause', { cause: error })
   )
 }
 
