@@ -15,6 +15,10 @@ const MAX_RUNNING_STATEMENTS = 2
 /** Some 20 MB of entries, with all their text and metadata at most 300 MB. */
 const DEFAULT_SLICE_ROWS = 32_768
 
+/** Merges of 1,000,000 entries fit; there are two databases while one runs. */
+const DEFAULT_MEMORY_LIMIT = '256MB'
+
+/** `memoryLimit` is that of each database and defaults to 256MB. */
 export interface ParquetRunSettings extends DuckDbSettings {
   /** Rows that are sorted and merged at once: what bounds the memory of writing and merging. Default 32,768. */
   readonly sliceRows?: number
@@ -30,11 +34,12 @@ export interface ParquetRunSettings extends DuckDbSettings {
  * Entries that a file cannot hold exactly are refused: see `toRunRow`.
  */
 export function createParquetRunFormat(settings: ParquetRunSettings = {}): RunFormat {
-  const sliceRows = settings.sliceRows ?? DEFAULT_SLICE_ROWS
+  const { sliceRows = DEFAULT_SLICE_ROWS, memoryLimit = DEFAULT_MEMORY_LIMIT } = settings
+  const duckDbSettings: DuckDbSettings = { ...settings, memoryLimit }
   const statements = pLimit(MAX_RUNNING_STATEMENTS)
   // So that one place is always left for reads.
   const builds = pLimit(1)
-  const reads = new RunSession(settings, statements)
+  const reads = new RunSession(duckDbSettings, statements)
   const merges = new Set<RunSession>()
   const running = new InFlight()
   let closing: Promise<void> | undefined
@@ -43,7 +48,7 @@ export function createParquetRunFormat(settings: ParquetRunSettings = {}): RunFo
   async function build<T>(
     use: (connection: DuckDbConnection, session: RunSession) => Promise<T>,
   ): Promise<T> {
-    const session = new RunSession(settings, statements)
+    const session = new RunSession(duckDbSettings, statements)
     merges.add(session)
     try {
       return await use(await session.acquire(), session)
