@@ -43,6 +43,11 @@ export type { ViolatedProperty, Violation } from './testing/simulation/violation
 export { startFaultProxy } from './testing/faults/fault-proxy.ts'
 export type { FaultProxy, FaultProxyOptions } from './testing/faults/fault-proxy.ts'
 export type { FaultCounts } from './testing/faults/fault-counter.ts'
-export type { Fault, FaultKind, FaultRule, SeenRequest } from './testing/faults/fault-rule.ts'
+export type {
+  Fault,
+  FaultKind as ProxyFaultKind,
+  FaultRule,
+  SeenRequest,
+} from './testing/faults/fault-rule.ts'
 export type { AppliedAnswer, AppliedRequest, ApplyObserver } from './testing/faults/forward-request.ts'
 export { createSeededRandom } from './testing/faults/seeded-random.ts'

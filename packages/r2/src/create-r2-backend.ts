@@ -1,18 +1,24 @@
+import { readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { createIdSource, DEFAULT_RETRY_POLICY, systemClock, UmbraError, withRetry } from '@umbra/core'
 import type { Clock, IdSource, ObjectStore, RetryContext, RetryPolicy, StorageBackend } from '@umbra/core'
+import { createDiskPartCache } from './cache/disk-part-cache.ts'
 import { assertReachable } from './objects/assert-reachable.ts'
 import { presignDownload, presignUpload } from './objects/presign.ts'
 import { probeConditions } from './objects/probe-conditions.ts'
 import { createR2ObjectStore } from './objects/r2-object-store.ts'
 import { createS3Client } from './objects/s3-client.ts'
+import { createParquetRunFormat } from './runs/parquet-run-format.ts'
 import { assembleR2Backend } from './r2-backend.ts'
 import { DEFAULT_REQUEST_TIMEOUT_MS } from './r2-settings.ts'
 import type { R2Settings } from './r2-settings.ts'
 import type { ManifestLimits } from './manifest/manifest-limits.ts'
-import { createMemoryParts } from './manifest/memory-parts.fixture.ts'
 
 /** "Concurrent writes to the same key: 1 per second": https://developers.cloudflare.com/r2/platform/limits/ */
 const R2_HEAD_INTERVAL_MS = 1_000
+
+const DEFAULT_CACHE_DIRECTORY = join(tmpdir(), 'umbra-storage')
 
 /** Patient enough for a store that allows one write of a key per second. */
 const PROBE_RETRY_POLICY: RetryPolicy = { maxAttempts: 10, baseDelayMs: 200, maxDelayMs: 2_000 }
@@ -69,7 +75,9 @@ export async function openR2(settings: R2Settings, components: R2Components = {}
   }
   const backend = assembleR2Backend({
     objects,
-    ...createMemoryParts(),
+    cache: createDiskPartCache(settings.cache ?? { directory: DEFAULT_CACHE_DIRECTORY }, { clock, ids }),
+    runs: createParquetRunFormat(),
+    readFile,
     ...(components.limits && { limits: components.limits }),
     links: {
       presignDownload: (key, options) => presignDownload({ client, bucket, key }, options),

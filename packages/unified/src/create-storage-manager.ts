@@ -49,9 +49,9 @@ async function openSqlite(
 }
 
 async function openR2(
-  { r2 }: Extract<StorageSettings, { r2: unknown }>,
+  { r2, cache }: Extract<StorageSettings, { r2: unknown }>,
   { clock, ids }: ManagerComponents,
 ): Promise<StorageBackend> {
   const { createR2Backend } = await import('@umbra/r2')
-  return createR2Backend(r2, { ...(clock && { clock }), ...(ids && { ids }) })
+  return createR2Backend({ ...r2, cache }, { ...(clock && { clock }), ...(ids && { ids }) })
 }

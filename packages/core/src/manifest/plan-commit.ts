@@ -171,7 +171,8 @@ class HeadDraft {
       if (mutation.kind === 'delete') continue
       const rev = nextRevision(current, mutation.rev)
       const upload = uploads[index]
-      if (upload?.rev !== rev || !isFreshUpload(upload.uploadedAt, floor, this.#context.clockSkewMs)) places.push({ index, rev })
+      if (upload?.rev !== rev || !isFreshUpload(upload.uploadedAt, floor, this.#context.clockSkewMs))
+        places.push({ index, rev })
     }
     return places.length === 0 ? undefined : { kind: 'outdated', places }
   }

@@ -1,3 +1,4 @@
+import { hasErrorCode } from '@umbra/core'
 import type { BaseVersion, ManifestEntry, Namespace, PartPointer } from '@umbra/core'
 import type { ManifestContext } from './manifest-context.ts'
 import { openPart } from './open-part.ts'
@@ -61,7 +62,7 @@ export class Snapshot {
   /** Of the given ids the newest entries in one part. */
   async entriesIn(part: PartPointer, ids: readonly string[]): Promise<ReadonlyMap<string, ManifestEntry>> {
     if (part._ === 'seg') return (await this.#context.segments.read(this.namespace, part)).newest
-    return this.#context.runs.lookup(await this.open(part), ids)
+    return this.use(part, (local) => this.#context.runs.lookup(local, ids))
   }
 
   /** Every entry of the given ids in any part and in the tail, oldest first: replaced ones too. */
@@ -77,8 +78,15 @@ export class Snapshot {
     return [...(await Promise.all(inParts)).flat(), ...inTail]
   }
 
-  open(part: PartPointer): Promise<LocalPart> {
-    return openPart(this.namespace, part, this.#context)
+  /** Reads a part on this machine. */
+  async use<T>(part: PartPointer, read: (local: LocalPart) => Promise<T>): Promise<T> {
+    try {
+      return await read(await openPart(this.namespace, part, this.#context))
+    } catch (error) {
+      // Another process made room in the cache between opening and reading.
+      if (!hasErrorCode(error, 'NOT_FOUND')) throw error
+      return read(await openPart(this.namespace, part, this.#context))
+    }
   }
 
   #join(id: string): Promise<ReadonlyMap<string, ManifestEntry>> {
