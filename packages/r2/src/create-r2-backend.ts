@@ -104,8 +104,11 @@ async function assertConditions(
   retry: RetryContext,
 ): Promise<void> {
   if (settings.singleWriter === true) return
-  const folder = `manifests.d/probe-${createIdSource().next(retry.clock.now())}`
-  const report = await probeConditions(store, folder, retry)
+  const names = createIdSource()
+  const report = await withRetry(
+    () => probeConditions(store, `manifests.d/probe-${names.next(retry.clock.now())}`, retry),
+    retry,
+  )
   const failed = Object.entries(report).flatMap(([check, holds]) => (holds ? [] : [check]))
   if (failed.length === 0) return
   throw new UmbraError(

@@ -32,8 +32,7 @@ try {
     ),
   )
 } catch (error) {
-  // The start-up check takes an outage in its middle for a store that ignores conditions.
-  if (!isUmbraError(error) || !(error.retryable || error.code === 'UNSUPPORTED')) throw error
+  if (!isUmbraError(error) || !error.retryable) throw error
   print({ event: 'not-started', code: error.code })
   process.exit(0)
 }
