@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { createIdSource, DEFAULT_RETRY_POLICY, systemClock, UmbraError, withRetry } from '@umbra/core'
 import type { Clock, IdSource, ObjectStore, RetryContext, RetryPolicy, StorageBackend } from '@umbra/core'
 import { createDiskPartCache } from './cache/disk-part-cache.ts'
+import type { DiskPartCacheSettings } from './cache/disk-part-cache.ts'
 import { assertReachable } from './objects/assert-reachable.ts'
 import { presignDownload, presignUpload } from './objects/presign.ts'
 import { probeConditions } from './objects/probe-conditions.ts'
@@ -28,6 +29,8 @@ export interface R2Components {
   readonly ids?: IdSource
   /** How requests that are safe to repeat are repeated. */
   readonly retry?: RetryPolicy
+  /** Where immutable parts of manifests are kept on this machine. Default: a folder in the system's temporary folder. */
+  readonly cache?: DiskPartCacheSettings
   /** Bounds of the manifest; see docs/manifest.md before you change them. */
   readonly limits?: Partial<ManifestLimits>
   /** Around the object store: to count, trace or disturb its calls. */
@@ -75,7 +78,7 @@ export async function openR2(settings: R2Settings, components: R2Components = {}
   }
   const backend = assembleR2Backend({
     objects,
-    cache: createDiskPartCache(settings.cache ?? { directory: DEFAULT_CACHE_DIRECTORY }, { clock, ids }),
+    cache: createDiskPartCache(components.cache ?? { directory: DEFAULT_CACHE_DIRECTORY }, { clock, ids }),
     runs: createParquetRunFormat(),
     readFile,
     ...(components.limits && { limits: components.limits }),

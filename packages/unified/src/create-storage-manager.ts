@@ -53,5 +53,5 @@ async function openR2(
   { clock, ids }: ManagerComponents,
 ): Promise<StorageBackend> {
   const { createR2Backend } = await import('@umbra/r2')
-  return createR2Backend({ ...r2, cache }, { ...(clock && { clock }), ...(ids && { ids }) })
+  return createR2Backend(r2, { cache, ...(clock && { clock }), ...(ids && { ids }) })
 }
