@@ -53,6 +53,8 @@ export interface R2BackendParts {
   readonly runs: RunFormat
   /** The bytes of a part on this machine. */
   readonly readFile: (path: string) => Promise<Uint8Array>
+  /** Told of upkeep in the background that failed. Default: nobody is. */
+  readonly onUpkeepFailure?: (error: unknown) => void
   /** Default: {@link MANIFEST_LIMITS}. */
   readonly limits?: Partial<ManifestLimits>
   /** Default: {@link PROTOCOL_RULES}. Only for showing what breaks without one. */
@@ -190,6 +192,7 @@ function toContext(parts: R2BackendParts): ManifestContext {
     segments: createSegmentReader(parts),
     limits: { ...MANIFEST_LIMITS, ...parts.limits },
     rules: { ...PROTOCOL_RULES, ...parts.rules },
+    onUpkeepFailure: parts.onUpkeepFailure ?? (() => {}),
     objects: parts.objects,
     uploadLimit: pLimit(MAX_UPLOADS),
     clock: parts.clock,

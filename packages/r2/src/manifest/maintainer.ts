@@ -84,8 +84,9 @@ export class Maintainer {
   async #run(task: () => Promise<PartSwap | undefined>): Promise<void> {
     try {
       this.#ready = await task()
-    } catch {
+    } catch (error) {
       this.#notBefore = this.#context.clock.now() + RETRY_AFTER_MS
+      this.#context.onUpkeepFailure(error)
     } finally {
       this.#running = undefined
     }

@@ -67,6 +67,7 @@ export function startManifest(
     segments: createSegmentReader({ ...parts, objects, retry }),
     limits,
     rules: { ...PROTOCOL_RULES, ...options.rules },
+    onUpkeepFailure: () => {},
   }
   const manifest = new NamespaceManifest(NAMESPACE, context)
   const maintenance = createMaintenance(() => manifest, context)
