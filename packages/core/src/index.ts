@@ -11,13 +11,15 @@ export type { StoredObject } from './backend/apply-mutation.ts'
 export { blobChanged, checkBlobExpectation } from './backend/check-blob-expectation.ts'
 export { checkExpectation } from './backend/check-expectation.ts'
 export { decodeCursor, encodeCursor } from './backend/cursor.ts'
-export { compareEntries, isAfter } from './backend/entry-order.ts'
+export { compareCodePoints, compareEntries, isAfter } from './backend/entry-order.ts'
 export { selectEntries } from './backend/select-entries.ts'
 export { matchesSearch } from './search/match-entry.ts'
 export { parseSearch } from './search/parse-search.ts'
 export { tokenize } from './search/tokenizer.ts'
 export { manageBackend } from './manager/manage-backend.ts'
 export type { ManagerComponents } from './manager/manage-backend.ts'
+export { encodeRecord } from './manager/encode-record.ts'
+export type { EncodedRecord, RevisionDescription } from './manager/encode-record.ts'
 export { DEFAULT_LIMITS } from './manager/limits.ts'
 export type { StorageLimits } from './manager/limits.ts'
 export { contentTypeOf } from './manager/to-record-info.ts'
@@ -33,7 +35,9 @@ export type {
   StorageBackend,
   StoredEntry,
 } from './backend/storage-backend.ts'
+export type { ListedBlob, StoreInventory } from './backend/store-inventory.ts'
 export type { PresignUploadOptions, StagedUpload, UploadStaging } from './backend/upload-staging.ts'
+export { spoolBody } from './bodies/body-spool.ts'
 export { collectBytes } from './bodies/collect-bytes.ts'
 export { createMemoryBody } from './bodies/memory-body.ts'
 export type { ByteRange, RecordBody } from './bodies/record-body.ts'
@@ -50,8 +54,10 @@ export { InFlight } from './in-flight.ts'
 export type { JsonObject, JsonPrimitive, JsonValue } from './json.ts'
 export {
   blobKey,
+  BLOBS_PREFIX,
   dataKey,
   headKey,
+  MANIFESTS_PREFIX,
   MAX_KEY_BYTES,
   namespacePath,
   parseDataKey,

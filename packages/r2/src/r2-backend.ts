@@ -25,6 +25,7 @@ import type { ManifestContext } from './manifest/manifest-context.ts'
 import { NamespaceManifest } from './manifest/namespace-manifest.ts'
 import { assertReachable } from './objects/assert-reachable.ts'
 import { createR2BlobStore } from './r2-blob-store.ts'
+import { createR2Inventory } from './r2-inventory.ts'
 import { createUploadStaging } from './r2-upload-staging.ts'
 import type { ObjectLinks } from './r2-upload-staging.ts'
 
@@ -97,6 +98,10 @@ export function assembleR2Backend(parts: R2BackendParts): StorageBackend {
       durable: true,
     },
     blobs: createR2BlobStore(context),
+    inventory: createR2Inventory(
+      context.objects,
+      async (namespace) => (await manifestOf(namespace).snapshot())?.head.lines ?? new Map(),
+    ),
     uploads: createUploadStaging(context.objects, parts.links),
 
     async commit(namespace, mutations) {
