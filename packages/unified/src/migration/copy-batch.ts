@@ -40,7 +40,7 @@ export async function copyBatch(
     const failed = loads.find((load) => load.status === 'rejected')
     if (failed !== undefined) throw failed.reason
     const { copied, overtaken } = await commitRevisions(context, namespace, loaded)
-    await context.afterCopy(namespace, copied)
+    await context.onEqual(namespace, copied)
     const moved = outcomes.filter(({ kind }) => kind === 'moved').length
     const unconvertible = outcomes.flatMap((outcome, index) => {
       const entry = batch[index]?.entry

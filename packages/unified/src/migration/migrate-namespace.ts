@@ -46,7 +46,14 @@ export async function migrateNamespace(context: MigrationContext, namespace: Nam
   try {
     const batcher = createBatcher(work)
     for await (const group of inGroups(pairs, MAX_BATCH_RECORDS)) {
-      for (const { stored, decision } of await decideGroup(context, namespace, group)) {
+      const decided = await decideGroup(context, namespace, group)
+      const equal = decided.filter(({ decision }) => decision === 'alreadyThere')
+      if (!context.dryRun && equal.length > 0)
+        await context.onEqual(
+          namespace,
+          equal.map(({ stored }) => stored.entry),
+        )
+      for (const { stored, decision } of decided) {
         if (decision === 'copy') await batcher.add(stored)
         else if (decision === 'delete') await remove(context, namespace, stored.entry, tally)
         else tally.note(stored.entry, decision)

@@ -19,7 +19,7 @@ export interface MigrationContext {
   readonly clock: Clock
   readonly signal: AbortSignal | undefined
   readonly advance: (records: number, bytes: number) => void
-  readonly afterCopy: (namespace: Namespace, entries: readonly ManifestEntry[]) => Promise<void>
+  readonly onEqual: (namespace: Namespace, entries: readonly ManifestEntry[]) => Promise<void>
 }
 
 /** Two for each of four namespaces: one is read while the one before is written. */
@@ -46,7 +46,7 @@ export function createMigrationContext(
     clock: options.clock ?? systemClock,
     signal: options.signal,
     advance: () => {},
-    afterCopy: options.afterCopy ?? (async () => {}),
+    onEqual: options.onEqual ?? (async () => {}),
   }
 }
 

@@ -21,12 +21,14 @@ export interface MigrationOptions extends MigrationScope {
   readonly concurrency?: number
   /** Say what would be copied, and write nothing. */
   readonly dryRun?: boolean
+  /** Look only at namespaces the source has. Default false: what only the target has is counted. */
+  readonly additive?: boolean
   /** Passes over everything until one finds nothing to copy. Default 10. */
   readonly maxPasses?: number
   /** Called after each batch. The total costs one more listing of both stores, made only when this is given. */
   readonly onProgress?: (progress: MigrationProgress) => void
-  /** Called with the entries of every committed batch, as they are in the source. */
-  readonly afterCopy?: (namespace: Namespace, entries: readonly ManifestEntry[]) => Promise<void>
+  /** Called with the entries of records that are now known to be the same on both sides: copied, or found so. */
+  readonly onEqual?: (namespace: Namespace, entries: readonly ManifestEntry[]) => Promise<void>
   /** Stops between two batches; what was copied stays. */
   readonly signal?: AbortSignal
   readonly clock?: Clock

@@ -123,7 +123,7 @@ describe('runMigration', () => {
     await put(source, { id: 'first', value: 1 })
     let writes = 0
     const report = await runMigration(source, target, {
-      afterCopy: async () => {
+      onEqual: async () => {
         // Before everything else in the order, so that the running pass cannot see it any more.
         if (++writes <= 3)
           await put(source, { id: `late-${writes}`, value: writes, timestamp: '2000-01-01T00:00:00.000Z' })
@@ -139,7 +139,7 @@ describe('runMigration', () => {
     let writes = 0
     const report = await runMigration(source, target, {
       maxPasses: 3,
-      afterCopy: async () => {
+      onEqual: async () => {
         await put(source, { id: `late-${++writes}`, value: writes, timestamp: '2000-01-01T00:00:00.000Z' })
       },
     })

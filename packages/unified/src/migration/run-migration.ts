@@ -4,7 +4,7 @@ import { migrateBlobs } from './migrate-blobs.ts'
 import type { BlobPass } from './migrate-blobs.ts'
 import { migrateNamespace } from './migrate-namespace.ts'
 import { createMigrationContext } from './migration-context.ts'
-import type { MigrationContext } from './migration-context.ts'
+import type { ListedBackend, MigrationContext } from './migration-context.ts'
 import { DEFAULT_MAX_PASSES } from './migration-options.ts'
 import type { MigrationOptions, MigrationScope } from './migration-options.ts'
 import { addPass, NO_COUNTS, sumCounts } from './migration-report.ts'
@@ -13,6 +13,8 @@ import { mapConcurrently } from './map-concurrently.ts'
 
 /** Namespaces at a time, so that many small ones do not wait for each other. */
 const PARALLEL_NAMESPACES = 4
+
+type PassScope = MigrationScope & Pick<MigrationOptions, 'additive'>
 
 interface Pass {
   readonly namespaces: readonly { readonly namespace: Namespace; readonly counts: MigrationCounts }[]
@@ -68,7 +70,7 @@ export async function runMigration(
 /** A dry run first, to know how much there is to do. */
 async function countProgress(
   context: MigrationContext,
-  scope: MigrationScope,
+  scope: PassScope,
   onProgress: NonNullable<MigrationOptions['onProgress']>,
 ): Promise<MigrationContext['advance']> {
   const plan = await runPass({ ...context, dryRun: true }, scope)
@@ -85,8 +87,9 @@ async function countProgress(
   }
 }
 
-async function runPass(context: MigrationContext, scope: MigrationScope): Promise<Pass> {
-  const namespaces = await listNamespaces(context, scope)
+async function runPass(context: MigrationContext, scope: PassScope): Promise<Pass> {
+  const sides = scope.additive === true ? [context.source] : [context.source, context.target]
+  const namespaces = await listNamespaces(sides, scope)
   const tallies = await mapConcurrently(namespaces, PARALLEL_NAMESPACES, (namespace) =>
     migrateNamespace(context, namespace),
   )
@@ -101,13 +104,13 @@ async function runPass(context: MigrationContext, scope: MigrationScope): Promis
   }
 }
 
-/** Those of either side, in a stable order. */
+/** Those of any side, in a stable order. */
 export async function listNamespaces(
-  { source, target }: Pick<MigrationContext, 'source' | 'target'>,
+  sides: readonly ListedBackend[],
   { module, userId }: MigrationScope,
 ): Promise<readonly Namespace[]> {
   const found = new Map<string, Namespace>()
-  for (const { inventory } of [source, target]) {
+  for (const { inventory } of sides) {
     for await (const namespace of inventory.listNamespaces()) {
       if (module !== undefined && namespace.module !== module) continue
       if (userId !== undefined && namespace.userId !== userId) continue

@@ -40,7 +40,7 @@ export async function verifyMigration(
 ): Promise<VerificationReport> {
   const sides = { source: assertListed(source), target: assertListed(target) }
   const namespaces = await mapConcurrently(
-    await listNamespaces(sides, scope),
+    await listNamespaces([sides.source, sides.target], scope),
     PARALLEL_NAMESPACES,
     async (namespace) => {
       const both = await onBoth(sides, (side) => summarise(side, namespace, scope.since))
