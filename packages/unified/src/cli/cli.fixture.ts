@@ -26,7 +26,9 @@ export async function runUmbra(words: readonly string[], options: CliRunOptions 
     env: options.env ?? {},
     stdout: stdout.stream,
     stderr: Object.assign(stderr.stream, { isTTY: onTerminal, columns: 80 }),
-    stdin: Object.assign(Readable.from([Buffer.from(onTerminal ? `${answer}\n` : stdin)]), { isTTY: onTerminal }),
+    stdin: Object.assign(Readable.from([Buffer.from(onTerminal ? `${answer}\n` : stdin)]), {
+      isTTY: onTerminal,
+    }),
     clock: systemClock,
     signal: new AbortController().signal,
   })

@@ -109,8 +109,8 @@ async function fileRecord(
     dataFormat: FORMATS[file.kind],
     metadata: { source: file.name, source_sha256: sourceSha256 },
     sourceSha256,
-    data:
-      file.kind === 'json' ? await readJson(file) : { records: valuesOf(readRows(file, parquet, reject)) },
+    load: async () =>
+      file.kind === 'json' ? readJson(file) : { records: valuesOf(readRows(file, parquet, reject)) },
   }
 }
 
@@ -132,7 +132,7 @@ async function* rowRecords(
       origin: `${file.name}, row ${line}`,
       dataFormat: 'json',
       metadata: { source: file.name },
-      data: value,
+      load: async () => value,
     }
   }
 }

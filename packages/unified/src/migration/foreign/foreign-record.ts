@@ -11,8 +11,11 @@ export interface ForeignRecord {
   readonly dataFormat: DataFormat
   readonly metadata: JsonObject
   readonly filename?: string
-  /** What `storeData` takes for this format. */
-  readonly data: unknown
+  /**
+   * Resolves to what `storeData` takes for this format. Called when the record's turn has come, so that many can be
+   * listed without being held; rejects with an `UmbraError` when there is nothing to be taken over.
+   */
+  load(): Promise<unknown>
   /** SHA-256 of the source, when comparing that is enough to know that nothing changed. */
   readonly sourceSha256?: string
 }

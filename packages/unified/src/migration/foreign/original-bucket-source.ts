@@ -1,7 +1,7 @@
-import { rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { headKey, isUmbraError, namespacePath, parseDataKey, parseHead } from '@umbra/core'
+import { headKey, isUmbraError, namespacePath, parseDataKey, parseHead, UmbraError } from '@umbra/core'
 import type { DataFormat, JsonObject, ManifestEntry, Namespace, ObjectInfo, ParquetCodec } from '@umbra/core'
 import type { ForeignRecord, ForeignSource, Reject } from './foreign-record.ts'
 import { readJsonLinesFile } from './read-json-lines-file.ts'
@@ -34,7 +34,7 @@ export function createOriginalBucketSource(bucket: ReadableBucket, parquet: Parq
           entries = await readManifest(bucket, owner.namespace, reject)
         }
         const entry = entries.get(object.key)
-        yield* readRecord({ bucket, parquet, reject }, object, { ...owner, ...(entry && { entry }) })
+        yield toRecord({ bucket, parquet, reject }, object, { ...owner, ...(entry && { entry }) })
       }
     },
     async *blobs(reject) {
@@ -79,48 +79,57 @@ interface Owner {
   readonly entry?: ManifestEntry
 }
 
-async function* readRecord(
-  { bucket, parquet, reject }: ReadContext,
+function toRecord(
+  context: ReadContext,
   { key, lastModified }: ObjectInfo,
   { namespace, id, entry }: Owner,
-): AsyncGenerator<ForeignRecord> {
-  const bytes = await bucket.downloadData(key)
-  if (bytes === null) return
-  const extension = key.slice(key.lastIndexOf('.') + 1)
-  const dataFormat = FORMATS[extension] ?? 'binary'
-  const described = {
+): ForeignRecord {
+  const dataFormat = FORMATS[key.slice(key.lastIndexOf('.') + 1)] ?? 'binary'
+  return {
     namespace,
     id: entry?.id ?? id,
     origin: key,
     timestamp: entry?.timestamp ?? lastModified.toISOString(),
     dataFormat,
     metadata: { ...entry?.metadata, source: key } satisfies JsonObject,
+    ...(dataFormat === 'binary' && { filename: key.slice(key.lastIndexOf('/') + 1) }),
+    load: async () => load(context, key, dataFormat),
   }
-  switch (dataFormat) {
+}
+
+async function load(
+  { bucket, parquet, reject }: ReadContext,
+  key: string,
+  format: DataFormat,
+): Promise<unknown> {
+  const bytes = await bucket.downloadData(key)
+  if (bytes === null) throw new UmbraError('INVALID_INPUT', 'is gone since it was listed')
+  switch (format) {
     case 'json': {
       const data = parseJson(bytes)
-      if (data === undefined) reject({ origin: key, place: undefined, reason: 'is not JSON' })
-      else yield { ...described, data }
-      return
+      if (data === undefined) throw new UmbraError('INVALID_INPUT', 'is not JSON')
+      return data
     }
     case 'jsonl':
-      yield { ...described, data: { records: readLines(bytes, key, reject) } }
-      return
-    case 'parquet': {
-      const file = join(tmpdir(), `umbra-original-${process.pid}-${id.replaceAll(/[^\w-]/g, '_')}.parquet`)
-      try {
-        await writeFile(file, bytes, { flag: 'wx' })
-        yield { ...described, data: { records: parquet.read(file) } }
-      } finally {
-        await rm(file, { force: true })
-      }
-      return
-    }
+      return { records: readLines(bytes, key, reject) }
+    case 'parquet':
+      return { records: readParquet(bytes, parquet) }
     case 'binary':
-      yield { ...described, filename: key.slice(key.lastIndexOf('/') + 1), data: bytes }
-      return
+      return bytes
     default:
-      dataFormat satisfies never
+      return format satisfies never
+  }
+}
+
+/** The codec reads files. */
+async function* readParquet(bytes: Uint8Array, parquet: ParquetCodec): AsyncGenerator {
+  const folder = await mkdtemp(join(tmpdir(), 'umbra-original-'))
+  try {
+    const file = join(folder, 'body.parquet')
+    await writeFile(file, bytes)
+    yield* parquet.read(file)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
   }
 }
 

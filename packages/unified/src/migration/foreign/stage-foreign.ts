@@ -78,7 +78,9 @@ async function stageRecord(
   current: ManifestEntry | undefined,
   context: StagingContext,
 ): Promise<void> {
+  let data: unknown
   try {
+    data = await record.load()
     const { draft, body } = await encodeRecord(
       {
         namespace,
@@ -91,7 +93,7 @@ async function stageRecord(
         filename: record.filename,
         contentType: undefined,
       },
-      record.data,
+      data,
       { parquet: context.parquet, limits: DEFAULT_LIMITS },
     )
     try {
@@ -102,13 +104,13 @@ async function stageRecord(
   } catch (error) {
     if (!hasErrorCode(error, ...OF_THE_RECORD)) throw error
     const reason = error.code === 'ALREADY_EXISTS' ? `the id occurs twice. id=${id}` : error.message
-    context.reject({ origin: record.origin, place: undefined, reason, ...rawOf(record) })
+    context.reject({ origin: record.origin, place: undefined, reason, ...rawOf(record, data) })
   }
 }
 
 /** So that what is rejected can be kept; rows that were streamed are in their file. */
-function rawOf({ dataFormat, data }: ForeignRecord): { readonly raw?: string } {
-  return dataFormat === 'json' ? { raw: JSON.stringify(data) } : {}
+function rawOf({ dataFormat }: ForeignRecord, data: unknown): { readonly raw?: string } {
+  return dataFormat === 'json' && data !== undefined ? { raw: JSON.stringify(data) } : {}
 }
 
 function nowOf(clock: Clock = systemClock): string {

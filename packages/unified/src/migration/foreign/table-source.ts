@@ -22,19 +22,21 @@ export function createTableSource({ path, table, namespace, idColumn }: TableSou
         idColumn === undefined ? {} : { idColumn },
       )) {
         const place = `row ${key}`
-        const data: Record<string, JsonValue> = {}
+        const fields: [string, JsonValue][] = []
         const problems: string[] = []
         for (const [name, value] of Object.entries(values)) {
           const converted = toJson(value)
           if ('problem' in converted) problems.push(`${name} ${converted.problem}`)
-          else data[name] = converted.value
+          else fields.push([name, converted.value])
         }
         if (key === '') problems.push('has nothing to be its id')
         if (problems.length > 0) {
           reject({ origin: table, place, reason: problems.join('; '), raw: rawText(values) })
         } else {
           const origin = `${table}, ${place}`
-          yield { namespace, id: key, origin, dataFormat: 'json', metadata: { source: table }, data }
+          const data = Object.fromEntries(fields)
+          const metadata = { source: table }
+          yield { namespace, id: key, origin, dataFormat: 'json', metadata, load: async () => data }
         }
       }
     },
