@@ -1,7 +1,13 @@
 import type { Clock } from '@umbra/core'
 import type { MigrationProgress } from '../../migration/migration-options.ts'
-import type { OutputStream } from '../cli-context.ts'
 import { formatBytes, formatCount, formatSeconds } from './format-quantity.ts'
+
+/** As much of a stream as is needed. */
+export interface ProgressStream {
+  readonly isTTY?: boolean
+  readonly columns?: number
+  write(text: string): unknown
+}
 
 export interface ProgressLine {
   update(progress: MigrationProgress): void
@@ -16,7 +22,7 @@ const TERMINAL_INTERVAL_MS = 100
 const CLEAR_LINE = '\r\u001B[2K'
 
 /** One line that is rewritten on a terminal; elsewhere plain lines now and then. */
-export function createProgressLine(stream: OutputStream, clock: Clock): ProgressLine {
+export function createProgressLine(stream: ProgressStream, clock: Clock): ProgressLine {
   const onTerminal = stream.isTTY === true
   const intervalMs = onTerminal ? TERMINAL_INTERVAL_MS : LOG_INTERVAL_MS
   const startedAt = clock.now()
