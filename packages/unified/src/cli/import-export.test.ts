@@ -108,18 +108,18 @@ describe('umbra export', () => {
     expect((await readdir(out, { recursive: true })).sort()).toEqual([
       'finance',
       'finance/user123',
-      'finance/user123.records.jsonl',
       'finance/user123/a.json',
+      'finance/user123~records.jsonl',
       'json_blobs',
       'json_blobs/s',
       'json_blobs/s/t.json',
       'm',
       'm/%2E%2E',
-      'm/%2E%2E.records.jsonl',
       'm/%2E%2E/..%2F..%2Fescape.json',
+      'm/%2E%2E~records.jsonl',
     ])
     expect(await readFile(join(out, 'finance/user123/a.json'), 'utf8')).toBe('{"x":1}')
-    const index = JSON.parse(await readFile(join(out, 'finance/user123.records.jsonl'), 'utf8'))
+    const index = JSON.parse(await readFile(join(out, 'finance/user123~records.jsonl'), 'utf8'))
     expect(index).toMatchObject({ file: 'a.json', id: 'a', rev: 2 })
   })
 

@@ -34,7 +34,6 @@ export async function migrateNamespace(context: MigrationContext, namespace: Nam
     (a, b) => byPosition(a.entry, b.entry),
   )
   const work = async (batch: readonly StoredEntry[]) => {
-    context.signal?.throwIfAborted()
     while (running.size >= PARALLEL_BATCHES) await Promise.race(running)
     const copying = context
       .batchLimit(() => copy(context, namespace, batch, tally))
@@ -46,6 +45,7 @@ export async function migrateNamespace(context: MigrationContext, namespace: Nam
   try {
     const batcher = createBatcher(work)
     for await (const group of inGroups(pairs, MAX_BATCH_RECORDS)) {
+      context.signal?.throwIfAborted()
       const decided = await decideGroup(context, namespace, group)
       const equal = decided.filter(({ decision }) => decision === 'alreadyThere')
       if (!context.dryRun && equal.length > 0)

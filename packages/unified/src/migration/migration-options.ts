@@ -29,7 +29,7 @@ export interface MigrationOptions extends MigrationScope {
   readonly onProgress?: (progress: MigrationProgress) => void
   /** Called with the entries of records that are now known to be the same on both sides: copied, or found so. */
   readonly onEqual?: (namespace: Namespace, entries: readonly ManifestEntry[]) => Promise<void>
-  /** Stops between two batches; what was copied stays. */
+  /** Rejects with its reason between two batches; what was copied stays. */
   readonly signal?: AbortSignal
   readonly clock?: Clock
 }

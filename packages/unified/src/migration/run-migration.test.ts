@@ -1,4 +1,4 @@
-import { collectBytes, createMemoryBackend } from '@umbra/core'
+import { collectBytes, createMemoryBackend, UmbraError } from '@umbra/core'
 import type { StorageBackend } from '@umbra/core'
 import { describe, expect, it } from 'vitest'
 import { contentsOf, NAMESPACE, put, remove } from './migration.fixture.ts'
@@ -196,6 +196,45 @@ describe('runMigration', () => {
     const report = await runMigration(source, target, { dryRun: true })
     expect(report).toMatchObject({ dryRun: true, total: { copied: 1 }, passes: 1, settled: false })
     expect(await contentsOf(target)).toEqual([])
+  })
+
+  it('stops when it is told to, and goes on from there when it is run again', async () => {
+    const { source, target } = createSides()
+    for (let n = 0; n < 3; n++)
+      await put(source, { id: `r${n}`, value: n }, { namespace: { module: 'm', userId: `u${n}` } })
+    const interruption = new AbortController()
+    const onEqual = async () => interruption.abort(new Error('enough'))
+    const interrupted = runMigration(source, target, { signal: interruption.signal, onEqual })
+    await expect(interrupted).rejects.toThrow('enough')
+    const report = await runMigration(source, target)
+    expect(report.total.alreadyThere).toBeGreaterThan(0)
+    expect(report.total.copied + report.total.alreadyThere).toBe(3)
+  })
+
+  it('refuses a concurrency that is none', async () => {
+    const { source, target } = createSides()
+    await expect(runMigration(source, target, { concurrency: 0 })).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+    })
+  })
+
+  it('sends a batch again when the target did not answer, and recognises what had landed', async () => {
+    const { source, target } = createSides()
+    await put(source, { id: 'a', value: 1 })
+    await put(source, { id: 'b', value: 1 })
+    const delays: number[] = []
+    let failures = 0
+    const commit: StorageBackend['commit'] = async (namespace, mutations) => {
+      if (failures++ === 0) throw new UmbraError('UNAVAILABLE', 'not now')
+      const stored = await target.commit(namespace, mutations)
+      if (failures === 2) throw new UmbraError('OUTCOME_PENDING', 'the answer was lost')
+      return stored
+    }
+    const clock = { now: () => 0, sleep: async (delayMs: number) => void delays.push(delayMs) }
+    const report = await runMigration(source, { ...target, commit }, { clock })
+    expect(report).toMatchObject({ settled: true, findings: [] })
+    expect(delays).toHaveLength(2)
+    expect(await contentsOf(target)).toEqual(await contentsOf(source))
   })
 
   it('says which backend cannot list what it holds', async () => {

@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs'
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { finished, pipeline } from 'node:stream/promises'
 import { encodePathPart, hasErrorCode, namespacePath, parseSettings, verifiedStream } from '@umbra/core'
@@ -90,7 +90,10 @@ interface ExportContext {
   readonly report: ExportReport
 }
 
-/** Every part of a path is encoded as in a bucket, so a stored name can never lead out of the folder. */
+/**
+ * Every part of a path is encoded as in a bucket, so a stored name can never lead out of the folder; none holds a `~`, so
+ * the index has a name of its own.
+ */
 async function exportNamespace(
   { store, folder, signal, report }: ExportContext,
   namespace: Namespace,
@@ -98,7 +101,7 @@ async function exportNamespace(
 ): Promise<void> {
   const place = join(folder, namespacePath(namespace))
   await mkdir(place, { recursive: true })
-  const index = createWriteStream(`${place}.records.jsonl`)
+  const index = createWriteStream(`${place}~records.jsonl`)
   for await (const stored of listEntries(store, namespace, since)) {
     signal.throwIfAborted()
     const { entry } = stored
@@ -110,6 +113,8 @@ async function exportNamespace(
       report.records++
       report.bytes += entry.size
     } catch (error) {
+      // Half a body is none.
+      await rm(join(place, name), { force: true })
       if (hasErrorCode(error, 'CONFLICT')) report.moved++
       else if (hasErrorCode(error, 'CORRUPT')) report.damaged.push({ id: entry.id, reason: error.message })
       else throw error

@@ -68,12 +68,15 @@ async function printBytes(
 ): Promise<void> {
   const opened = await storage.openData(module, user, id)
   if (opened === null) throw recordNotFound(id)
-  if (opened.record.dataFormat === 'parquet') {
-    for await (const row of storage.iterateRows(module, user, id)) stdout.write(`${JSON.stringify(row)}\n`)
-    return
-  }
-  if (opened.record.dataFormat === 'binary' && stdout.isTTY === true)
+  const { dataFormat } = opened.record
+  if (dataFormat === 'binary' && stdout.isTTY === true)
     throw new UmbraError('UNSUPPORTED', 'binary data would garble the terminal; use --out')
-  for await (const chunk of opened.body) stdout.write(chunk)
-  if (opened.record.dataFormat === 'json') stdout.write('\n')
+  const content = dataFormat === 'parquet' ? linesOf(storage.iterateRows(module, user, id)) : opened.body
+  // No faster than it is read.
+  await pipeline(content, stdout, { end: false })
+  if (dataFormat === 'json') stdout.write('\n')
+}
+
+async function* linesOf(rows: AsyncIterable<unknown>): AsyncGenerator<string> {
+  for await (const row of rows) yield `${JSON.stringify(row)}\n`
 }
