@@ -1,8 +1,12 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Environment } from '@umbra/core'
+import type { Environment, ObjectStore } from '@umbra/core'
+import { createR2Backend } from '@umbra/r2'
+import { startLocalR2 } from '@umbra/r2/local'
+import type { LocalR2 } from '@umbra/r2/local'
 import { createSqliteBackend } from '@umbra/sqlite'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { toEnvironment } from '../local-environment.fixture.ts'
 import { put } from '../migration/migration.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
@@ -76,6 +80,33 @@ describe('umbra import', () => {
     })
   })
 
+  it("takes over a bucket in the original system's layout", async () => {
+    const server = await startLocalR2()
+    const { objects, close } = await openBucket(server)
+    const place = 'finance/user123/2024/01/15'
+    for (const [key, text] of [
+      [`${place}/abc123.jsonl`, '{"amount":25.5}\n{"amount":\n'],
+      [`${place}/ghi789.json`, '{"theme":"dark"}'],
+      ['json_blobs/settings_global.json', '{"currency":"USD"}'],
+    ] as const)
+      await objects.put(key, new TextEncoder().encode(text))
+    await close()
+    const both = { ...env, ...toEnvironment(server), R2_BUCKET: 'another' }
+    const words = ['import', '--original', '--bucket', server.bucket]
+    const run = await runUmbra(words, { env: both })
+    expect(run).toMatchObject({ exitCode: 3, stderr: '' })
+    expect(run.stdout).toContain(`not converted  ${place}/abc123.jsonl, line 2: is not JSON`)
+    expect(await umbra(['get', 'finance', 'user123', 'abc123'])).toMatchObject({
+      stdout: '{"amount":25.5}\n',
+    })
+    expect(await umbra(['get', 'finance', 'user123', 'ghi789'])).toMatchObject({
+      stdout: '{"theme":"dark"}\n',
+    })
+    const info = await umbra(['info', '--json'])
+    expect(JSON.parse(info.stdout)).toMatchObject({ stores: [{ blobs: { blobs: 1 } }] })
+    await server.close()
+  })
+
   it('creates no database in a dry run', async () => {
     await writeFile(join(folder.path, 'a.json'), '1')
     const run = await umbra(['import', join(folder.path, 'a.json'), ...INTO, '--dry-run'])
@@ -132,3 +163,18 @@ describe('umbra export', () => {
     expect(await readFile(join(out, 'mine.txt'), 'utf8')).toBe('x')
   })
 })
+
+/** The objects of a bucket, as anybody may have put them there. */
+async function openBucket({
+  settings,
+}: LocalR2): Promise<{ objects: ObjectStore; close: () => Promise<void> }> {
+  const opened: ObjectStore[] = []
+  const decorate = (objects: ObjectStore) => {
+    opened.push(objects)
+    return objects
+  }
+  const backend = await createR2Backend(settings, { decorate })
+  const [objects] = opened
+  if (objects === undefined) throw new Error('the bucket was not opened')
+  return { objects, close: () => backend.close() }
+}
