@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto'
+import { readdir } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { collectBytes, createMemoryBackend, createMemoryBody, recordEtag } from '@umbra/core'
 import type { EntryDraft, Namespace, StorageBackend } from '@umbra/core'
 import { createR2Backend } from '@umbra/r2'
@@ -72,6 +74,31 @@ describe('a migration to r2 and back into an empty database', () => {
     )
     await r2.close()
   })
+})
+
+it('a body that is sent in parts comes over whole, and leaves no temporary file', async () => {
+  const namespace = { module: 'large', userId: 'u' }
+  const [first, last, r2] = await Promise.all([openSqlite(), openSqlite(), createR2Backend(server.settings)])
+  const bytes = Buffer.alloc(33 * 1024 * 1024, 'all work and no play ')
+  const sample = {
+    id: 'large',
+    rev: 2,
+    at: new Date(0),
+    bytes,
+    metadata: {},
+    format: 'binary',
+    deleted: false,
+  } as const
+  await store(first, namespace, sample)
+  await store(first, namespace, { ...sample, id: 'small', bytes: bytes.subarray(0, 9) })
+  const temporary = async () =>
+    (await readdir(tmpdir())).filter((file) => file.startsWith(`umbra-body-${process.pid}-`))
+  const before = await temporary()
+  expect((await runMigration(first, r2, { module: 'large' })).total).toMatchObject({ copied: 2 })
+  expect((await runMigration(r2, last, { module: 'large' })).total).toMatchObject({ copied: 2 })
+  expect(await bodies(last, namespace)).toEqual(await bodies(first, namespace))
+  expect(await temporary()).toEqual(before)
+  await Promise.all([first.close(), last.close(), r2.close()])
 })
 
 async function store(backend: StorageBackend, namespace: Namespace, sample: Sample): Promise<void> {
