@@ -18,6 +18,8 @@ export { parseSearch } from './search/parse-search.ts'
 export { tokenize } from './search/tokenizer.ts'
 export { manageBackend } from './manager/manage-backend.ts'
 export type { ManagerComponents } from './manager/manage-backend.ts'
+export { encodeRecord } from './manager/encode-record.ts'
+export type { EncodedRecord, RevisionDescription } from './manager/encode-record.ts'
 export { DEFAULT_LIMITS } from './manager/limits.ts'
 export type { StorageLimits } from './manager/limits.ts'
 export { contentTypeOf } from './manager/to-record-info.ts'
@@ -41,6 +43,8 @@ export type {
   NumberedRequest,
   WriterMark,
 } from './backend/numbered-commits.ts'
+export { recordAddressSchema } from './manager/input-schemas.ts'
+export { parseMetadata } from './manager/record-metadata.ts'
 export type { EntryPosition, EntryQuery } from './backend/entry-query.ts'
 export { mutationId } from './backend/mutation.ts'
 export type { DeleteMutation, Expectation, Mutation, PutMutation } from './backend/mutation.ts'
@@ -51,10 +55,13 @@ export type {
   StorageBackend,
   StoredEntry,
 } from './backend/storage-backend.ts'
+export type { ListedBlob, StoreInventory } from './backend/store-inventory.ts'
 export type { PresignUploadOptions, StagedUpload, UploadStaging } from './backend/upload-staging.ts'
+export { spoolBody } from './bodies/body-spool.ts'
 export { collectBytes } from './bodies/collect-bytes.ts'
 export { createMemoryBody } from './bodies/memory-body.ts'
 export type { ByteRange, RecordBody } from './bodies/record-body.ts'
+export { verifiedStream } from './bodies/verified-stream.ts'
 export type { Clock } from './clock.ts'
 export { ERROR_CODES } from './errors/error-codes.ts'
 export type { ErrorCode } from './errors/error-codes.ts'
@@ -69,8 +76,10 @@ export { InFlight } from './in-flight.ts'
 export type { JsonObject, JsonPrimitive, JsonValue } from './json.ts'
 export {
   blobKey,
+  BLOBS_PREFIX,
   dataKey,
   headKey,
+  MANIFESTS_PREFIX,
   MAX_KEY_BYTES,
   namespacePath,
   parseDataKey,

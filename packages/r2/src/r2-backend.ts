@@ -29,6 +29,7 @@ import { createSegmentReader } from './manifest/segment-reader.ts'
 import { SnapshotPinBoard } from './manifest/snapshot-pins.ts'
 import { assertReachable } from './objects/assert-reachable.ts'
 import { createR2BlobStore } from './r2-blob-store.ts'
+import { createR2Inventory } from './r2-inventory.ts'
 import { createUploadStaging } from './r2-upload-staging.ts'
 import type { ObjectLinks } from './r2-upload-staging.ts'
 
@@ -119,6 +120,11 @@ export function assembleR2Backend(parts: R2BackendParts): StorageBackend {
       durable: true,
     },
     blobs: createR2BlobStore(context),
+    inventory: createR2Inventory(
+      context.objects,
+      async (namespace, ids) =>
+        (await manifestOf(namespace).read((snapshot) => snapshot.lookup(ids))) ?? new Map<string, never>(),
+    ),
     uploads: createUploadStaging(context.objects, parts.links),
 
     async commit(namespace, mutations) {
