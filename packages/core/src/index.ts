@@ -61,6 +61,7 @@ export type { ErrorCode } from './errors/error-codes.ts'
 export { recordNotFound } from './errors/record-errors.ts'
 export { hasErrorCode, isUmbraError, UmbraError } from './errors/umbra-error.ts'
 export type { ErrorDetails, UmbraErrorOptions } from './errors/umbra-error.ts'
+export { decodeJsonLines } from './formats/json-lines.ts'
 export type { ParquetCodec, ParquetRow } from './formats/parquet-codec.ts'
 export { createIdSource } from './id-source.ts'
 export type { IdSource } from './id-source.ts'
@@ -140,6 +141,7 @@ export { DEFAULT_RETRY_POLICY, retryDelayMs } from './retry/retry-policy.ts'
 export type { RetryPolicy } from './retry/retry-policy.ts'
 export { withRetry } from './retry/with-retry.ts'
 export type { RetryContext } from './retry/with-retry.ts'
+export { createEntryText } from './search/entry-text.ts'
 export type {
   SearchExpression,
   SearchTerm,
