@@ -94,6 +94,7 @@ export type {
   UploadedRevision,
 } from './manifest/plan-commit.ts'
 export { renderHead } from './manifest/render-head.ts'
+export { toManifestLine } from './manifest/manifest-head.ts'
 export type { HeadHeader, ManifestHead, ManifestLine, Watermark } from './manifest/manifest-head.ts'
 export type { OpenedRecord, StorageInfo, StorageManager, StoredBlobValue } from './manager/storage-manager.ts'
 export type {

@@ -23,7 +23,7 @@ export interface BodyReport {
  */
 export async function checkBodies(
   namespace: Namespace,
-  { references, deep }: CheckOptions & { readonly references: AsyncIterable<Reference> },
+  { references, deep = false }: CheckOptions & { readonly references: AsyncIterable<Reference> },
   context: ManifestContext,
 ): Promise<BodyReport> {
   const problems: NamespaceProblem[] = []

@@ -1,13 +1,7 @@
 import { headKey, namespacePath } from '@umbra/core'
-import type {
-  BaseVersion,
-  CheckOptions,
-  CheckReport,
-  Namespace,
-  NamespaceProblem,
-} from '@umbra/core'
+import type { BaseVersion, CheckOptions, CheckReport, Namespace, NamespaceProblem } from '@umbra/core'
 import type { ManifestContext } from '../manifest/manifest-context.ts'
-import { PartGone } from '../manifest/part-gone.ts'
+import { PartGone, partMissing } from '../manifest/part-gone.ts'
 import { checkBodies } from './check-bodies.ts'
 import type { BodyReport } from './check-bodies.ts'
 import { LiveCount } from './count-live.ts'
@@ -42,7 +36,8 @@ export async function checkNamespace(
     try {
       return await checkVersion(namespace, { version: state.version, defects, ...options }, context)
     } catch (error) {
-      if (!(error instanceof PartGone) || isLast) throw error
+      if (!(error instanceof PartGone)) throw error
+      if (isLast) throw partMissing(error)
     }
   }
 }

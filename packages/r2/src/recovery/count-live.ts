@@ -22,14 +22,18 @@ export class LiveCount {
   }
 
   get sum(): LiveSum {
-    this.#sum = addSums(this.#sum, sumEntries(this.#chunk))
-    this.#chunk = []
+    this.#fold()
     return this.#sum
   }
 
   #add(entry: ManifestEntry): void {
     this.records++
     this.bytes += entry.size
-    if (this.#chunk.push(entry) === CHUNK) void this.sum
+    if (this.#chunk.push(entry) === CHUNK) this.#fold()
+  }
+
+  #fold(): void {
+    this.#sum = addSums(this.#sum, sumEntries(this.#chunk))
+    this.#chunk = []
   }
 }

@@ -8,12 +8,12 @@ export type HeadState =
   /** Nothing was ever stored. */
   | { readonly kind: 'absent' }
   | { readonly kind: 'whole'; readonly version: BaseVersion }
-  /** `bytes` are what is there instead of a manifest, or an outdated one. */
+  /** `bytes` are what is there instead of a manifest; undefined when it is a whole but outdated one. */
   | {
       readonly kind: 'damaged'
       readonly etag: string
       readonly reason: string
-      readonly bytes: Uint8Array
+      readonly bytes: Uint8Array | undefined
     }
   /** There are objects, so there was a head. */
   | { readonly kind: 'lost' }
@@ -23,12 +23,13 @@ export async function readHeadState(namespace: Namespace, context: ManifestConte
   // Before the head: so a copy made by a running commit is never newer than what is read.
   const newestCopy = await newestReadableCopy(namespace, context)
   const state = await fetchState(namespace, context)
-  if (state === undefined) return (await hasObjects(namespace, context)) ? fetchAgain(namespace, context) : { kind: 'absent' }
+  if (state === undefined)
+    return (await hasObjects(namespace, context)) ? fetchAgain(namespace, context) : { kind: 'absent' }
   if (state.kind !== 'whole' || newestCopy === undefined) return state
-  const { version, bytes } = state
-  if (!isNewer({ head: newestCopy, etag: '' }, version)) return { kind: 'whole', version }
+  const { version } = state
+  if (!isNewer({ head: newestCopy, etag: '' }, version)) return state
   const reason = `it is older than its own copy of version ${newestCopy.header.seq}: a backup was restored`
-  return { kind: 'damaged', etag: version.etag, reason, bytes }
+  return { kind: 'damaged', etag: version.etag, reason, bytes: undefined }
 }
 
 /** Once more: it may have been created since the first look. */
@@ -39,7 +40,7 @@ async function fetchAgain(namespace: Namespace, context: ManifestContext): Promi
 async function fetchState(
   namespace: Namespace,
   { objects, retry }: ManifestContext,
-): Promise<Extract<HeadState, { kind: 'damaged' }> | ({ kind: 'whole'; version: BaseVersion; bytes: Uint8Array }) | undefined> {
+): Promise<Extract<HeadState, { kind: 'damaged' }> | { kind: 'whole'; version: BaseVersion } | undefined> {
   const stored = await withRetry(async () => {
     const found = await objects.get(headKey(namespace))
     return found?.kind === 'found' ? { etag: found.etag, bytes: await found.bytes() } : undefined
@@ -47,7 +48,7 @@ async function fetchState(
   if (stored === undefined) return undefined
   try {
     const head = parseHead(stored.bytes, namespace)
-    return { kind: 'whole', version: { head, etag: stored.etag }, bytes: stored.bytes }
+    return { kind: 'whole', version: { head, etag: stored.etag } }
   } catch (error) {
     if (!hasErrorCode(error, 'CORRUPT')) throw error
     return { kind: 'damaged', reason: String(error.details['reason']), ...stored }

@@ -23,7 +23,7 @@ export async function* garbageReferences(
   { garbage }: Pick<ManifestHead, 'garbage'>,
   context: ManifestContext,
 ): AsyncGenerator<Reference, void, undefined> {
-  for (let pointer = garbage; pointer !== undefined; ) {
+  for (let pointer = garbage; pointer !== undefined;) {
     const list = await readGarbage(pointer, context)
     yield* doomed(namespace, list?.keys ?? [])
     pointer = list?.before

@@ -37,7 +37,13 @@ export async function withSortedReferences<T>(
   const written = await context.runs.write(toRows(references), path)
   if (written === undefined) return use(fromRows([]))
   const { body: _, path: local, ...summary } = written
-  const pointer = { _: 'run', key: `references/${written.sha256}`, level: 0, seq: [0, 0], ...summary } as const
+  const pointer = {
+    _: 'run',
+    key: `references/${written.sha256}`,
+    level: 0,
+    seq: [0, 0],
+    ...summary,
+  } as const
   try {
     return await use(fromRows(context.runs.readAll({ pointer, path: local })))
   } finally {
