@@ -40,7 +40,10 @@ export async function adoptListing(
     const listing = listAll(`${namespacePath(namespace)}/`, context)
     for await (const listed of joinListing(sorted, listing)) {
       if (isUnknown(listed)) batch.push(listed.object)
-      else if (outdated) outlived.push(...(await judgeKnown(listed, draft, context)))
+      else {
+        if (isGivenUp(listed)) await draft.discard([listed.key])
+        if (outdated) outlived.push(...(await findOutlived(listed, context)))
+      }
       if (batch.length === BATCH) await flush()
     }
   })
@@ -62,15 +65,20 @@ function isUnknown(listed: ListedKey): listed is ListedKey & { readonly object: 
   return listed.object !== undefined && listed.references.length === 0
 }
 
-async function judgeKnown(
+/**
+ * Given up by a list that perhaps nothing but the lost head referred to, or by a tombstone whose put was in a lost part:
+ * no merge will come across it again.
+ */
+function isGivenUp({ object, references }: ListedKey): boolean {
+  return object !== undefined && references.every(({ role }) => role === 'doomed' || role === 'deleted')
+}
+
+async function findOutlived(
   { key, object, references }: ListedKey,
-  draft: RebuildDraft,
   { objects, retry }: ManifestContext,
 ): Promise<readonly Outlived[]> {
   const live = references.filter(({ role }) => role === 'live')
   const isDoomed = references.some(({ role }) => role === 'doomed')
-  // Its list may be one that only the lost head referred to.
-  if (isDoomed && object !== undefined) await draft.discard([key])
   if (live.length === 0 || (object !== undefined && !isDoomed)) return []
   const isThere = !isDoomed && (await withRetry(() => objects.head(key), retry)) !== undefined
   return isThere ? [] : live

@@ -3,6 +3,7 @@ import {
   createEntryText,
   DATA_FORMATS,
   decodeJsonLines,
+  encodePathPart,
   isUmbraError,
   parseDataKey,
   withRetry,
@@ -26,10 +27,9 @@ export async function describeObject(
   { key }: ObjectInfo,
   context: Pick<ManifestContext, 'objects' | 'retry'>,
 ): Promise<ManifestEntry | undefined> {
-  const id = parseDataKey(key)?.id
   const head = await withRetry(() => context.objects.head(key), context.retry)
-  if (id === undefined || head === undefined) return undefined
-  const revision = revisionOf(id, key, head)
+  if (head === undefined) return undefined
+  const revision = revisionOf(key, head)
   if (revision === undefined) return undefined
   const data_type = formatOf(key, head)
   const body = await readBody({ key, id: revision.id, data_type, size: head.size }, context)
@@ -62,13 +62,21 @@ interface Revision {
 }
 
 /** Objects of the original system have no metadata, and their keys no revision. */
-function revisionOf(id: string, key: string, { metadata, lastModified }: ObjectHead): Revision | undefined {
-  const { id: ownId, rev, sha256, at } = metadata
-  if (ownId !== undefined && rev !== undefined && sha256 !== undefined && at !== undefined) {
-    // A copy under another name is not the record.
-    return ownId.normalize('NFC') === id ? { id: ownId, rev: Number(rev), sha256, at } : undefined
-  }
-  return key.includes('~') ? undefined : { id, rev: 1, sha256: '', at: lastModified.toISOString() }
+function revisionOf(key: string, { metadata, lastModified }: ObjectHead): Revision | undefined {
+  const { id, rev, sha256, at } = metadata
+  if (id !== undefined && rev !== undefined && sha256 !== undefined && at !== undefined)
+    return isNamedBy(key, id) ? { id, rev: Number(rev), sha256, at } : undefined
+  const plainId = key.includes('~') ? undefined : parseDataKey(key)?.id
+  return plainId === undefined
+    ? undefined
+    : { id: plainId, rev: 1, sha256: '', at: lastModified.toISOString() }
+}
+
+/** A copy that somebody made under another name is not the record. */
+function isNamedBy(key: string, id: string): boolean {
+  const name = key.slice(key.lastIndexOf('/') + 1)
+  const encoded = encodePathPart(id)
+  return name.startsWith(`${encoded}.`) || name.startsWith(`${encoded}~`)
 }
 
 /** By its extension; but a file that was stored as bytes may have any name, and then its content type is its own. */

@@ -3,33 +3,56 @@ import type { BaseVersion, ManifestHead, Namespace } from '@umbra/core'
 import { isNewer } from '../manifest/head-version.ts'
 import type { ManifestContext } from '../manifest/manifest-context.ts'
 import { listHeadCopies, readHeadCopy } from './head-copies.ts'
+import { listAll } from './list-all.ts'
+import { seqOf } from './part-name.ts'
 
 export type HeadState =
   /** Nothing was ever stored. */
   | { readonly kind: 'absent' }
   | { readonly kind: 'whole'; readonly version: BaseVersion }
-  /** `bytes` are what is there instead of a manifest; undefined when it is a whole but outdated one. */
+  /** `bytes` are what is there instead of a manifest. */
   | {
       readonly kind: 'damaged'
       readonly etag: string
       readonly reason: string
-      readonly bytes: Uint8Array | undefined
+      readonly bytes: Uint8Array
+    }
+  /** A whole manifest, but there was a newer one. */
+  | {
+      readonly kind: 'outdated'
+      readonly version: BaseVersion
+      readonly reason: string
     }
   /** There are objects, so there was a head. */
   | { readonly kind: 'lost' }
 
 /** What there is of a namespace's head. Damage is an answer here, not an error. */
 export async function readHeadState(namespace: Namespace, context: ManifestContext): Promise<HeadState> {
-  // Before the head: so a copy made by a running commit is never newer than what is read.
+  // Before the head: so what a running commit stores is never newer than what is read.
   const newestCopy = await newestReadableCopy(namespace, context)
+  const newestPart = await newestPartSeq(namespace, context)
   const state = await fetchState(namespace, context)
   if (state === undefined)
     return (await hasObjects(namespace, context)) ? fetchAgain(namespace, context) : { kind: 'absent' }
-  if (state.kind !== 'whole' || newestCopy === undefined) return state
+  if (state.kind !== 'whole') return state
   const { version } = state
-  if (!isNewer({ head: newestCopy, etag: '' }, version)) return state
-  const reason = `it is older than its own copy of version ${newestCopy.header.seq}: a backup was restored`
-  return { kind: 'damaged', etag: version.etag, reason, bytes: undefined }
+  if (newestCopy !== undefined && isNewer({ head: newestCopy, etag: '' }, version)) {
+    const reason = `it is older than its own copy of version ${newestCopy.header.seq}: a backup was restored`
+    return { kind: 'outdated', version, reason }
+  }
+  // A part of the version about to be written is named by that version.
+  if (newestPart <= version.head.header.seq + 1) return state
+  const reason = `it is older than a part of version ${newestPart}: a backup was restored`
+  return { kind: 'outdated', version, reason }
+}
+
+async function newestPartSeq(namespace: Namespace, context: ManifestContext): Promise<number> {
+  let newest = 0
+  for (const folder of ['s/', 'r/']) {
+    for await (const { key } of listAll(`${partsPrefix(namespace)}${folder}`, context))
+      newest = Math.max(newest, seqOf(key) ?? 0)
+  }
+  return newest
 }
 
 /** Once more: it may have been created since the first look. */

@@ -1,5 +1,5 @@
 import { namespacePath, partsPrefix, withRetry } from '@umbra/core'
-import type { GarbagePointer, ManifestHead, Namespace } from '@umbra/core'
+import type { GarbagePointer, ManifestEntry, ManifestHead, Namespace } from '@umbra/core'
 import { readGarbage } from '../manifest/garbage-list.ts'
 import type { ManifestContext } from '../manifest/manifest-context.ts'
 import { listAll } from './list-all.ts'
@@ -12,9 +12,13 @@ export async function* entryReferences(
 ): AsyncGenerator<Reference, void, undefined> {
   for await (const { entry, current } of entries) {
     const { key, id, size, rev, sha256 } = entry
-    const role = current && entry.op === 'put' ? 'live' : 'replaced'
-    yield { key, role, id, size, rev, sha256 }
+    yield { key, role: roleOf(entry, current), id, size, rev, sha256 }
   }
+}
+
+function roleOf({ op }: ManifestEntry, current: boolean): Reference['role'] {
+  if (op === 'del') return 'deleted'
+  return current ? 'live' : 'replaced'
 }
 
 /** The bodies in a head's lists of objects to be deleted. */

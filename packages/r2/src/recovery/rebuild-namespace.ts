@@ -43,9 +43,9 @@ export async function rebuildNamespace(
   }
   const state = await readHeadState(namespace, work)
   if (state.kind === 'absent') throw nothingToRebuild(namespace, 'nothing was ever stored')
-  const whole = state.kind === 'whole' ? { key: headKey(namespace), head: state.version.head } : undefined
-  const found = await findBase(namespace, whole, work)
-  if (whole !== undefined && (await isSound(namespace, whole.head, found, work)))
+  const readable = 'version' in state ? { key: headKey(namespace), head: state.version.head } : undefined
+  const found = await findBase(namespace, readable, work)
+  if (state.kind === 'whole' && (await isSound(namespace, state.version.head, found, work)))
     throw nothingToRebuild(namespace, 'the manifest is whole')
   const draft = new RebuildDraft(namespace, await startHead(namespace, { state, found }, work), work)
   try {
@@ -167,11 +167,11 @@ function isDoubtful(id: string, state: HeadState, { base }: FoundBase): boolean 
 }
 
 function claimOf(state: HeadState): HeadClaim | undefined {
-  return state.kind === 'damaged' && state.bytes !== undefined ? readClaim(state.bytes) : undefined
+  return state.kind === 'damaged' ? readClaim(state.bytes) : undefined
 }
 
 function etagOf(state: HeadState): string | undefined {
-  if (state.kind === 'whole') return state.version.etag
+  if ('version' in state) return state.version.etag
   return state.kind === 'damaged' ? state.etag : undefined
 }
 

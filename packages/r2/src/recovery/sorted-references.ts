@@ -6,10 +6,10 @@ export interface Reference {
   /** Object key. */
   readonly key: string
   /**
-   * `live`: the body of a record. `replaced`: of a revision that is not current, but not given up either. `doomed`:
-   * in a list of objects to be deleted.
+   * `live`: the body of a record. `replaced`: of a revision that is not current, but still in a part. `deleted`: of a
+   * record that was deleted. `doomed`: in a list of objects to be deleted.
    */
-  readonly role: 'live' | 'replaced' | 'doomed'
+  readonly role: 'live' | 'replaced' | 'deleted' | 'doomed'
   /** The record's id; empty for a doomed object. */
   readonly id: string
   /** Bytes. */
