@@ -1,11 +1,11 @@
 import { namespacePath, tombstone, withRetry } from '@umbra/core'
-import type { ManifestEntry, Namespace, ObjectInfo } from '@umbra/core'
+import type { Namespace, ObjectInfo } from '@umbra/core'
 import pLimit from 'p-limit'
 import type { ManifestContext } from '../manifest/manifest-context.ts'
 import { describeObject } from './describe-object.ts'
 import { joinListing } from './join-listing.ts'
 import type { ListedKey } from './join-listing.ts'
-import { allGarbageReferences, entryReferences } from './known-references.ts'
+import { allGarbageReferences, doomedReferences, entryReferences } from './known-references.ts'
 import { listAll } from './list-all.ts'
 import { readEntries } from './read-entries.ts'
 import type { RebuildDraft } from './rebuild-draft.ts'
@@ -59,6 +59,7 @@ async function* knownReferences(
 ): AsyncGenerator<Reference> {
   yield* entryReferences(readEntries(namespace, draft.head, context))
   yield* allGarbageReferences(namespace, context)
+  yield* doomedReferences(namespace, draft.discarded)
 }
 
 function isUnknown(listed: ListedKey): listed is ListedKey & { readonly object: ObjectInfo } {
@@ -93,7 +94,7 @@ async function adoptObjects(
   const described = await Promise.all(
     objects.map((object) => limit(() => describeObject(namespace, object, context))),
   )
-  const entries = described.flatMap((entry) => entry ?? [])
+  const entries = described.flatMap((found) => found ?? [])
   return (await draft.adopt(entries)).map(({ id }) => id)
 }
 
@@ -107,10 +108,11 @@ async function bury(
   for (let start = 0; start < outlived.length; start += BATCH) {
     const some = outlived.slice(start, start + BATCH)
     const current = await draft.current(some.map(({ id }) => id))
-    const tombstones = some.flatMap(({ id, key }): ManifestEntry[] => {
+    const tombstones = some.flatMap(({ id, key }) => {
       const entry = current.get(id)
       if (entry?.op !== 'put' || entry.key !== key) return []
-      return [tombstone({ kind: 'delete', id, expect: { kind: 'etag', etag: '' }, at }, entry)]
+      const expect = { kind: 'etag', etag: '' } as const
+      return [{ entry: tombstone({ kind: 'delete', id, expect, at }, entry), storedAt: 0 }]
     })
     await draft.adopt(tombstones)
   }

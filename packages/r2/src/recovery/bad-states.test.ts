@@ -101,7 +101,7 @@ describe('a manifest in a bad state', () => {
 describe('a clock that is ten minutes off', () => {
   it.each([-10, 10])('by %i minutes hinders no write and no read', async (minutes) => {
     const store = createSimulatedStore(() => 'none')
-    const history = startHistory(store)
+    const history = startHistory({ store })
     await history.run([{ kind: 'put', id: 1 }])
     const context = contextOver(store, 'skewed')
     const clock: Clock = { ...context.clock, now: () => context.clock.now() + minutes * 60_000 }

@@ -11,6 +11,7 @@ import {
 import type { DataFormat, ManifestEntry, Namespace, ObjectHead, ObjectInfo } from '@umbra/core'
 import type { ManifestContext } from '../manifest/manifest-context.ts'
 import { parseEntry } from './entry-schema.ts'
+import type { FoundEntry } from './rebuild-draft.ts'
 
 /** A JSON body above this is not read again for its search text. */
 const MAX_JSON_BYTES = 64 * 1_024 ** 2
@@ -26,7 +27,7 @@ export async function describeObject(
   namespace: Namespace,
   { key }: ObjectInfo,
   context: Pick<ManifestContext, 'objects' | 'retry'>,
-): Promise<ManifestEntry | undefined> {
+): Promise<FoundEntry | undefined> {
   const head = await withRetry(() => context.objects.head(key), context.retry)
   if (head === undefined) return undefined
   const revision = revisionOf(key, head)
@@ -51,7 +52,8 @@ export async function describeObject(
     ...(revision.rev > 1 && { updated_at: lastModified }),
     ...(data_type === 'binary' && head.contentType !== undefined && { content_type: head.contentType }),
   }
-  return parseEntry(entry, namespace)
+  const parsed = parseEntry(entry, namespace)
+  return parsed && { entry: parsed, storedAt: head.lastModified.getTime() }
 }
 
 interface Revision {

@@ -29,7 +29,7 @@ export async function* garbageReferences(
 ): AsyncGenerator<Reference, void, undefined> {
   for (let pointer = garbage; pointer !== undefined;) {
     const list = await readGarbage(pointer, context)
-    yield* doomed(namespace, list?.keys ?? [])
+    yield* doomedReferences(namespace, list?.keys ?? [])
     pointer = list?.before
   }
 }
@@ -45,7 +45,7 @@ export async function* allGarbageReferences(
   for await (const { key } of listAll(`${partsPrefix(namespace)}g/`, context)) {
     const pointer: GarbagePointer = { _: 'gone', key, at: '' }
     const list = await readGarbageOrNone(pointer, context)
-    yield* doomed(namespace, list)
+    yield* doomedReferences(namespace, list)
   }
 }
 
@@ -62,7 +62,8 @@ async function readGarbageOrNone(
   }
 }
 
-function* doomed(namespace: Namespace, keys: readonly string[]): Generator<Reference> {
+/** Of these keys those of bodies. */
+export function* doomedReferences(namespace: Namespace, keys: readonly string[]): Generator<Reference> {
   const folder = `${namespacePath(namespace)}/`
   for (const key of keys) {
     if (key.startsWith(folder)) yield { key, role: 'doomed', id: '', size: 0, rev: 1, sha256: '' }

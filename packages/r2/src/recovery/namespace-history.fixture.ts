@@ -15,9 +15,18 @@ export const BODIES = `${namespacePath(NAMESPACE)}/`
 /** So small that segments, runs and copies of the head exist after a dozen commits. */
 const LIMITS = { ...MANIFEST_LIMITS, tailLines: 2, overfull: 2, fanOut: 2, maxParts: 4 }
 
+/** Before the time for which tombstones are kept, so that merges drop those of then. */
+export const LONG_AGO = '2025-11-01T00:00:00.000Z'
+
 export interface HistoryStep {
   readonly kind: 'put' | 'delete'
   readonly id: number
+}
+
+export interface HistoryOptions {
+  readonly store?: SimulatedStore
+  /** When deletions say that they happened: ISO 8601, UTC. Default: as recently as everything else. */
+  readonly deletedAt?: string
 }
 
 /** A namespace over a simulated store, and what must be in it. */
@@ -33,7 +42,10 @@ export function contextOver(objects: ObjectStore, name: string): ManifestContext
   return createSimulatedContext(objects, name, { limits: LIMITS })
 }
 
-export function startHistory(store: SimulatedStore = createSimulatedStore(() => 'none')): History {
+export function startHistory({
+  store = createSimulatedStore(() => 'none'),
+  deletedAt = '2026-01-01T00:00:00.000Z',
+}: HistoryOptions = {}): History {
   const manifest = new NamespaceManifest(NAMESPACE, contextOver(store, 'writer'))
   const model = new Map<string, ManifestEntry>()
   let count = 0
@@ -46,7 +58,9 @@ export function startHistory(store: SimulatedStore = createSimulatedStore(() => 
         const id = `r${step.id}`
         const current = model.get(id)
         if (step.kind === 'delete' && current === undefined) continue
-        const [entry] = await manifest.commit([toMutation(step, id, { current, text: `text ${++count}` })])
+        const [entry] = await manifest.commit([
+          toMutation(step, id, { current, text: `text ${++count}`, deletedAt }),
+        ])
         if (entry?.op === 'put') model.set(id, entry)
         else model.delete(id)
         await manifest.finish()
@@ -68,10 +82,14 @@ export async function startRichHistory(): Promise<History> {
 function toMutation(
   { kind }: HistoryStep,
   id: string,
-  { current, text }: { readonly current: ManifestEntry | undefined; readonly text: string },
+  {
+    current,
+    text,
+    deletedAt,
+  }: { readonly current: ManifestEntry | undefined; readonly text: string; readonly deletedAt: string },
 ): Mutation {
   const etag = current === undefined ? '' : recordEtag(current)
-  if (kind === 'delete') return { kind, id, expect: { kind: 'etag', etag }, at: '2026-01-01T00:00:00.000Z' }
+  if (kind === 'delete') return { kind, id, expect: { kind: 'etag', etag }, at: deletedAt }
   const body = createMemoryBody(new TextEncoder().encode(JSON.stringify(text)))
   const draft = {
     id,
@@ -80,7 +98,7 @@ function toMutation(
     timestamp: '2026-01-01T00:00:00.000Z',
     data_type: 'json' as const,
     size: body.size,
-    metadata: {},
+    metadata: { text },
     sha256: body.sha256,
     record_count: null,
     text: `${id} ${text}`,

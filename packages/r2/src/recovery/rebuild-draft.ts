@@ -7,6 +7,13 @@ import { mergeParts } from '../manifest/merge-parts.ts'
 import { isTailFull } from '../manifest/seal-tail.ts'
 import { Snapshot } from '../manifest/snapshot.ts'
 
+/** An entry that was not in any manifest. */
+export interface FoundEntry {
+  readonly entry: ManifestEntry
+  /** When its body was stored: milliseconds since the epoch. */
+  readonly storedAt: number
+}
+
 /** So many times an overfull tail is collected before it becomes a run: some 8,000 entries. */
 const BATCH_FACTOR = 8
 
@@ -14,8 +21,7 @@ const BATCH_FACTOR = 8
 const MAX_DISCARDED = 10_000
 
 /**
- * The manifest that a rebuild is about to write. Entries may come in any order and any number: of an id the highest
- * revision stays. What does not fit into a head becomes runs at once, so memory is bounded.
+ * The manifest that a rebuild is about to write. Entries may come in any number: what does not fit into a head becomes runs at once, so memory is bounded.
  */
 export class RebuildDraft {
   readonly #namespace: Namespace
@@ -34,26 +40,38 @@ export class RebuildDraft {
     return this.#head
   }
 
-  /** Takes the entries that are newer than what is known of their ids; returns those taken. */
-  async adopt(candidates: readonly ManifestEntry[]): Promise<readonly ManifestEntry[]> {
-    const newest = new Map<string, ManifestEntry>()
-    const rejected: ManifestEntry[] = []
-    for (const entry of candidates) {
-      const other = newest.get(entry.id)
-      if (other === undefined || entry.rev > other.rev) newest.set(entry.id, entry)
-      const loser = other === undefined || entry.rev > other.rev ? other : entry
-      if (loser !== undefined && loser.key !== newest.get(entry.id)?.key) rejected.push(loser)
+  /** Takes of every id the newest entry, if it is newer than what is known: see {@link isNewerThan}. Returns those taken. */
+  async adopt(candidates: readonly FoundEntry[]): Promise<readonly ManifestEntry[]> {
+    const newest = new Map<string, FoundEntry>()
+    for (const found of candidates) {
+      const other = newest.get(found.entry.id)
+      const isLater = found.entry.rev === other?.entry.rev && found.storedAt > other.storedAt
+      if (other === undefined || isLater || found.entry.rev > other.entry.rev)
+        newest.set(found.entry.id, found)
     }
-    const current = await this.#lookup([...newest.keys()])
-    const taken: ManifestEntry[] = []
-    for (const entry of newest.values()) {
-      const known = current.get(entry.id)
-      if (entry.rev > (known?.rev ?? 0)) taken.push(entry)
-      else if (known?.op === 'del' || known?.key !== entry.key) rejected.push(entry)
-    }
-    await this.#append(taken)
-    await this.discard(rejected.flatMap(({ op, key }) => (op === 'put' ? [key] : [])))
-    return taken
+    const known = await this.current([...newest.keys()])
+    const { tombstoneMs } = this.#context.limits
+    const taken = [...newest.values()].filter((found) =>
+      isNewerThan(known.get(found.entry.id), { ...found, tombstoneMs }),
+    )
+    const entries = taken.map(({ entry }) => entry)
+    await this.#append(entries)
+    const all = candidates.map(({ entry }) => entry)
+    await this.discard(losers(all, new Map([...known, ...byId(entries)])))
+    return entries
+  }
+
+  /** Takes entries that are later than everything known of their ids, in their order, whatever their revision. */
+  async append(entries: readonly ManifestEntry[]): Promise<void> {
+    const last = byId(entries)
+    const known = await this.current([...last.keys()])
+    await this.#append([...last.values()].filter((entry) => !isSame(entry, known.get(entry.id))))
+    await this.discard(losers(entries, last))
+  }
+
+  /** Objects to be deleted that are not in a list yet. */
+  get discarded(): readonly string[] {
+    return this.#discarded
   }
 
   /** Lists objects to be deleted after their grace. */
@@ -63,8 +81,8 @@ export class RebuildDraft {
   }
 
   /** What the draft says of these ids now. */
-  async current(ids: readonly string[]): Promise<ReadonlyMap<string, ManifestEntry>> {
-    return this.#lookup(ids)
+  current(ids: readonly string[]): Promise<ReadonlyMap<string, ManifestEntry>> {
+    return new Snapshot(this.#namespace, { head: this.#head, etag: '' }, this.#context).lookup(ids)
   }
 
   /** Everything that is still held goes where the new head can refer to it. */
@@ -77,10 +95,6 @@ export class RebuildDraft {
   /** Removes the parts of a draft that will not be used from this machine. */
   async forget(): Promise<void> {
     for (const pointer of this.#created) await this.#context.cache.forget(pointer)
-  }
-
-  #lookup(ids: readonly string[]): Promise<ReadonlyMap<string, ManifestEntry>> {
-    return new Snapshot(this.#namespace, { head: this.#head, etag: '' }, this.#context).lookup(ids)
   }
 
   async #append(entries: readonly ManifestEntry[]): Promise<void> {
@@ -144,6 +158,38 @@ export class RebuildDraft {
     const garbage = await storeGarbage(this.#namespace, { keys, before: this.#head.garbage }, this.#context)
     this.#head = { ...this.#head, garbage }
   }
+}
+
+/**
+ * Revisions count up, but for a record that was created again so long after its deletion that merges had dropped the
+ * tombstone: it begins at 1.
+ */
+function isNewerThan(
+  known: ManifestEntry | undefined,
+  { entry, storedAt, tombstoneMs }: FoundEntry & { readonly tombstoneMs: number },
+): boolean {
+  if (known === undefined || entry.rev > known.rev) return true
+  return known.op === 'del' && storedAt >= Date.parse(known.updated_at ?? known.timestamp) + tombstoneMs
+}
+
+function byId(entries: readonly ManifestEntry[]): Map<string, ManifestEntry> {
+  return new Map(entries.map((entry) => [entry.id, entry]))
+}
+
+function isSame(entry: ManifestEntry, known: ManifestEntry | undefined): boolean {
+  return known?.key === entry.key && known.rev === entry.rev && known.op === entry.op
+}
+
+/** The bodies of entries that are not the current ones of their ids. */
+function losers(
+  entries: readonly ManifestEntry[],
+  current: ReadonlyMap<string, ManifestEntry>,
+): readonly string[] {
+  const lost = entries.filter(({ id, op, key }) => {
+    const winner = current.get(id)
+    return op === 'put' && (winner?.op === 'del' || winner?.key !== key)
+  })
+  return lost.map(({ key }) => key)
 }
 
 function replacedKeys(

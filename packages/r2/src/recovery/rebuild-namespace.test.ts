@@ -16,6 +16,7 @@ import {
   headOf,
   keysOf,
   liveEntries,
+  LONG_AGO,
   NAMESPACE,
   PARTS,
   startHistory,
@@ -113,9 +114,28 @@ describe('a rebuild', () => {
         await expectRestored(history, report.uncertain)
         expect(report.records).toBe((await liveEntries(history.store)).size)
       }),
-      { numRuns: 100 },
+      { numRuns: 500 },
     )
   })
+
+  // Where the newest copy is lost too, only the objects' times could tell such a record from the one before it.
+  it.each(['a deleted head', 'a truncated head', 'a lost part', 'a truncated part'])(
+    'brings back after %s also what was created again when its tombstone had been dropped',
+    async (name) => {
+      await fc.assert(
+        fc.asyncProperty(STEPS, fc.nat(1_000), async (steps, pick) => {
+          const history = startHistory({ deletedAt: LONG_AGO })
+          await history.run([{ kind: 'put', id: 0 }, ...steps])
+          await DAMAGES[name]?.(history.store, pick)
+          fc.pre((await check(history.store)).problems.some(({ kind }) => kind !== 'orphans'))
+          const { uncertain } = await rebuild(history.store)
+          expect((await check(history.store)).problems).toEqual([])
+          await expectRestored(history, uncertain)
+        }),
+        { numRuns: 80 },
+      )
+    },
+  )
 
   it('goes on being written and read, also by a process that knew the lost head', async () => {
     const history = await startRichHistory()
@@ -175,6 +195,81 @@ describe('a rebuild', () => {
     expect(['r1', 'r2', 'r3', 'r5'].filter((id) => live.has(id))).toEqual([])
   })
 
+  it('does not bring back a record whose body was deleted after the newest copy', async () => {
+    const history = await startRichHistory()
+    const key = history.model.get('r7')?.key ?? ''
+    await history.run([{ kind: 'delete', id: 7 }])
+    await history.store.delete(key)
+    await history.store.delete(HEAD)
+    const { records } = await rebuild(history.store)
+    expect((await liveEntries(history.store)).has('r7')).toBe(false)
+    expect((await check(history.store)).problems).toEqual([])
+    expect(records).toBe((await liveEntries(history.store)).size)
+  })
+
+  it.each([
+    ['stays deleted beside an upload of its time', '2026-01-02T00:00:00Z', false],
+    [
+      'is back when it was stored again after its tombstone may have been dropped',
+      '2026-02-01T00:00:00Z',
+      true,
+    ],
+  ])('a deleted record %s', async (_, storedAt, isBack) => {
+    const { store, run } = startHistory()
+    await run([
+      { kind: 'put', id: 1 },
+      { kind: 'delete', id: 1 },
+      { kind: 'put', id: 2 },
+    ])
+    const key = `${BODIES}2026/01/01/r1~1-AGAIN.json`
+    const metadata = {
+      id: 'r1',
+      rev: '1',
+      sha256: 'a'.repeat(64),
+      at: '2026-01-01T00:00:00.000Z',
+      op: 'AGAIN',
+    }
+    await store.put(key, Buffer.from('"again"'), { metadata })
+    await store.delete(HEAD)
+    const dated: ObjectStore = {
+      ...store,
+      head: async (asked) => {
+        const head = await store.head(asked)
+        return head && { ...head, lastModified: new Date(storedAt) }
+      },
+    }
+    await rebuild(dated)
+    expect((await liveEntries(store)).has('r1')).toBe(isBack)
+  })
+
+  it('keeps the metadata of what is in parts, and loses that of what only a listing knows', async () => {
+    const history = await startRichHistory()
+    await history.run([{ kind: 'put', id: 50 }])
+    const segments = await keysOf(history.store, `${PARTS}s/`)
+    expect(segments.length).toBeGreaterThan(0)
+    await history.store.delete(HEAD)
+    const { fromListing } = await rebuild(history.store)
+    const live = await liveEntries(history.store)
+    const bare = [...live.values()].filter(({ metadata }) => Object.keys(metadata).length === 0)
+    expect(bare).toHaveLength(fromListing)
+    // The tail, and nothing else, was only in the head.
+    expect(fromListing).toBeLessThanOrEqual(2)
+  })
+
+  it('does not take a cut backup for the witness of what came after it', async () => {
+    const history = startHistory()
+    await history.run([{ kind: 'put', id: 1 }])
+    const backup = await bytesAt(history.store, HEAD)
+    const rounds = [2, 3, 4, 5].flatMap((id): HistoryStep[] => [
+      { kind: 'put', id },
+      { kind: 'delete', id },
+    ])
+    await history.run([...rounds, { kind: 'put', id: 6 }, { kind: 'delete', id: 6 }])
+    await history.store.put(HEAD, backup.slice(0, -9))
+    const { uncertain } = await rebuild(history.store)
+    expect(uncertain).toContain('r1')
+  })
+
   it('keeps the record whose body alone is gone when the manifest is whole otherwise', async () => {
     const { store, model } = await startRichHistory()
     await store.delete(model.get('r1')?.key ?? '')
@@ -232,7 +327,7 @@ describe('a rebuild', () => {
       if (now !== 'none') fault = 'none'
       return now
     })
-    const history = startHistory(store)
+    const history = startHistory({ store })
     await history.run([{ kind: 'put', id: 1 }])
     await store.delete(HEAD)
     fault = 'lost-answer'
@@ -245,7 +340,7 @@ describe('a rebuild', () => {
     const store = createSimulatedStore((operation, key) =>
       operation === 'put' && key === HEAD ? fault : 'none',
     )
-    const history = startHistory(store)
+    const history = startHistory({ store })
     await history.run([{ kind: 'put', id: 1 }])
     const writer = new NamespaceManifest(NAMESPACE, contextOver(store, 'other'))
     await writer.commit([putMutation('r2', 'known')])

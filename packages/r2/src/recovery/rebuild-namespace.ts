@@ -1,8 +1,16 @@
 import { headKey, UmbraError } from '@umbra/core'
-import type { MaintenanceOptions, ManifestEntry, ManifestHead, Namespace, RebuildReport } from '@umbra/core'
+import type {
+  MaintenanceOptions,
+  ManifestEntry,
+  ManifestHead,
+  Namespace,
+  PartPointer,
+  RebuildReport,
+} from '@umbra/core'
 import type { ManifestContext } from '../manifest/manifest-context.ts'
 import { PartGone, partMissing } from '../manifest/part-gone.ts'
 import { mayHold } from '../manifest/part-range.ts'
+import { Snapshot } from '../manifest/snapshot.ts'
 import { adoptListing } from './adopt-listing.ts'
 import { LiveCount } from './count-live.ts'
 import { findBase, usableParts } from './find-base.ts'
@@ -103,6 +111,7 @@ async function startHead(
   }
 }
 
+/** Oldest first: what a part says of an id is what was current at the version it is named by. */
 async function adoptStrays(
   namespace: Namespace,
   { draft, found }: { readonly draft: RebuildDraft; readonly found: FoundBase },
@@ -110,14 +119,32 @@ async function adoptStrays(
 ): Promise<void> {
   // Before the draft stores parts of its own.
   for (const part of await findStrayParts(namespace, found, context)) {
+    const later = new Snapshot(
+      namespace,
+      { head: { ...draft.head, ...laterThan(part, found) }, etag: '' },
+      context,
+    )
+    const append = async (entries: readonly ManifestEntry[]) => {
+      const replaced = await later.lookup(entries.map(({ id }) => id))
+      await draft.append(entries.filter(({ id }) => !replaced.has(id)))
+    }
     let batch: ManifestEntry[] = []
     for await (const entry of readStrayPart(namespace, part, context)) {
       if (batch.push(entry) < BATCH) continue
-      await draft.adopt(batch)
+      await append(batch)
       batch = []
     }
-    await draft.adopt(batch)
+    await append(batch)
   }
+}
+
+/** Where the base still knows of ids something that is not older than what a part says. */
+function laterThan(
+  { seq: [, last] }: PartPointer,
+  { base }: FoundBase,
+): Pick<ManifestHead, 'parts' | 'tail'> {
+  if (base === undefined || last > base.head.header.seq) return { parts: [], tail: [] }
+  return { parts: usableParts(base).filter(({ seq }) => seq[1] >= last), tail: base.head.tail }
 }
 
 interface Conclusion {
