@@ -103,6 +103,7 @@ export type {
   UploadedRevision,
 } from './manifest/plan-commit.ts'
 export { renderHead } from './manifest/render-head.ts'
+export { toManifestLine } from './manifest/manifest-head.ts'
 export type { HeadHeader, ManifestHead, ManifestLine, Watermark } from './manifest/manifest-head.ts'
 export type { OpenedRecord, StorageInfo, StorageManager, StoredBlobValue } from './manager/storage-manager.ts'
 export type {
@@ -151,6 +152,7 @@ export { DEFAULT_RETRY_POLICY, retryDelayMs } from './retry/retry-policy.ts'
 export type { RetryPolicy } from './retry/retry-policy.ts'
 export { withRetry } from './retry/with-retry.ts'
 export type { RetryContext } from './retry/with-retry.ts'
+export { createEntryText } from './search/entry-text.ts'
 export type {
   SearchExpression,
   SearchTerm,
