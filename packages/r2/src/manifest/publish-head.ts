@@ -40,6 +40,7 @@ export async function publishHead(
     request.base === undefined ? ({ ifNoneMatch: '*' } as const) : { ifMatch: request.base.etag }
   const deadline = context.clock.now() + context.commitTimeoutMs
   let sent = false
+  let unanswered = false
   for (let attempt = 1; ; attempt++) {
     try {
       request.pacer.noteWrite()
@@ -48,10 +49,11 @@ export async function publishHead(
       return { kind: 'landed', version: { head: request.next, etag } }
     } catch (error) {
       sent ||= wasSent(error)
+      unanswered ||= !isAnswer(error)
       if (!sent && !isRetryable(error)) throw error
       const late = context.clock.now() >= deadline
       if (late && !sent) throw error
-      const decided = late || isAnswer(error) ? await settleQuietly(request, context) : undefined
+      const decided = late || isAnswer(error) ? await settleQuietly(request, unanswered, context) : undefined
       if (decided !== undefined) return decided
       if (late || !isRepeatable(error)) return { kind: 'unknown', cause: error }
       await context.clock.sleep(resendDelayMs(error, attempt, { request, context }))
@@ -70,16 +72,21 @@ export async function settle(
   return outcome === 'open' || version === undefined ? undefined : { kind: outcome, version }
 }
 
-/** A head that cannot be read leaves the outcome open: it is no proof of anything. A damaged one is everybody's to know. */
+/**
+ * A head that cannot be read leaves the outcome open: it is no proof of anything. A damaged one is what the caller must
+ * hear of, unless an attempt went unanswered and may have been in it.
+ */
 async function settleQuietly(
   request: PublishRequest,
+  unanswered: boolean,
   context: ManifestContext,
 ): Promise<PublishOutcome | undefined> {
   try {
     return await settle(request, context)
-  } catch (error) {
-    if (hasErrorCode(error, 'CORRUPT', 'UNSUPPORTED')) throw error
-    return undefined
+  } catch (cause) {
+    if (!hasErrorCode(cause, 'CORRUPT', 'UNSUPPORTED')) return undefined
+    if (unanswered) return { kind: 'unknown', cause }
+    throw cause
   }
 }
 

@@ -215,8 +215,9 @@ describe('a rebuild', () => {
       true,
     ],
   ])('a deleted record %s', async (_, storedAt, isBack) => {
-    const { store, run } = startHistory()
-    await run([
+    const history = startHistory()
+    const { store } = history
+    await history.run([
       { kind: 'put', id: 1 },
       { kind: 'delete', id: 1 },
       { kind: 'put', id: 2 },

@@ -1,24 +1,15 @@
-import { headKey, manageBackend, partsPrefix, systemClock } from '@umbra/core'
-import type { ObjectStore } from '@umbra/core'
+import { headKey, manageBackend, partsPrefix } from '@umbra/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openR2 } from '../create-r2-backend.ts'
 import type { OpenedR2 } from '../create-r2-backend.ts'
 import { startLocalR2 } from '../local/start-local-r2.ts'
 import type { LocalR2 } from '../local/start-local-r2.ts'
-import type { ManifestContext } from '../manifest/manifest-context.ts'
 import { MANIFEST_LIMITS } from '../manifest/manifest-limits.ts'
-import { createSimulatedContext } from '../manifest/simulated-context.fixture.ts'
 import { createParquetCodec } from '../parquet/parquet-codec.ts'
-import { checkNamespace } from './check-namespace.ts'
-import { rebuildNamespace } from './rebuild-namespace.ts'
 
 const NAMESPACE = { module: 'notes', userId: 'zoë' }
 const HEAD = headKey(NAMESPACE)
 const LIMITS = { ...MANIFEST_LIMITS, tailLines: 2, overfull: 2, fanOut: 2, maxParts: 4, graceMs: 0 }
-
-function contextOver(objects: ObjectStore, name: string): ManifestContext {
-  return createSimulatedContext(objects, name, { clock: systemClock, limits: LIMITS })
-}
 
 describe('a namespace in a bucket', () => {
   let server: LocalR2
@@ -36,8 +27,13 @@ describe('a namespace in a bucket', () => {
     const { backend } = await openR2(server.settings, { limits: LIMITS })
     return manageBackend(backend, { parquet: createParquetCodec() })
   }
-  const check = () => checkNamespace(NAMESPACE, { deep: true }, contextOver(opened.objects, 'check'))
-  const rebuild = () => rebuildNamespace(NAMESPACE, {}, contextOver(opened.objects, 'rebuild'))
+  const upkeep = () => {
+    const { maintenance } = opened.backend
+    if (maintenance === undefined) throw new Error('r2 has manifests to look after')
+    return maintenance
+  }
+  const check = () => upkeep().check(NAMESPACE, { deep: true })
+  const rebuild = () => upkeep().rebuild(NAMESPACE)
 
   async function fill(): Promise<void> {
     const storage = await connect()

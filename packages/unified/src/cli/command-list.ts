@@ -1,10 +1,14 @@
+import { createCompactCommand } from './commands/compact.ts'
 import { createCostCommand } from './commands/cost.ts'
 import { createExportCommand } from './commands/export.ts'
+import { createFsckCommand } from './commands/fsck.ts'
+import { createGcCommand } from './commands/gc.ts'
 import { createGetCommand } from './commands/get.ts'
 import { createImportCommand } from './commands/import.ts'
 import { createInfoCommand } from './commands/info.ts'
 import { createMigrateCommand } from './commands/migrate.ts'
 import { createPutCommand } from './commands/put.ts'
+import { createRebuildCommand } from './commands/rebuild.ts'
 import { createSearchCommand } from './commands/search.ts'
 import type { CreateCommand } from './create-command.ts'
 
@@ -18,4 +22,8 @@ export const COMMANDS: readonly CreateCommand[] = [
   createImportCommand,
   createExportCommand,
   createCostCommand,
+  createFsckCommand,
+  createRebuildCommand,
+  createCompactCommand,
+  createGcCommand,
 ]
