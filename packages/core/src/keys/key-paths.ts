@@ -70,7 +70,7 @@ export function uploadKey(namespace: Namespace, uploadId: string): string {
 }
 
 /** `{id}.{ext}` or `{id}~{rev}-{nonce}.{ext}`; an encoded id holds no `~`. */
-const DATA_OBJECT_NAME = /^([^~]+)(?:~[1-9]\d*-[0-9A-Za-z]+)?\.[a-z0-9]{1,16}$/
+const DATA_OBJECT_NAME = /^([^~]+)(?:~[1-9]\d*-[0-9A-Za-z-]+)?\.[a-z0-9]{1,16}$/
 
 /** The namespace and id a data key belongs to; undefined for any key {@link dataKey} does not return. */
 export function parseDataKey(key: string): { namespace: Namespace; id: string } | undefined {

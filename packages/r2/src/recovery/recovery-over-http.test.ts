@@ -87,9 +87,8 @@ describe('a namespace in a bucket', () => {
     const { uncertain } = await rebuild()
     expect((await check()).problems).toEqual([])
     const after = new Map(await readAll())
-    // Its deletion was the last thing the lost manifest said.
-    expect(uncertain).toContain('n3')
-    after.delete('n3')
+    // Its deletion may have been the last thing the lost manifest said, and then it is back, and named.
+    if (after.delete('n3')) expect(uncertain).toContain('n3')
     expect(after).toEqual(before)
   })
 
