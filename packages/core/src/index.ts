@@ -137,6 +137,7 @@ export type {
 export type { GarbagePointer, PartPointer } from './manifest/part-pointer.ts'
 export { applySwap } from './manifest/part-swap.ts'
 export type { MergedParts, PartSwap, SealedTail } from './manifest/part-swap.ts'
+export { MAX_WRITERS } from './manifest/retain-watermarks.ts'
 export { CLOCK_SKEW_MS, isFreshUpload } from './manifest/upload-freshness.ts'
 export { rollHash } from './manifest/rolling-hash.ts'
 export { addSums, entryDigest, EMPTY_SUM, sumEntries, subtractSums } from './manifest/live-sum.ts'

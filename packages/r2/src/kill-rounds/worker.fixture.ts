@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { writeSync } from 'node:fs'
 import { createIdSource, isUmbraError, manageBackend } from '@umbra/core'
 import { createR2Backend } from '../create-r2-backend.ts'
+import { KILL_ROUND_LIMITS } from './kill-plan.fixture.ts'
 import type { WorkerEvent, WorkerTask } from './worker-event.fixture.ts'
 import { runWriteLoop } from './write-loop.fixture.ts'
 
@@ -24,7 +25,9 @@ const random = (): number =>
 
 try {
   const retry = { maxAttempts: 8, baseDelayMs: 5, maxDelayMs: 200 }
-  const storage = manageBackend(await createR2Backend(task.settings, { ids, retry }))
+  const storage = manageBackend(
+    await createR2Backend(task.settings, { ids, retry, limits: KILL_ROUND_LIMITS }),
+  )
   print({ event: 'ready' })
   await Promise.all(
     Array.from({ length: task.loops }, (_, loop) =>

@@ -5,6 +5,7 @@ import type { Attempt } from './decide-outcome.ts'
 import type { HeadPacer } from './head-pacer.ts'
 import { readHeadVersion } from './head-version.ts'
 import type { ManifestContext } from './manifest-context.ts'
+import { isAnswer } from './may-have-landed.ts'
 
 export interface PublishRequest extends Attempt {
   readonly namespace: Namespace
@@ -39,7 +40,7 @@ export async function publishHead(
   const condition =
     request.base === undefined ? ({ ifNoneMatch: '*' } as const) : { ifMatch: request.base.etag }
   const deadline = context.clock.now() + context.commitTimeoutMs
-  let sent = false
+  let open = false
   let unanswered = false
   for (let attempt = 1; ; attempt++) {
     try {
@@ -48,11 +49,11 @@ export async function publishHead(
       const { etag } = await context.objects.put(key, body, options)
       return { kind: 'landed', version: { head: request.next, etag } }
     } catch (error) {
-      sent ||= wasSent(error)
+      open ||= context.rules.mayHaveLanded(error)
       unanswered ||= !isAnswer(error)
-      if (!sent && !isRetryable(error)) throw error
+      if (!open && !isRetryable(error)) throw error
       const late = context.clock.now() >= deadline
-      if (late && !sent) throw error
+      if (late && !open) throw error
       const decided = late || isAnswer(error) ? await settleQuietly(request, unanswered, context) : undefined
       if (decided !== undefined) return decided
       if (late || !isRepeatable(error)) return { kind: 'unknown', cause: error }
@@ -99,19 +100,6 @@ function tooLarge(namespace: Namespace, bytes: number): UmbraError {
       details: { ...namespace, bytes, limitBytes: MULTIPART_THRESHOLD_BYTES, outcome: 'not-applied' },
     },
   )
-}
-
-/**
- * Whether the store may have received the request. An answer that says "not applied" speaks of the copy it answers: a
- * request that was doubled on its way may have been applied before, or be applied later.
- */
-function wasSent(error: unknown): boolean {
-  return !isUmbraError(error) || error.details['outcome'] !== 'not-applied' || isAnswer(error)
-}
-
-/** Whether the store has answered, with a refusal. */
-function isAnswer(error: unknown): boolean {
-  return isUmbraError(error) && !hasErrorCode(error, 'UNAVAILABLE', 'TIMEOUT')
 }
 
 function isRetryable(error: unknown): boolean {
