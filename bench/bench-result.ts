@@ -28,8 +28,13 @@ export function toResult(input: BenchInput): BenchResult {
   return { ...input, met }
 }
 
+export interface BenchOptions {
+  /** How many records, where a bench can do more or fewer than it does by itself. */
+  readonly records: number | undefined
+}
+
 export interface Bench {
   /** The budgets it answers, e.g. `['B1', 'B2']`. */
   readonly ids: readonly string[]
-  run(report: (line: string) => void): Promise<readonly BenchResult[]>
+  run(report: (line: string) => void, options: BenchOptions): Promise<readonly BenchResult[]>
 }

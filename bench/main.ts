@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import type { Bench, BenchResult, Measurement } from './bench-result.ts'
+import { migrationThroughput } from './migration-throughput.ts'
 import { parquetWrite } from './parquet-write.ts'
 import { retrieveThroughput } from './retrieve-throughput.ts'
 import { sqliteStore } from './sqlite-store.ts'
@@ -13,13 +14,17 @@ const BENCHES: readonly Bench[] = [
   parquetWrite,
   retrieveThroughput,
   sqliteStore,
+  migrationThroughput,
 ]
 
-const USAGE = `npm run bench -- [--only ${BENCHES.flatMap(({ ids }) => ids).join('|')}] [--json FILE]`
+const USAGE = `npm run bench -- [--only ${BENCHES.flatMap(({ ids }) => ids).join('|')}] [--records N] [--json FILE]`
 
-const { values } = parseArgs({ options: { only: { type: 'string' }, json: { type: 'string' } } })
+const { values } = parseArgs({
+  options: { only: { type: 'string' }, json: { type: 'string' }, records: { type: 'string' } },
+})
+const records = values.records === undefined ? undefined : Number(values.records)
 const chosen = BENCHES.filter(({ ids }) => values.only === undefined || ids.includes(values.only))
-if (chosen.length === 0) {
+if (chosen.length === 0 || !(records === undefined || (Number.isInteger(records) && records > 0))) {
   console.error(USAGE)
   process.exit(2)
 }
@@ -27,7 +32,7 @@ if (chosen.length === 0) {
 const results: BenchResult[] = []
 for (const bench of chosen) {
   console.log(`\n${bench.ids.join(', ')}`)
-  results.push(...(await bench.run((line) => console.log(line))))
+  results.push(...(await bench.run((line) => console.log(line), { records })))
 }
 console.log('')
 for (const result of results) console.log(describe(result))

@@ -1,18 +1,35 @@
-import { createIdSource, DEFAULT_RETRY_POLICY, systemClock, UmbraError, withRetry } from '@umbra/core'
+import { readFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  createIdSource,
+  DEFAULT_RETRY_POLICY,
+  hasErrorCode,
+  systemClock,
+  UmbraError,
+  withRetry,
+} from '@umbra/core'
 import type { Clock, IdSource, ObjectStore, RetryContext, RetryPolicy, StorageBackend } from '@umbra/core'
+import { createDiskPartCache } from './cache/disk-part-cache.ts'
+import type { DiskPartCacheSettings } from './cache/disk-part-cache.ts'
 import { assertReachable } from './objects/assert-reachable.ts'
 import { presignDownload, presignUpload } from './objects/presign.ts'
 import { probeConditions } from './objects/probe-conditions.ts'
 import { createR2ObjectStore } from './objects/r2-object-store.ts'
 import { createS3Client } from './objects/s3-client.ts'
+import { createParquetRunFormat } from './runs/parquet-run-format.ts'
 import { assembleR2Backend } from './r2-backend.ts'
 import { DEFAULT_REQUEST_TIMEOUT_MS } from './r2-settings.ts'
 import type { R2Settings } from './r2-settings.ts'
 import type { ManifestLimits } from './manifest/manifest-limits.ts'
-import { createMemoryParts } from './manifest/memory-parts.fixture.ts'
 
 /** "Concurrent writes to the same key: 1 per second": https://developers.cloudflare.com/r2/platform/limits/ */
 const R2_HEAD_INTERVAL_MS = 1_000
+
+/** The `code` of the process warning emitted when upkeep of a manifest finds damage. */
+export const UPKEEP_WARNING_CODE = 'UMBRA_MANIFEST_DAMAGED'
+
+const DEFAULT_CACHE_DIRECTORY = join(tmpdir(), 'umbra-storage')
 
 /** Patient enough for a store that allows one write of a key per second. */
 const PROBE_RETRY_POLICY: RetryPolicy = { maxAttempts: 10, baseDelayMs: 200, maxDelayMs: 2_000 }
@@ -22,8 +39,12 @@ export interface R2Components {
   readonly ids?: IdSource
   /** How requests that are safe to repeat are repeated. */
   readonly retry?: RetryPolicy
+  /** Where immutable parts of manifests are kept on this machine. Default: a folder in the system's temporary folder. */
+  readonly cache?: DiskPartCacheSettings
   /** Bounds of the manifest; see docs/manifest.md before you change them. */
   readonly limits?: Partial<ManifestLimits>
+  /** Told when upkeep of a manifest in the background failed. Default: a process warning, when data is damaged. */
+  readonly onUpkeepFailure?: (error: unknown) => void
   /** Around the object store: to count, trace or disturb its calls. */
   readonly decorate?: (objects: ObjectStore) => ObjectStore
 }
@@ -69,7 +90,10 @@ export async function openR2(settings: R2Settings, components: R2Components = {}
   }
   const backend = assembleR2Backend({
     objects,
-    ...createMemoryParts(),
+    cache: createDiskPartCache(components.cache ?? { directory: DEFAULT_CACHE_DIRECTORY }, { clock, ids }),
+    runs: createParquetRunFormat(),
+    readFile,
+    onUpkeepFailure: components.onUpkeepFailure ?? warnOfDamage,
     ...(components.limits && { limits: components.limits }),
     links: {
       presignDownload: (key, options) => presignDownload({ client, bucket, key }, options),
@@ -85,6 +109,12 @@ export async function openR2(settings: R2Settings, components: R2Components = {}
   return { backend, objects, retry: retryContext }
 }
 
+/** An outage is met by every other call as well; damage may be seen by nobody else. */
+function warnOfDamage(error: unknown): void {
+  if (!hasErrorCode(error, 'CORRUPT', 'INTERNAL')) return
+  process.emitWarning(error.message, { type: 'UmbraWarning', code: UPKEEP_WARNING_CODE })
+}
+
 /** Jurisdiction endpoints are subdomains: https://developers.cloudflare.com/r2/reference/data-location/ */
 function isCloudflare(endpoint: string): boolean {
   return new URL(endpoint).hostname.endsWith('.r2.cloudflarestorage.com')
@@ -96,8 +126,11 @@ async function assertConditions(
   retry: RetryContext,
 ): Promise<void> {
   if (settings.singleWriter === true) return
-  const folder = `manifests.d/probe-${createIdSource().next(retry.clock.now())}`
-  const report = await probeConditions(store, folder, retry)
+  const names = createIdSource()
+  const report = await withRetry(
+    () => probeConditions(store, `manifests.d/probe-${names.next(retry.clock.now())}`, retry),
+    retry,
+  )
   const failed = Object.entries(report).flatMap(([check, holds]) => (holds ? [] : [check]))
   if (failed.length === 0) return
   throw new UmbraError(

@@ -21,3 +21,5 @@ export type {
   QueuedOperation,
   Settled,
 } from './outbox/outbox-port.ts'
+export { readTable } from './read-table.ts'
+export type { ReadTableOptions, TableRow } from './read-table.ts'

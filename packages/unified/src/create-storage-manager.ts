@@ -70,9 +70,9 @@ async function openSqlite(
   return createSqliteBackend(sqlite, { ...(clock && { clock }), ...(ids && { ids }) })
 }
 
-async function openR2({ r2 }: R2Settings, { clock, ids }: ManagerComponents): Promise<StorageBackend> {
+async function openR2({ r2, cache }: R2Settings, { clock, ids }: ManagerComponents): Promise<StorageBackend> {
   const { createR2Backend } = await import('@umbra/r2')
-  return createR2Backend(r2, { ...(clock && { clock }), ...(ids && { ids }) })
+  return createR2Backend(r2, { cache, ...(clock && { clock }), ...(ids && { ids }) })
 }
 
 /**

@@ -11,6 +11,7 @@ import type { Mutation } from './mutation.ts'
 import type { NamespaceMaintenance } from './namespace-maintenance.ts'
 import type { NumberedCommits } from './numbered-commits.ts'
 import type { OutboxHealth, PendingWrites } from './pending-writes.ts'
+import type { StoreInventory } from './store-inventory.ts'
 import type { UploadStaging } from './upload-staging.ts'
 
 export type BackendName = 'memory' | 'r2' | 'sqlite' | 'hybrid'
@@ -100,6 +101,9 @@ export interface StorageBackend {
 
   /** Present exactly when the backend has the `presignedUpload` capability. */
   readonly uploads: UploadStaging | undefined
+
+  /** Undefined when the backend cannot say what it holds in all. */
+  readonly inventory?: StoreInventory
 
   health(): Promise<BackendHealth>
 

@@ -24,3 +24,11 @@ export function recordChanged(id: string, currentEtag: string, index: number): U
     { details: { id, currentEtag, index } },
   )
 }
+
+export function recordNotOlder(id: string, currentRevision: number, index: number): UmbraError {
+  return new UmbraError(
+    'PRECONDITION_FAILED',
+    `a revision as new as the copy is already there, or was deleted. id=${id} current_revision=${currentRevision}`,
+    { details: { id, currentRevision, index } },
+  )
+}

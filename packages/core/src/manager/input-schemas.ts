@@ -73,7 +73,7 @@ const consistency = z
   .union(
     [
       z.literal('strong'),
-      z.strictObject({ maxAgeMs: z.number().min(0) }),
+      z.strictObject({ maxAgeMs: z.number().min(0).or(z.literal(Number.POSITIVE_INFINITY)) }),
       z.strictObject({ snapshot: z.string().min(1) }),
     ],
     "must be 'strong', { maxAgeMs } or { snapshot }",

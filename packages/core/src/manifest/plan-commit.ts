@@ -57,6 +57,10 @@ export interface CommitContext {
   readonly commit: string
   /** Raises the floor to this: ISO 8601, UTC. */
   readonly floor?: string
+  /** How far clocks may lie apart, milliseconds. Default: 15 minutes. */
+  readonly clockSkewMs?: number
+  /** Writers whose watermarks the head keeps. Default: 64. */
+  readonly maxWriters?: number
   /** The writer has stored the anchor. */
   readonly anchored?: boolean
 }
@@ -126,7 +130,7 @@ class HeadDraft {
 
   finish(): ManifestHead | undefined {
     if (!this.#applied) return undefined
-    const { namespace, writer, at, commit, floor, anchored = false } = this.#context
+    const { namespace, writer, at, commit, floor, maxWriters, anchored = false } = this.#context
     const before = this.#base?.head.header
     const seq = (before?.seq ?? 0) + 1
     const { n, h } = this.#watermark
@@ -147,7 +151,7 @@ class HeadDraft {
         sum: this.#sum,
         floor: latest(before?.floor, floor),
         anchored: anchored || (before?.anchored ?? false),
-        ...retainWatermarks({ ...before?.w, [writer]: watermark }, before?.forgotten ?? 0),
+        ...retainWatermarks({ ...before?.w, [writer]: watermark }, before?.forgotten ?? 0, maxWriters),
       },
       parts: this.#base?.head.parts ?? [],
       garbage: this.#base?.head.garbage,
@@ -169,7 +173,8 @@ class HeadDraft {
       if (mutation.kind === 'delete') continue
       const rev = nextRevision(current, mutation.rev)
       const upload = uploads[index]
-      if (upload?.rev !== rev || !isFreshUpload(upload.uploadedAt, floor)) places.push({ index, rev })
+      if (upload?.rev !== rev || !isFreshUpload(upload.uploadedAt, floor, this.#context.clockSkewMs))
+        places.push({ index, rev })
     }
     return places.length === 0 ? undefined : { kind: 'outdated', places }
   }

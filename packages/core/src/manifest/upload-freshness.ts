@@ -6,6 +6,10 @@ export const CLOCK_SKEW_MS = 15 * 60 * 1_000
  * deletes orphans older than it, so a writer that stalled for longer must store its object again, under another key.
  * Without this rule a reference to a deleted object could be committed, however long the collector waits.
  */
-export function isFreshUpload(uploadedAt: string, floor: string | null): boolean {
-  return floor === null || Date.parse(uploadedAt) >= Date.parse(floor) + CLOCK_SKEW_MS
+export function isFreshUpload(
+  uploadedAt: string,
+  floor: string | null,
+  clockSkewMs = CLOCK_SKEW_MS,
+): boolean {
+  return floor === null || Date.parse(uploadedAt) >= Date.parse(floor) + clockSkewMs
 }

@@ -3,6 +3,7 @@ import type { StorageManager } from '../manager/storage-manager.ts'
 import type { BackendUnderTest, StorageUnderTest, SuiteContext } from './backend-under-test.ts'
 import { blobSuite } from './blob-suite.ts'
 import { concurrencySuite } from './concurrency-suite.ts'
+import { consistencySuite } from './consistency-suite.ts'
 import { formatSuite } from './format-suite.ts'
 import { inputSuite } from './input-suite.ts'
 import { isolationSuite } from './isolation-suite.ts'
@@ -22,6 +23,7 @@ export function describeBackend(name: string, backend: BackendUnderTest): void {
     recordSuite(context)
     formatSuite(context)
     concurrencySuite(context)
+    consistencySuite(context)
     listingSuite(context)
     searchSuite(context)
     isolationSuite(context)

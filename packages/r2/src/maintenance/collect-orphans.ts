@@ -1,10 +1,9 @@
-import { CLOCK_SKEW_MS, namespacePath, parseDataKey, partsPrefix } from '@umbra/core'
+import { namespacePath, parseDataKey, partsPrefix } from '@umbra/core'
 import type { ObjectInfo } from '@umbra/core'
 import { anchorKey } from '../manifest/anchor.ts'
 import { copiesPrefix } from '../manifest/head-copy.ts'
 import type { ManifestContext } from '../manifest/manifest-context.ts'
 import type { NamespaceManifest } from '../manifest/namespace-manifest.ts'
-import { mayHold } from '../manifest/part-range.ts'
 import type { Snapshot } from '../manifest/snapshot.ts'
 import { readGarbageChain } from './collect-garbage.ts'
 import type { Collected } from './collect-garbage.ts'
@@ -25,7 +24,9 @@ export async function collectOrphans(
   dryRun: boolean,
   context: ManifestContext,
 ): Promise<Collected & { readonly bytes: number }> {
-  const floor = new Date(context.clock.now() - CLOCK_SKEW_MS - context.limits.graceMs).toISOString()
+  const floor = new Date(
+    context.clock.now() - context.limits.clockSkewMs - context.limits.graceMs,
+  ).toISOString()
   const before = await manifest.snapshot()
   if (before === undefined) return { deleted: 0, failed: [], bytes: 0 }
   const candidates = await findOrphans(before, floor, context)
@@ -91,13 +92,7 @@ async function unreferred(
 /** The body of every version of these objects' records: a replaced one is garbage, not an orphan. */
 async function bodiesOf(snapshot: Snapshot, objects: readonly ObjectInfo[]): Promise<readonly string[]> {
   const ids = [...new Set(objects.flatMap(({ key }) => parseDataKey(key)?.id ?? []))]
-  const keys = snapshot.version.head.tail.map(({ entry }) => entry.key)
-  for (const part of snapshot.version.head.parts) {
-    const possible = ids.filter((id) => mayHold(part, id))
-    if (possible.length === 0) continue
-    for (const entry of (await snapshot.entriesIn(part, possible)).values()) keys.push(entry.key)
-  }
-  return keys
+  return (await snapshot.versionsOf(ids)).map(({ key }) => key)
 }
 
 async function newestCopies(

@@ -4,7 +4,6 @@ import { copiesPrefix, storeHeadCopy } from '../manifest/head-copy.ts'
 import type { ManifestContext } from '../manifest/manifest-context.ts'
 import type { NamespaceManifest } from '../manifest/namespace-manifest.ts'
 import { mayHold } from '../manifest/part-range.ts'
-import type { Snapshot } from '../manifest/snapshot.ts'
 import { readGarbageChain } from './collect-garbage.ts'
 import { mergeFrom } from './compact-namespace.ts'
 
@@ -17,10 +16,10 @@ export async function purgeRecord(
   id: string,
   context: ManifestContext,
 ): Promise<void> {
-  const versions = (await manifest.read((snapshot) => versionsOf(snapshot, id))) ?? []
+  const versions = (await manifest.read((snapshot) => snapshot.versionsOf([id]))) ?? []
   if (versions.length === 0) return
   const newest = versions.at(-1)
-  if (newest?.entry.op === 'put') throw notDeleted(id)
+  if (newest?.op === 'put') throw notDeleted(id)
   await deleteAll(await bodyKeys(versions, id, context), context)
   const rewritten = await rewriteParts(manifest, id, context)
   await deleteCopies(manifest, context)
@@ -28,31 +27,13 @@ export async function purgeRecord(
   await Promise.all(rewritten.map((part) => context.cache.forget(part)))
 }
 
-interface Version {
-  readonly entry: ManifestEntry
-  readonly part: PartPointer | undefined
-}
-
-/** What every part and the tail say of an id, oldest first. */
-async function versionsOf(snapshot: Snapshot, id: string): Promise<readonly Version[]> {
-  const { parts, tail } = snapshot.version.head
-  const inParts = await Promise.all(
-    parts.map(async (part): Promise<Version | undefined> => {
-      const entry = mayHold(part, id) ? (await snapshot.entriesIn(part, [id])).get(id) : undefined
-      return entry && { entry, part }
-    }),
-  )
-  const inTail = tail.flatMap(({ entry }) => (entry.id === id ? [{ entry, part: undefined }] : []))
-  return [...inParts.filter((version) => version !== undefined), ...inTail]
-}
-
 /** Every object of the record, whether or not something refers to it: its revisions share the beginning of their names. */
 async function bodyKeys(
-  versions: readonly Version[],
+  versions: readonly ManifestEntry[],
   id: string,
   { objects }: ManifestContext,
 ): Promise<readonly string[]> {
-  const folders = new Set(versions.map(({ entry: { key } }) => key.slice(0, key.lastIndexOf('/') + 1)))
+  const folders = new Set(versions.map(({ key }) => key.slice(0, key.lastIndexOf('/') + 1)))
   const keys: string[] = []
   for (const folder of folders) {
     const prefix = `${folder}${encodePathPart(id)}`

@@ -54,7 +54,9 @@ async function readOverlay(
   const { parts } = snapshot.version.head
   const overlay = new Map<string, { entry: ManifestEntry; ordinal: number }>()
   const read = await Promise.all(
-    parts.map(async (part) => (part._ === 'seg' ? segments.read(snapshot.namespace, part) : undefined)),
+    parts.map(async (part) =>
+      part._ === 'seg' ? (await segments.read(snapshot.namespace, part)).newest : undefined,
+    ),
   )
   for (const [ordinal, entries] of [...read, snapshot.tail].entries()) {
     for (const [id, entry] of entries ?? []) overlay.set(id, { entry, ordinal })
@@ -85,9 +87,8 @@ async function* runEntries(read: RunRead): AsyncGenerator<ManifestEntry> {
   let limit = Math.min(MAX_CHUNK_ROWS, query.limit + FIRST_CHUNK_ROWS)
   let after = query.after
   for (;;) {
-    const local = await snapshot.open(part)
-    const chunk: ManifestEntry[] = []
-    for await (const entry of context.runs.scan(local, toScan(query, after, limit))) chunk.push(entry)
+    const scan = toScan(query, after, limit)
+    const chunk = await snapshot.use(part, (local) => collect(context.runs.scan(local, scan)))
     const matching = selectEntries(chunk, { ...query, limit: chunk.length + 1 }).entries
     yield* await withoutReplaced(matching, read)
     const last = chunk.at(-1)
@@ -140,4 +141,10 @@ function requiredTexts(match: SearchExpression): string[] {
   return match.terms.flatMap((term) =>
     term.kind === 'phrase' && !term.negated ? [term.tokens.join(' ')] : [],
   )
+}
+
+async function collect(entries: AsyncIterable<ManifestEntry>): Promise<readonly ManifestEntry[]> {
+  const collected: ManifestEntry[] = []
+  for await (const entry of entries) collected.push(entry)
+  return collected
 }

@@ -57,8 +57,10 @@ export class HeadWriter {
       const context = {
         namespace: this.#namespace,
         at: new Date(now).toISOString(),
-        commit: this.#context.rules.stampCommit(this.#context.ids.next(now)),
+        commit: this.#context.ids.next(now),
         anchored: this.#anchored,
+        clockSkewMs: this.#context.limits.clockSkewMs,
+        maxWriters: this.#context.limits.maxWriters,
         ...rest,
       }
       return { snapshot, plan: planCommit(base, current, { operations, context }), swap: base?.swap }

@@ -1,3 +1,5 @@
+import { CLOCK_SKEW_MS, MAX_WRITERS } from '@umbra/core'
+
 /** The numbers that bound a manifest. Tests and simulations make them small, so that every rule is met early. */
 export interface ManifestLimits {
   /** Entries after which the tail is moved to a segment, in the background. */
@@ -12,8 +14,12 @@ export interface ManifestLimits {
   readonly maxParts: number
   /** Most operations in one version of the head. */
   readonly groupSize: number
+  /** Writers whose watermarks a head keeps: of those beyond, an attempt may become undecidable. */
+  readonly maxWriters: number
   /** Milliseconds that nothing referred to must be so before it is deleted: what a reader may take to finish. */
   readonly graceMs: number
+  /** Milliseconds the clocks of writers, collectors and the store may lie apart: stores refuse requests signed further off. */
+  readonly clockSkewMs: number
   /** Milliseconds a tombstone is kept, so that an old etag is not mistaken for that of a record created again. */
   readonly tombstoneMs: number
 }
@@ -28,6 +34,8 @@ export const MANIFEST_LIMITS: ManifestLimits = {
   fanOut: 8,
   maxParts: 64,
   groupSize: 1_000,
+  maxWriters: MAX_WRITERS,
   graceMs: 24 * HOUR_MS,
+  clockSkewMs: CLOCK_SKEW_MS,
   tombstoneMs: 7 * 24 * HOUR_MS,
 }

@@ -5,6 +5,7 @@ import type { Attempt } from './decide-outcome.ts'
 import type { HeadPacer } from './head-pacer.ts'
 import { readHeadVersion } from './head-version.ts'
 import type { ManifestContext } from './manifest-context.ts'
+import { isAnswer } from './may-have-landed.ts'
 
 export interface PublishRequest extends Attempt {
   readonly namespace: Namespace
@@ -39,7 +40,8 @@ export async function publishHead(
   const condition =
     request.base === undefined ? ({ ifNoneMatch: '*' } as const) : { ifMatch: request.base.etag }
   const deadline = context.clock.now() + context.commitTimeoutMs
-  let ambiguous = false
+  let open = false
+  let unanswered = false
   for (let attempt = 1; ; attempt++) {
     try {
       request.pacer.noteWrite()
@@ -47,17 +49,14 @@ export async function publishHead(
       const { etag } = await context.objects.put(key, body, options)
       return { kind: 'landed', version: { head: request.next, etag } }
     } catch (error) {
-      ambiguous ||= mayHaveLanded(error)
-      if (!isWorthRepeating(error)) {
-        if (!ambiguous) throw error
-        return { kind: 'unknown', cause: error }
-      }
-      const settled = isLostRace(error) ? await settleAfter(ambiguous, request, context) : undefined
-      if (settled !== undefined) return settled
-      if (context.clock.now() >= deadline) {
-        if (!ambiguous) throw error
-        return (await settleAfter(ambiguous, request, context)) ?? { kind: 'unknown', cause: error }
-      }
+      open ||= context.rules.mayHaveLanded(error)
+      unanswered ||= !isAnswer(error)
+      if (!open && !isRetryable(error)) throw error
+      const late = context.clock.now() >= deadline
+      if (late && !open) throw error
+      const decided = late || isAnswer(error) ? await settleQuietly(request, unanswered, context) : undefined
+      if (decided !== undefined) return decided
+      if (late || !isRepeatable(error)) return { kind: 'unknown', cause: error }
       await context.clock.sleep(resendDelayMs(error, attempt, { request, context }))
     }
   }
@@ -74,17 +73,21 @@ export async function settle(
   return outcome === 'open' || version === undefined ? undefined : { kind: outcome, version }
 }
 
-/** While an attempt may have landed, a head that cannot be read leaves the outcome open: it is no proof of failure. */
-async function settleAfter(
-  ambiguous: boolean,
+/**
+ * A head that cannot be read leaves the outcome open: it is no proof of anything. A damaged one is what the caller must
+ * hear of, unless an attempt went unanswered and may have been in it.
+ */
+async function settleQuietly(
   request: PublishRequest,
+  unanswered: boolean,
   context: ManifestContext,
 ): Promise<PublishOutcome | undefined> {
   try {
     return await settle(request, context)
   } catch (cause) {
-    if (!ambiguous) throw cause
-    return { kind: 'unknown', cause }
+    if (!hasErrorCode(cause, 'CORRUPT', 'UNSUPPORTED')) return undefined
+    if (unanswered) return { kind: 'unknown', cause }
+    throw cause
   }
 }
 
@@ -99,17 +102,13 @@ function tooLarge(namespace: Namespace, bytes: number): UmbraError {
   )
 }
 
-/** 412: another version was there first, or an earlier attempt of ours. 409: the store says so less clearly. */
-function isLostRace(error: unknown): boolean {
-  return hasErrorCode(error, 'PRECONDITION_FAILED', 'CONFLICT', 'NOT_FOUND')
+function isRetryable(error: unknown): boolean {
+  return isUmbraError(error) && error.retryable
 }
 
-function isWorthRepeating(error: unknown): boolean {
-  return isLostRace(error) || (isUmbraError(error) && error.retryable)
-}
-
-function mayHaveLanded(error: unknown): boolean {
-  return !isUmbraError(error) || error.details['outcome'] !== 'not-applied'
+/** Worth sending again. 412 and 404: another version was there first, or an earlier attempt of ours. */
+function isRepeatable(error: unknown): boolean {
+  return isRetryable(error) || hasErrorCode(error, 'PRECONDITION_FAILED', 'NOT_FOUND')
 }
 
 function resendDelayMs(

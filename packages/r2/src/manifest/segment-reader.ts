@@ -3,8 +3,12 @@ import { LRUCache } from 'lru-cache'
 import { openPart } from './open-part.ts'
 import type { PartSource } from './open-part.ts'
 
-/** Of a segment's entries the newest of each id. */
-export type SegmentEntries = ReadonlyMap<string, ManifestEntry>
+export interface SegmentEntries {
+  /** Every entry, oldest first; an id may occur several times. */
+  readonly all: readonly ManifestEntry[]
+  /** The newest entry of each id. */
+  readonly newest: ReadonlyMap<string, ManifestEntry>
+}
 
 /** Segments are small and asked for at every read, so the ones in use are kept in memory. */
 export interface SegmentReader {
@@ -43,6 +47,6 @@ export function createSegmentReader(
 function parseSegment(bytes: Uint8Array): SegmentEntries {
   const lines = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes).trimEnd().split('\n')
   // The pointer's hash has shown that this library wrote the lines.
-  const entries = lines.map((line) => JSON.parse(line) as ManifestEntry)
-  return new Map(entries.map((entry) => [entry.id, entry]))
+  const all = lines.map((line) => JSON.parse(line) as ManifestEntry)
+  return { all, newest: new Map(all.map((entry) => [entry.id, entry])) }
 }

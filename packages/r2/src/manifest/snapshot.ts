@@ -1,3 +1,4 @@
+import { hasErrorCode } from '@umbra/core'
 import type { BaseVersion, ManifestEntry, Namespace, PartPointer } from '@umbra/core'
 import type { ManifestContext } from './manifest-context.ts'
 import { openPart } from './open-part.ts'
@@ -58,14 +59,34 @@ export class Snapshot {
     return (await this.#join(id)).get(id)
   }
 
-  /** Of the given ids the entries in one part. */
+  /** Of the given ids the newest entries in one part. */
   async entriesIn(part: PartPointer, ids: readonly string[]): Promise<ReadonlyMap<string, ManifestEntry>> {
-    if (part._ === 'seg') return this.#context.segments.read(this.namespace, part)
-    return this.#context.runs.lookup(await this.open(part), ids)
+    if (part._ === 'seg') return (await this.#context.segments.read(this.namespace, part)).newest
+    return this.use(part, (local) => this.#context.runs.lookup(local, ids))
   }
 
-  open(part: PartPointer): Promise<LocalPart> {
-    return openPart(this.namespace, part, this.#context)
+  /** Every entry of the given ids in any part and in the tail, oldest first: replaced ones too. */
+  async versionsOf(ids: readonly string[]): Promise<readonly ManifestEntry[]> {
+    const wanted = new Set(ids)
+    const inParts = this.version.head.parts.map(async (part) => {
+      const possible = ids.filter((id) => mayHold(part, id))
+      if (possible.length === 0) return []
+      if (part._ === 'run') return [...(await this.entriesIn(part, possible)).values()]
+      return (await this.#context.segments.read(this.namespace, part)).all.filter(({ id }) => wanted.has(id))
+    })
+    const inTail = this.version.head.tail.flatMap(({ entry }) => (wanted.has(entry.id) ? [entry] : []))
+    return [...(await Promise.all(inParts)).flat(), ...inTail]
+  }
+
+  /** Reads a part on this machine. */
+  async use<T>(part: PartPointer, read: (local: LocalPart) => Promise<T>): Promise<T> {
+    try {
+      return await read(await openPart(this.namespace, part, this.#context))
+    } catch (error) {
+      // Another process made room in the cache between opening and reading.
+      if (!hasErrorCode(error, 'NOT_FOUND')) throw error
+      return read(await openPart(this.namespace, part, this.#context))
+    }
   }
 
   #join(id: string): Promise<ReadonlyMap<string, ManifestEntry>> {

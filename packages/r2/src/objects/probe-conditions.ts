@@ -36,14 +36,18 @@ interface Probe {
 /**
  * Asks a store to prove that it honours conditional writes: some S3-compatible stores ignore the conditions, others
  * do not implement them. Writes below `folder`, which must be for this probe alone, and removes what it wrote.
- * Rejects when the store could not be asked; a store that limits writes per key is asked again as `retry` says.
+ * Rejects when the store could not be asked, and when an answer was lost: then nothing is proved, because the write may have
+ * used up its condition; probe again in another folder. A store that limits writes per key is asked again as `retry` says.
  */
 export async function probeConditions(
   store: ObjectStore,
   folder: string,
   retry: RetryContext,
 ): Promise<ConditionReport> {
-  const probe: Probe = { store, retry }
+  const probe: Probe = {
+    store,
+    retry: { ...retry, shouldRetry: (error) => hasErrorCode(error, 'RATE_LIMITED') },
+  }
   const keys = {
     create: `${folder}/create`,
     swap: `${folder}/swap`,

@@ -2,14 +2,12 @@ import { rm, stat } from 'node:fs/promises'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { InFlight, isUmbraError, UmbraError } from '@umbra/core'
 import type { ParquetCodec } from '@umbra/core'
+import { duckDbFailure } from './duckdb-error.ts'
 import { openDuckDb } from './duckdb-session.ts'
 import type { DuckDbConnection, DuckDbSession, DuckDbSettings } from './duckdb-session.ts'
 import { copyStatement, planFile } from './file-plan.ts'
 import { readRowBatches } from './read-rows.ts'
 import { RowStager } from './row-stager.ts'
-
-/** DuckDB's own words; the appender passes on only the second half. */
-const OUT_OF_MEMORY = /^Out of Memory|could not (?:allocate|pin) block/
 
 type Rows = AsyncIterable<unknown> | Iterable<unknown>
 
@@ -130,9 +128,9 @@ function closedError(): UmbraError {
 
 function translateError(error: unknown, code: 'CORRUPT' | 'INTERNAL', message: string): unknown {
   if (isUmbraError(error)) return error
-  const text = error instanceof Error ? error.message : ''
-  if (text.startsWith('INTERRUPT')) return closedError()
-  if (OUT_OF_MEMORY.test(text)) {
+  const failure = duckDbFailure(error)
+  if (failure === 'interrupted') return closedError()
+  if (failure === 'out-of-memory') {
     const advice = 'duckdb ran out of memory; raise its memory limit or send fewer rows'
     return new UmbraError('TOO_LARGE', advice, { cause: error })
   }

@@ -1,5 +1,5 @@
 import { committedEntry, recordEtag, revisionKey, UmbraError, uniqueRevisionKey } from '@umbra/core'
-import type { BlobExpectation, ManifestEntry, Mutation } from '@umbra/core'
+import type { BlobExpectation, Expectation, ManifestEntry, Mutation } from '@umbra/core'
 import type { OutboxBodies, StoredBody } from './outbox-body.ts'
 import { bodyGone } from './outbox-error.ts'
 import type { BlobWrite, Lane, QueuedOperation } from './outbox-port.ts'
@@ -17,14 +17,23 @@ export function toLane({ path, module, userId }: Pick<LaneRow, 'path' | 'module'
   return { path, namespace: module === null || userId === null ? undefined : { module, userId } }
 }
 
-export function toExpectColumn(expect: BlobExpectation): string | null {
+/** How an expectation of a revision below another begins. */
+const BELOW = '<'
+
+export function toExpectColumn(expect: Expectation | undefined): string | null {
   if (expect === undefined) return null
-  return expect.kind === 'absent' ? NONE : expect.etag
+  if (expect.kind === 'absent') return NONE
+  return expect.kind === 'etag' ? expect.etag : `${BELOW}${expect.rev}`
 }
 
 export function fromExpectColumn(expect: string | null): BlobExpectation {
   if (expect === null) return undefined
   return expect === NONE ? { kind: 'absent' } : { kind: 'etag', etag: expect }
+}
+
+function toExpectation(expect: string | null): Expectation {
+  if (expect?.startsWith(BELOW) === true) return { kind: 'older', rev: Number(expect.slice(BELOW.length)) }
+  return fromExpectColumn(expect) ?? { kind: 'absent' }
 }
 
 /** The etag a mutation's record will have, as far as known. */
@@ -59,9 +68,9 @@ export function predictedEntry(row: MutationRow, opId: string, lane: Lane): Mani
 }
 
 export function toMutation(row: MutationRow, bodies: OutboxBodies): Mutation {
-  const expect = fromExpectColumn(row.expect) ?? { kind: 'absent' }
+  const expect = toExpectation(row.expect)
   if (row.kind === 'delete') {
-    if (expect.kind === 'absent') throw new UmbraError('CORRUPT', 'a deletion in the outbox names no version')
+    if (expect.kind !== 'etag') throw new UmbraError('CORRUPT', 'a deletion in the outbox names no version')
     return { kind: 'delete', id: row.id, expect, at: row.at }
   }
   if (row.draft === null) throw new UmbraError('CORRUPT', 'a write in the outbox has no description')

@@ -10,6 +10,8 @@ import { inPrimary, readEither } from './hybrid-parts.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { findCopy, findRecord } from './secondary-only.ts'
 
+const NO_SNAPSHOTS = 'hybrid reads from two places, which have no version in common; use R2 alone'
+
 /**
  * Writes go to both, the primary first: it alone decides. Reads prefer the primary, fall back to the secondary while
  * the primary cannot be reached, and include what is only in the secondary. See docs/decisions/003.
@@ -26,7 +28,8 @@ export function createHybridBackend(parts: HybridParts): StorageBackend {
 
   return {
     name: 'hybrid',
-    capabilities: primary.capabilities,
+    capabilities: { ...primary.capabilities, snapshots: { missing: NO_SNAPSHOTS } },
+    ...(primary.maintenance && { maintenance: primary.maintenance }),
     uploads: primary.uploads,
     blobs: createHybridBlobs(parts, backlog),
     commit: async (namespace, mutations) =>

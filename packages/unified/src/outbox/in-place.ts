@@ -1,5 +1,5 @@
-import { hasErrorCode, recordEtag } from '@umbra/core'
-import type { UmbraError } from '@umbra/core'
+import { hasErrorCode, mutationId, recordEtag } from '@umbra/core'
+import type { Mutation, PutMutation, UmbraError } from '@umbra/core'
 import type { QueuedOperation } from '@umbra/sqlite'
 
 /**
@@ -14,6 +14,8 @@ export function isInPlace(
 ): boolean {
   if (!operation.resent) return false
   const { id, currentEtag } = error.details
+  // Nobody else can have had an id that was minted for it.
+  if (operation.mutations.some((one) => isMinted(one) && mutationId(one) === id)) return true
   const entry = operation.entries.find((one) => one.id === id)
   if (hasErrorCode(error, 'NOT_FOUND')) return isDeletedSince(operation, id, queued)
   if (entry === undefined || typeof currentEtag !== 'string') return false
@@ -34,4 +36,8 @@ function isDeletedSince(
 
 function laterThan({ n }: QueuedOperation, queued: readonly QueuedOperation[]): QueuedOperation[] {
   return queued.filter((one) => one.resent && one.n > n)
+}
+
+export function isMinted(mutation: Mutation): mutation is PutMutation {
+  return mutation.kind === 'put' && mutation.freshId === true
 }

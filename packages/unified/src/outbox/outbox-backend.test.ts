@@ -261,6 +261,25 @@ describe('copies of the file', () => {
   })
 })
 
+it('does not bring back what was deleted since, when an old copy of the file is put back', async () => {
+  const storage = await open()
+  store.fates.push('down')
+  const { id } = await storage.storeData({ ...AT, data: 1 })
+  const copy = `${folder.sqlitePath}-backup`
+  store.usually = 'down'
+  await copyFile(folder.sqlitePath, copy)
+  await copyFile(`${folder.sqlitePath}-wal`, `${copy}-wal`)
+  store.usually = 'ok'
+  await storage.sync()
+  await storage.deleteData('m', 'u', id)
+  await storage.storeData({ ...AT, id: 'later', data: 2 })
+  await close(storage)
+  const restored = await open({}, copy)
+  await restored.sync()
+  expect(await contents()).toEqual([['later', 2]])
+  expect(await restored.conflicts()).toEqual([])
+})
+
 it('says what it is: degraded, recovered, drained', async () => {
   const storage = await open()
   const seen = record(storage, 'degraded', 'recovered', 'drained')

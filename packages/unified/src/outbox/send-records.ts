@@ -1,7 +1,7 @@
 import { checkExpectation, mutationId, UmbraError } from '@umbra/core'
-import type { ManifestEntry, Namespace, NumberedOutcome, WriterMark } from '@umbra/core'
+import type { ManifestEntry, Namespace, NumberedOperation, NumberedOutcome, WriterMark } from '@umbra/core'
 import type { DecidedOperation, Decision, LaneLease, QueuedOperation } from '@umbra/sqlite'
-import { isInPlace } from './in-place.ts'
+import { isInPlace, isMinted } from './in-place.ts'
 import type { SendContext } from './send-context.ts'
 
 export interface Sent {
@@ -26,7 +26,7 @@ export async function sendRecords(
     numbered.commitNumbered(namespace, {
       writer: lease.writer,
       mark: lease.mark,
-      operations: operations.map(({ n, opId, mutations }) => ({ n, opId, mutations })),
+      operations: operations.map(toNumbered),
       ...(attempted && { attempted }),
     }),
   )
@@ -40,6 +40,22 @@ export async function sendRecords(
     })
   }
   return { decided, mark }
+}
+
+/**
+ * Under a new name a creation that had been applied, and whose record was deleted since, must not bring the record back: an
+ * id that was minted for it may never have existed.
+ */
+function toNumbered({ n, opId, mutations, resent }: QueuedOperation): NumberedOperation {
+  if (!resent) return { n, opId, mutations }
+  const neverThere = { kind: 'older', rev: 1 } as const
+  return {
+    n,
+    opId,
+    mutations: mutations.map((mutation) =>
+      isMinted(mutation) ? { ...mutation, expect: neverThere } : mutation,
+    ),
+  }
 }
 
 async function toDecision(

@@ -1,0 +1,55 @@
+import { parseArgs } from 'node:util'
+import { openKillRounds } from './kill-rounds.ts'
+import { openSimulation } from './simulation.ts'
+import type { SoakLoop } from './soak-loop.ts'
+
+const LOOPS: Readonly<Record<string, () => Promise<SoakLoop>>> = {
+  simulation: openSimulation,
+  'kill-rounds': openKillRounds,
+}
+
+const USAGE = `npm run soak -- [--minutes N] [--seed S] [--only ${Object.keys(LOOPS).join('|')}]`
+
+const { values } = parseArgs({
+  options: { minutes: { type: 'string' }, seed: { type: 'string' }, only: { type: 'string' } },
+})
+const minutes = Number(values.minutes ?? 1)
+const firstSeed = Number(values.seed ?? Date.now() % 1_000_000)
+const chosen = Object.entries(LOOPS).filter(([name]) => values.only === undefined || name === values.only)
+if (!(minutes > 0) || !Number.isSafeInteger(firstSeed) || chosen.length === 0) {
+  console.error(USAGE)
+  process.exit(2)
+}
+
+const loops = await Promise.all(chosen.map(([, open]) => open()))
+try {
+  process.exitCode = (await soak(loops)) ? 0 : 1
+} finally {
+  for (const loop of loops) await loop.close()
+}
+
+/** The loops take turns, until the time is up or one has seen a promise broken. */
+async function soak(loops: readonly SoakLoop[]): Promise<boolean> {
+  const endAt = Date.now() + minutes * 60_000
+  const totals: Record<string, number> = {}
+  for (let seed = firstSeed; Date.now() < endAt; seed++) {
+    for (const loop of loops) {
+      const { name } = loop
+      const { counts, violations } = await loop.pass(seed, (line) =>
+        console.log(`${name} seed ${seed}  ${line}`),
+      )
+      add(totals, { ...counts, 'passes checked': 1 })
+      console.log(`${name} seed ${seed}  ${violations.length === 0 ? 'kept every promise' : 'FAILED'}`)
+      if (violations.length === 0) continue
+      console.error(violations.join('\n'))
+      console.error(`To see it again: npm run soak -- --only ${name} --seed ${seed} --minutes ${minutes}`)
+      return false
+    }
+  }
+  console.log(`nothing broken: ${JSON.stringify(totals)}`)
+  return true
+}
+
+function add(totals: Record<string, number>, counts: Readonly<Record<string, number>>): void {
+  for (const [name, count] of Object.entries(counts)) totals[name] = (totals[name] ?? 0) + count
+}

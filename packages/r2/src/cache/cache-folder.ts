@@ -1,0 +1,128 @@
+import { copyFile, mkdir, mkdtemp, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { extname, join } from 'node:path'
+import { UmbraError } from '@umbra/core'
+import type { PartPointer } from '@umbra/core'
+
+const PART_NAME = /^[0-9a-f]{64}(?:\.[a-z0-9]{1,16})?$/
+
+/** No write takes that long, so the file's process has ended. */
+const STALE_TEMPORARY_MS = 24 * 60 * 60 * 1000
+
+export interface CachedFile {
+  readonly name: string
+  readonly bytes: number
+  readonly usedAtMs: number
+}
+
+/** A folder of parts named by their content, and a folder inside it for files that are being written. */
+export class CacheFolder {
+  readonly #path: string
+  /** Removed with everything in it when the cache is closed. */
+  readonly isPrivate: boolean
+
+  private constructor(path: string, isPrivate: boolean) {
+    this.#path = path
+    this.isPrivate = isPrivate
+  }
+
+  /** Creates what is missing and deletes what ended processes left half written. Rejects when it cannot be written. */
+  static async open(path: string, nowMs: number, probeName: string): Promise<CacheFolder> {
+    const folder = new CacheFolder(path, false)
+    await mkdir(folder.#temporary, { recursive: true })
+    const probe = folder.temporaryPath(probeName)
+    await writeFile(probe, probeName)
+    await rm(probe)
+    await folder.#removeStale(nowMs)
+    return folder
+  }
+
+  static async openPrivate(): Promise<CacheFolder> {
+    const folder = new CacheFolder(await mkdtemp(join(tmpdir(), 'umbra-cache-')), true)
+    await mkdir(folder.#temporary)
+    return folder
+  }
+
+  get #temporary(): string {
+    return join(this.#path, 'tmp')
+  }
+
+  pathOf(name: string): string {
+    return join(this.#path, name)
+  }
+
+  temporaryPath(name: string): string {
+    return join(this.#temporary, name)
+  }
+
+  /** Bytes of a part's file; undefined when there is none. */
+  async sizeOf(name: string): Promise<number | undefined> {
+    return (await statIfPresent(this.pathOf(name)))?.bytes
+  }
+
+  /** Notes a use, for this process and others. */
+  async touch(name: string, nowMs: number): Promise<void> {
+    const seconds = nowMs / 1000
+    await utimes(this.pathOf(name), seconds, seconds).catch(() => {
+      // It counts as used longer ago than it was, or another process has just deleted it.
+    })
+  }
+
+  async take(path: string, name: string, temporaryName: string): Promise<void> {
+    try {
+      await rename(path, this.pathOf(name))
+    } catch {
+      // Another file system: copied under a temporary name, so that nobody sees half of it.
+      const copy = this.temporaryPath(temporaryName)
+      await copyFile(path, copy)
+      await rename(copy, this.pathOf(name))
+      await rm(path, { force: true })
+    }
+  }
+
+  async remove(name: string): Promise<void> {
+    await rm(this.pathOf(name), { force: true })
+  }
+
+  async list(): Promise<CachedFile[]> {
+    const files: CachedFile[] = []
+    for (const name of await readdir(this.#path)) {
+      const found = PART_NAME.test(name) ? await statIfPresent(this.pathOf(name)) : undefined
+      if (found !== undefined) files.push({ name, ...found })
+    }
+    return files
+  }
+
+  async removeAll(): Promise<void> {
+    await rm(this.#path, { recursive: true, force: true })
+  }
+
+  async #removeStale(nowMs: number): Promise<void> {
+    for (const name of await readdir(this.#temporary)) {
+      const path = this.temporaryPath(name)
+      const found = await statIfPresent(path)
+      if (found !== undefined && found.usedAtMs < nowMs - STALE_TEMPORARY_MS) {
+        await rm(path, { recursive: true, force: true })
+      }
+    }
+  }
+}
+
+/** The name of a part's file: its hash, so that a file can never be mistaken for another part's. */
+export function partName({ key, sha256 }: PartPointer): string {
+  const name = `${sha256}${extname(key)}`
+  if (PART_NAME.test(name)) return name
+  throw new UmbraError('CORRUPT', `a part pointer is not one; run fsck. key=${key}`, {
+    details: { key, sha256 },
+  })
+}
+
+async function statIfPresent(path: string): Promise<Omit<CachedFile, 'name'> | undefined> {
+  try {
+    const { size, mtimeMs } = await stat(path)
+    return { bytes: size, usedAtMs: mtimeMs }
+  } catch {
+    // Whatever the reason, it cannot be used.
+    return undefined
+  }
+}

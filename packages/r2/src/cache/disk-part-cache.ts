@@ -1,0 +1,240 @@
+import { rm } from 'node:fs/promises'
+import { InFlight, UmbraError } from '@umbra/core'
+import type { Clock, IdSource, PartPointer } from '@umbra/core'
+import type { PartCache } from '../manifest/part-cache.ts'
+import type { LocalPart } from '../manifest/run-format.ts'
+import { CacheFolder, partName } from './cache-folder.ts'
+import { downloadPart, FolderFailure } from './download-part.ts'
+import { hashFile } from './hash-file.ts'
+
+export const DEFAULT_CACHE_MAX_BYTES = 2 * 1024 ** 3
+
+/** A part that was used so recently may be in use still. */
+const IN_USE_MS = 60_000
+
+export interface DiskPartCacheSettings {
+  /** Folder of the cache, created when missing. Several processes may share it; nothing else may be kept in it. */
+  readonly directory: string
+  /** Bytes of parts above which the least recently used are deleted. Default {@link DEFAULT_CACHE_MAX_BYTES}. */
+  readonly maxBytes?: number
+}
+
+export interface DiskPartCacheComponents {
+  readonly clock: Clock
+  readonly ids: IdSource
+}
+
+type Fetch = Parameters<PartCache['open']>[1]
+
+/**
+ * Parts as files named by their SHA-256. A file that is there already is checked whole before its first use in a
+ * process, and fetched again when it is damaged; later uses check that it is still there and has its size.
+ *
+ * Parts used by this process in the last minute are not deleted to make room, so the bound may be exceeded for that long.
+ * Another process may delete any part at any time: whoever finds a file gone opens the part again.
+ *
+ * A folder that cannot be written (read-only, full, no permission) is not an error: a private folder in the system's
+ * temporary folder takes its place until the cache is closed. Rejects with `UNAVAILABLE` when that cannot be written
+ * either, and after `close`.
+ */
+export function createDiskPartCache(
+  settings: DiskPartCacheSettings,
+  components: DiskPartCacheComponents,
+): PartCache {
+  const cache = new DiskPartCache(settings, components)
+  return {
+    open: (pointer, fetch) => cache.open(pointer, fetch),
+    temporaryPath: (extension) => cache.temporaryPath(extension),
+    adopt: (pointer, path) => cache.adopt(pointer, path),
+    forget: (pointer) => cache.forget(pointer),
+    close: () => cache.close(),
+  }
+}
+
+class DiskPartCache {
+  readonly #settings: DiskPartCacheSettings
+  readonly #clock: Clock
+  readonly #ids: IdSource
+  readonly #opening = new Map<string, Promise<LocalPart | undefined>>()
+  readonly #running = new InFlight()
+  /** When each part that this process has checked was last used. */
+  readonly #usedAt = new Map<string, number>()
+  #folder: Promise<CacheFolder> | undefined
+  #closing: Promise<void> | undefined
+
+  constructor(settings: DiskPartCacheSettings, { clock, ids }: DiskPartCacheComponents) {
+    this.#settings = settings
+    this.#clock = clock
+    this.#ids = ids
+  }
+
+  async open(pointer: PartPointer, fetch: Fetch): Promise<LocalPart | undefined> {
+    const name = partName(pointer)
+    const shared = this.#opening.get(name)
+    if (shared !== undefined) return shared
+    const opening = this.#running.track(this.#open(name, pointer, fetch))
+    this.#opening.set(name, opening)
+    try {
+      return await opening
+    } finally {
+      this.#opening.delete(name)
+    }
+  }
+
+  async temporaryPath(extension: string): Promise<string> {
+    const folder = await this.#openFolder()
+    return folder.temporaryPath(`${this.#freshName()}.${extension}`)
+  }
+
+  async adopt(pointer: PartPointer, path: string): Promise<void> {
+    const name = partName(pointer)
+    const folder = await this.#openFolder()
+    try {
+      await folder.take(path, name, this.#freshName())
+    } catch {
+      // Not worth failing for: the part is where it belongs already, and will be fetched when it is needed.
+      await rm(path, { force: true })
+      return
+    }
+    await this.#noteUse(folder, name)
+    await this.#makeRoom(folder)
+  }
+
+  async forget(pointer: PartPointer): Promise<void> {
+    const name = partName(pointer)
+    // A download that is under way would bring it back.
+    await this.#opening.get(name)?.catch(() => undefined)
+    this.#usedAt.delete(name)
+    const folder = await this.#openFolder()
+    try {
+      await folder.remove(name)
+    } catch (cause) {
+      throw new UmbraError('UNAVAILABLE', `a part could not be deleted; see the cause. key=${pointer.key}`, {
+        cause,
+      })
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await this.#running.settled()
+    const folder = await this.#folder
+    if (folder?.isPrivate === true) await folder.removeAll()
+  }
+
+  #freshName(): string {
+    return this.#ids.next(this.#clock.now())
+  }
+
+  #openFolder(): Promise<CacheFolder> {
+    if (this.#closing !== undefined) {
+      throw new UmbraError('UNAVAILABLE', 'the part cache is closed; create a new one')
+    }
+    this.#folder ??= this.#openConfigured()
+    return this.#folder
+  }
+
+  async #openConfigured(): Promise<CacheFolder> {
+    try {
+      return await CacheFolder.open(this.#settings.directory, this.#clock.now(), this.#freshName())
+    } catch {
+      return this.#openPrivate()
+    }
+  }
+
+  async #openPrivate(): Promise<CacheFolder> {
+    try {
+      return await CacheFolder.openPrivate()
+    } catch (cause) {
+      // So that the next call tries again.
+      this.#folder = undefined
+      throw unwritable(cause)
+    }
+  }
+
+  async #open(name: string, pointer: PartPointer, fetch: Fetch): Promise<LocalPart | undefined> {
+    const folder = await this.#openFolder()
+    try {
+      return await this.#openIn(folder, { name, pointer, fetch })
+    } catch (error) {
+      if (!(error instanceof FolderFailure)) throw error
+      if (folder.isPrivate) throw unwritable(error)
+    }
+    const substitute = await this.#replaceFolder(folder)
+    try {
+      return await this.#openIn(substitute, { name, pointer, fetch })
+    } catch (error) {
+      throw error instanceof FolderFailure ? unwritable(error) : error
+    }
+  }
+
+  async #openIn(
+    folder: CacheFolder,
+    { name, pointer, fetch }: { name: string; pointer: PartPointer; fetch: Fetch },
+  ): Promise<LocalPart | undefined> {
+    const path = folder.pathOf(name)
+    if (!(await this.#isUsable(folder, name, pointer))) {
+      this.#usedAt.delete(name)
+      const source = await fetch()
+      if (source === undefined) return undefined
+      await downloadPart(source, pointer, { path, temporaryPath: folder.temporaryPath(this.#freshName()) })
+      await this.#noteUse(folder, name)
+      await this.#makeRoom(folder)
+    } else await this.#noteUse(folder, name)
+    return { pointer, path }
+  }
+
+  async #isUsable(folder: CacheFolder, name: string, { bytes, sha256 }: PartPointer): Promise<boolean> {
+    if ((await folder.sizeOf(name)) !== bytes) return false
+    if (this.#usedAt.has(name)) return true
+    try {
+      return (await hashFile(folder.pathOf(name))).sha256 === sha256
+    } catch {
+      // Deleted by another process meanwhile, or unreadable: fetched again.
+      return false
+    }
+  }
+
+  async #noteUse(folder: CacheFolder, name: string): Promise<void> {
+    const now = this.#clock.now()
+    const before = this.#usedAt.get(name)
+    this.#usedAt.set(name, now)
+    if (before === undefined || now - before >= IN_USE_MS) await folder.touch(name, now)
+  }
+
+  async #makeRoom(folder: CacheFolder): Promise<void> {
+    const maxBytes = this.#settings.maxBytes ?? DEFAULT_CACHE_MAX_BYTES
+    const files = await folder.list()
+    let total = files.reduce((sum, { bytes }) => sum + bytes, 0)
+    const inUseSince = this.#clock.now() - IN_USE_MS
+    for (const { name, bytes } of files.toSorted((a, b) => a.usedAtMs - b.usedAtMs)) {
+      if (total <= maxBytes) return
+      if ((this.#usedAt.get(name) ?? -Infinity) > inUseSince) continue
+      await folder.remove(name)
+      this.#usedAt.delete(name)
+      total -= bytes
+    }
+  }
+
+  /** Once for all that met the same failure. */
+  #replaceFolder(failed: CacheFolder): Promise<CacheFolder> {
+    const current = this.#folder ?? Promise.resolve(failed)
+    const replacement = current.then((folder) => {
+      if (folder !== failed) return folder
+      this.#usedAt.clear()
+      return this.#openPrivate()
+    })
+    this.#folder = replacement
+    return replacement
+  }
+}
+
+function unwritable(cause: unknown): UmbraError {
+  return new UmbraError('UNAVAILABLE', 'neither the cache folder nor the temporary folder can be written', {
+    cause,
+  })
+}
