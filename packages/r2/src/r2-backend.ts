@@ -14,6 +14,7 @@ import type {
 } from '@umbra/core'
 import { LRUCache } from 'lru-cache'
 import pLimit from 'p-limit'
+import { importRecords } from './bulk/import-records.ts'
 import type { ManifestContext } from './manifest/manifest-context.ts'
 import { createMaintenance } from './maintenance/create-maintenance.ts'
 import { findEntries } from './manifest/find-entries.ts'
@@ -122,6 +123,11 @@ export function assembleR2Backend(parts: R2BackendParts): StorageBackend {
     async commit(namespace, mutations) {
       const entries = await inFlight.track(manifestOf(namespace).commit(mutations))
       return entries.map(inR2)
+    },
+
+    bulk: {
+      importRecords: (namespace, records, onCommitted) =>
+        inFlight.track(importRecords({ manifest: manifestOf(namespace), records, context }, onCommitted)),
     },
 
     maintenance: createMaintenance(manifestOf, context),

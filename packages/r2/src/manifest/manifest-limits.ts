@@ -12,6 +12,8 @@ export interface ManifestLimits {
   readonly fanOut: number
   /** Most parts of a head; a commit that finds more waits for a merge. */
   readonly maxParts: number
+  /** Most records of one commit of an import. */
+  readonly importRows: number
   /** Most operations in one version of the head. */
   readonly groupSize: number
   /** Milliseconds that nothing referred to must be so before it is deleted: what a reader may take to finish. */
@@ -31,6 +33,7 @@ export const MANIFEST_LIMITS: ManifestLimits = {
   overfull: 4,
   fanOut: 8,
   maxParts: 64,
+  importRows: 131_072,
   groupSize: 1_000,
   graceMs: 24 * HOUR_MS,
   clockSkewMs: CLOCK_SKEW_MS,
