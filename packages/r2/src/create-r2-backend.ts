@@ -10,7 +10,8 @@ import { probeConditions } from './objects/probe-conditions.ts'
 import { createR2ObjectStore } from './objects/r2-object-store.ts'
 import { createS3Client } from './objects/s3-client.ts'
 import { createParquetRunFormat } from './runs/parquet-run-format.ts'
-import { assembleR2Backend } from './r2-backend.ts'
+import { assembleR2 } from './r2-backend.ts'
+import type { AssembledR2 } from './r2-backend.ts'
 import { DEFAULT_REQUEST_TIMEOUT_MS } from './r2-settings.ts'
 import type { R2Settings } from './r2-settings.ts'
 import type { ManifestLimits } from './manifest/manifest-limits.ts'
@@ -49,8 +50,7 @@ export async function createR2Backend(
   return backend
 }
 
-export interface OpenedR2 {
-  readonly backend: StorageBackend
+export interface OpenedR2 extends AssembledR2 {
   /** The bucket itself. The backend's `close` ends its connections. */
   readonly objects: ObjectStore
   readonly retry: RetryContext
@@ -73,7 +73,7 @@ export async function openR2(settings: R2Settings, components: R2Components = {}
     client.destroy()
     throw error
   }
-  const backend = assembleR2Backend({
+  const assembled = assembleR2({
     objects,
     cache: createDiskPartCache(settings.cache ?? { directory: DEFAULT_CACHE_DIRECTORY }, { clock, ids }),
     runs: createParquetRunFormat(),
@@ -90,7 +90,7 @@ export async function openR2(settings: R2Settings, components: R2Components = {}
     retry: retryContext,
     close: async () => client.destroy(),
   })
-  return { backend, objects, retry: retryContext }
+  return { ...assembled, objects, retry: retryContext }
 }
 
 /** Jurisdiction endpoints are subdomains: https://developers.cloudflare.com/r2/reference/data-location/ */
