@@ -53,5 +53,7 @@ async function openR2(
   { clock, ids }: ManagerComponents,
 ): Promise<StorageBackend> {
   const { createR2Backend } = await import('@umbra/r2')
-  return createR2Backend(r2, { cache, ...(clock && { clock }), ...(ids && { ids }) })
+  // The secret is not enumerable, so that it is in no copy made by accident.
+  const { secretAccessKey } = r2
+  return createR2Backend({ ...r2, secretAccessKey, cache }, { ...(clock && { clock }), ...(ids && { ids }) })
 }

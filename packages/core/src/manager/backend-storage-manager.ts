@@ -9,9 +9,11 @@ import type { StorageRecord, StorageRecordInfo } from '../records/storage-record
 import { parseSearch } from '../search/parse-search.ts'
 import type { SearchExpression } from '../search/search-expression.ts'
 import { BlobManager } from './blob-manager.ts'
+import { importRecords } from './import-records.ts'
 import { storeEncoded } from './store-encoded.ts'
 import {
   deleteOptionsSchema,
+  importOptionsSchema,
   listOptionsSchema,
   namespaceSchema,
   openOptionsSchema,
@@ -32,9 +34,6 @@ import type { OpenedRecord, StorageInfo, StorageManager, StoredBlobValue } from 
 import type * as options from './store-options.ts'
 import { toRecordInfo } from './to-record-info.ts'
 import { UploadManager } from './upload-manager.ts'
-
-/** How many records `retrieveData` without an id asks for at a time. */
-const RETRIEVE_PAGE_SIZE = 1_000
 
 /** Checks every argument, then hands on to the part that does the work. */
 export class BackendStorageManager implements StorageManager {
@@ -69,6 +68,20 @@ export class BackendStorageManager implements StorageManager {
     })
   }
 
+  importData(
+    module: string,
+    userId: string,
+    requests: Parameters<StorageManager['importData']>[2],
+    options: options.ImportOptions = {},
+  ): Promise<options.ImportReport> {
+    return this.#run(async () => {
+      const namespace = parseInput(namespaceSchema, { module, userId })
+      const { onProgress } = parseInput(importOptionsSchema, options)
+      const { backend } = this.#context
+      return importRecords({ backend, writer: this.#writer, namespace, onProgress }, requests)
+    })
+  }
+
   retrieveData(
     module: string,
     userId: string,
@@ -85,7 +98,7 @@ export class BackendStorageManager implements StorageManager {
     return this.#run(async () => {
       const reading = parseInput(retrieveOptionsSchema, options)
       if (recordId === undefined)
-        return this.#retrieveAll(parseInput(namespaceSchema, { module, userId }), reading)
+        return this.#reader.readAll(parseInput(namespaceSchema, { module, userId }), reading)
       const address = parseInput(recordAddressSchema, { module, userId, recordId })
       return this.#reader.read(address, address.recordId, reading)
     })
@@ -294,18 +307,6 @@ export class BackendStorageManager implements StorageManager {
   ): Promise<Page<StorageRecordInfo>> {
     const page = await this.#context.backend.findEntries(namespace, query, reading)
     return { ...page, items: page.items.map(toRecordInfo) }
-  }
-
-  async #retrieveAll(namespace: Namespace, reading: Reading): Promise<StorageRecord[]> {
-    const records: StorageRecord[] = []
-    for await (const record of this.#reader.iterate(
-      namespace,
-      { order: 'oldest', limit: RETRIEVE_PAGE_SIZE },
-      reading,
-    )) {
-      records.push(record)
-    }
-    return records
   }
 
   #assertOpen(): void {
