@@ -1,3 +1,5 @@
+import type { BenchOptions } from './bench-options.ts'
+
 /** One measured thing: ours and what it is compared with, in the same unit and the same run. */
 export interface Measurement {
   readonly name: string
@@ -5,6 +7,13 @@ export interface Measurement {
   readonly unit: string
   /** What differs from ours, when it is not the same job. */
   readonly note?: string
+}
+
+export interface Series {
+  readonly name: string
+  readonly unit: string
+  /** Records in the namespace, and the figure. */
+  readonly points: readonly { readonly x: number; readonly y: number; readonly note?: string }[]
 }
 
 export interface BenchResult {
@@ -18,6 +27,8 @@ export interface BenchResult {
   readonly ours: Measurement
   readonly baseline: Measurement
   readonly peers: readonly Measurement[]
+  /** The figures behind it, point by point: what plots are made of. */
+  readonly series?: readonly Series[]
 }
 
 export type BenchInput = Omit<BenchResult, 'met'>
@@ -26,11 +37,6 @@ export function toResult(input: BenchInput): BenchResult {
   const met =
     'atLeast' in input.budget ? input.value >= input.budget.atLeast : input.value <= input.budget.atMost
   return { ...input, met }
-}
-
-export interface BenchOptions {
-  /** How many records, where a bench can do more or fewer than it does by itself. */
-  readonly records: number | undefined
 }
 
 export interface Bench {

@@ -55,3 +55,42 @@ export function createReadModifyWrite(raw: ReturnType<typeof createRawClient>, m
     },
   }
 }
+
+const ID = '01J00000000000000000000000'
+
+/** A line with the nine fields of the original's manifest. */
+function originalLine(folder: string, n: number, size: number): string {
+  const id = `${ID.slice(0, 16)}${String(n).padStart(10, '0')}`
+  const key = `${folder}/2026/01/01/${id}.json`
+  const fields = { id, module: 'finance', user_id: 'user123', timestamp: '2026-01-01T00:00:00.000Z' }
+  const etag = String(n).padStart(32, '0')
+  return `${JSON.stringify({ ...fields, data_type: 'json', key, etag, size, metadata: {} })}\n`
+}
+
+/** The original's layout, group by group: the manifest is one object that every commit reads and writes whole. */
+export function createWholeManifest(raw: ReturnType<typeof createRawClient>, folder: string) {
+  const manifestKey = `${folder}/manifest.jsonl`
+  let next = 0
+  return {
+    async create(entries: number): Promise<void> {
+      const pieces: Buffer[] = []
+      for (; next < entries; next += 10_000) {
+        const count = Math.min(10_000, entries - next)
+        const lines = Array.from({ length: count }, (_, at) => originalLine(folder, next + at, 1_000))
+        pieces.push(Buffer.from(lines.join('')))
+      }
+      await raw.put(manifestKey, Buffer.concat(pieces))
+    },
+    /** Resolves to the bytes written to the manifest. */
+    async commit(bodies: readonly Uint8Array[]): Promise<number> {
+      const first = next
+      next += bodies.length
+      await Promise.all(bodies.map((body, at) => raw.put(`${folder}/${first + at}`, body)))
+      const before = (await raw.get(manifestKey)) ?? new Uint8Array()
+      const lines = bodies.map((body, at) => originalLine(folder, first + at, body.byteLength))
+      const after = Buffer.concat([before, Buffer.from(lines.join(''))])
+      await raw.put(manifestKey, after)
+      return after.byteLength
+    },
+  }
+}

@@ -35,6 +35,7 @@ export type {
   NamespaceProblem,
   RebuildReport,
 } from './backend/namespace-maintenance.ts'
+export type { BulkImport } from './backend/bulk-import.ts'
 export type { Consistency, PinnedSnapshot, ReadOptions, SnapshotPins } from './backend/consistency.ts'
 export type {
   NumberedCommits,
@@ -74,7 +75,7 @@ export { verifiedStream } from './bodies/verified-stream.ts'
 export type { Clock } from './clock.ts'
 export { ERROR_CODES } from './errors/error-codes.ts'
 export type { ErrorCode } from './errors/error-codes.ts'
-export { recordNotFound } from './errors/record-errors.ts'
+export { recordNotFound, recordsExist } from './errors/record-errors.ts'
 export { hasErrorCode, isUmbraError, UmbraError } from './errors/umbra-error.ts'
 export type { ErrorDetails, UmbraErrorOptions } from './errors/umbra-error.ts'
 export { decodeJsonLines } from './formats/json-lines.ts'
@@ -120,6 +121,9 @@ export type {
   BlobWriteOptions,
   DeleteOptions,
   FinalizeUploadRequest,
+  ImportOptions,
+  ImportReport,
+  ImportRequest,
   ListOptions,
   PresignOptions,
   PresignUploadRequest,
@@ -143,6 +147,7 @@ export type {
   ObjectStore,
   PutOptions,
 } from './objects/object-store.ts'
+export type { AppendedRun } from './manifest/appended-run.ts'
 export type { GarbagePointer, PartPointer } from './manifest/part-pointer.ts'
 export { applySwap } from './manifest/part-swap.ts'
 export type { MergedParts, PartSwap, SealedTail } from './manifest/part-swap.ts'

@@ -11,14 +11,14 @@ import {
 } from '@umbra/core'
 import type { Clock, IdSource, ObjectStore, RetryContext, RetryPolicy, StorageBackend } from '@umbra/core'
 import { createDiskPartCache } from './cache/disk-part-cache.ts'
-import type { DiskPartCacheSettings } from './cache/disk-part-cache.ts'
 import { assertReachable } from './objects/assert-reachable.ts'
 import { presignDownload, presignUpload } from './objects/presign.ts'
 import { probeConditions } from './objects/probe-conditions.ts'
 import { createR2ObjectStore } from './objects/r2-object-store.ts'
 import { createS3Client } from './objects/s3-client.ts'
 import { createParquetRunFormat } from './runs/parquet-run-format.ts'
-import { assembleR2Backend } from './r2-backend.ts'
+import { assembleR2 } from './r2-backend.ts'
+import type { AssembledR2 } from './r2-backend.ts'
 import { DEFAULT_REQUEST_TIMEOUT_MS } from './r2-settings.ts'
 import type { R2Settings } from './r2-settings.ts'
 import type { ManifestLimits } from './manifest/manifest-limits.ts'
@@ -39,8 +39,6 @@ export interface R2Components {
   readonly ids?: IdSource
   /** How requests that are safe to repeat are repeated. */
   readonly retry?: RetryPolicy
-  /** Where immutable parts of manifests are kept on this machine. Default: a folder in the system's temporary folder. */
-  readonly cache?: DiskPartCacheSettings
   /** Bounds of the manifest; see docs/manifest.md before you change them. */
   readonly limits?: Partial<ManifestLimits>
   /** Told when upkeep of a manifest in the background failed. Default: a process warning, when data is damaged. */
@@ -64,8 +62,7 @@ export async function createR2Backend(
   return backend
 }
 
-export interface OpenedR2 {
-  readonly backend: StorageBackend
+export interface OpenedR2 extends AssembledR2 {
   /** The bucket itself. The backend's `close` ends its connections. */
   readonly objects: ObjectStore
   readonly retry: RetryContext
@@ -88,9 +85,9 @@ export async function openR2(settings: R2Settings, components: R2Components = {}
     client.destroy()
     throw error
   }
-  const backend = assembleR2Backend({
+  const assembled = assembleR2({
     objects,
-    cache: createDiskPartCache(components.cache ?? { directory: DEFAULT_CACHE_DIRECTORY }, { clock, ids }),
+    cache: createDiskPartCache(settings.cache ?? { directory: DEFAULT_CACHE_DIRECTORY }, { clock, ids }),
     runs: createParquetRunFormat(),
     readFile,
     onUpkeepFailure: components.onUpkeepFailure ?? warnOfDamage,
@@ -106,7 +103,7 @@ export async function openR2(settings: R2Settings, components: R2Components = {}
     retry: retryContext,
     close: async () => client.destroy(),
   })
-  return { backend, objects, retry: retryContext }
+  return { ...assembled, objects, retry: retryContext }
 }
 
 /** An outage is met by every other call as well; damage may be seen by nobody else. */

@@ -97,11 +97,6 @@ async function countParts({ settings }: LocalR2): Promise<{ segments: number; ru
   const { store, close } = openStore(settings)
   const keys = (await collect(store.list('manifests.d/'))).map(({ key }) => key)
   close()
-  console.log(
-    keys.length,
-    keys.filter((key) => key.includes('/s/')).length,
-    keys.filter((key) => key.includes('/r/')).length,
-  )
   return {
     segments: keys.filter((key) => key.includes('/s/')).length,
     runs: keys.filter((key) => key.includes('/r/')).length,

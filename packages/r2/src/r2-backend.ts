@@ -14,6 +14,8 @@ import type {
 } from '@umbra/core'
 import { LRUCache } from 'lru-cache'
 import pLimit from 'p-limit'
+import { importEntries } from './bulk/import-entries.ts'
+import { importRecords } from './bulk/import-records.ts'
 import type { ManifestContext } from './manifest/manifest-context.ts'
 import { createMaintenance } from './maintenance/create-maintenance.ts'
 import { findEntries } from './manifest/find-entries.ts'
@@ -66,6 +68,16 @@ export interface R2BackendParts {
 
 /** The backend over any object store with conditional writes. */
 export function assembleR2Backend(parts: R2BackendParts): StorageBackend {
+  return assembleR2(parts).backend
+}
+
+export interface AssembledR2 {
+  readonly backend: StorageBackend
+  /** See the function of this name. */
+  importEntries(namespace: Namespace, entries: AsyncIterable<ManifestEntry>): Promise<number>
+}
+
+export function assembleR2(parts: R2BackendParts): AssembledR2 {
   const context = toContext(parts)
   const inFlight = new InFlight()
   const pins = new SnapshotPinBoard(context)
@@ -110,7 +122,7 @@ export function assembleR2Backend(parts: R2BackendParts): StorageBackend {
     )
   }
 
-  return {
+  const backend: StorageBackend = {
     name: 'r2',
     capabilities: {
       multiWriter: parts.multiWriter,
@@ -130,6 +142,11 @@ export function assembleR2Backend(parts: R2BackendParts): StorageBackend {
     async commit(namespace, mutations) {
       const entries = await inFlight.track(manifestOf(namespace).commit(mutations))
       return entries.map(inR2)
+    },
+
+    bulk: {
+      importRecords: (namespace, records, onCommitted) =>
+        inFlight.track(importRecords({ manifest: manifestOf(namespace), records, context }, onCommitted)),
     },
 
     maintenance: createMaintenance(manifestOf, context),
@@ -188,6 +205,11 @@ export function assembleR2Backend(parts: R2BackendParts): StorageBackend {
       await Promise.allSettled([parts.runs.close(), parts.cache.close()])
       await parts.close()
     },
+  }
+  return {
+    backend,
+    importEntries: (namespace, entries) =>
+      inFlight.track(importEntries({ manifest: manifestOf(namespace), context }, entries)),
   }
 }
 

@@ -1,3 +1,5 @@
+import type { DiskPartCacheSettings } from './cache/disk-part-cache.ts'
+
 /** How to reach one bucket. Plain data that holds a secret: never log it, never put it into an error. */
 export interface R2Settings {
   /** `https://{account}.r2.cloudflarestorage.com`, a jurisdiction endpoint, or any other S3 endpoint. */
@@ -14,6 +16,8 @@ export interface R2Settings {
    * Large uploads are given more, by their size. Default {@link DEFAULT_REQUEST_TIMEOUT_MS}.
    */
   readonly requestTimeoutMs?: number
+  /** Where immutable parts of manifests are kept on this machine. Default: a folder in the system's temporary folder. */
+  readonly cache?: DiskPartCacheSettings
   /** You promise that only one process ever writes to the bucket: allows a store that ignores conditional writes. */
   readonly singleWriter?: true
 }

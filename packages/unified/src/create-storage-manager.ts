@@ -72,7 +72,9 @@ async function openSqlite(
 
 async function openR2({ r2, cache }: R2Settings, { clock, ids }: ManagerComponents): Promise<StorageBackend> {
   const { createR2Backend } = await import('@umbra/r2')
-  return createR2Backend(r2, { cache, ...(clock && { clock }), ...(ids && { ids }) })
+  // The secret is not enumerable, so that it is in no copy made by accident.
+  const { secretAccessKey } = r2
+  return createR2Backend({ ...r2, secretAccessKey, cache }, { ...(clock && { clock }), ...(ids && { ids }) })
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Page } from '../page.ts'
 import type { ManifestEntry } from '../records/manifest-entry.ts'
 import type { Namespace } from '../records/namespace.ts'
 import type { StorageLocation } from '../records/storage-record.ts'
+import type { BulkImport } from './bulk-import.ts'
 import type { BlobStore } from './blob-store.ts'
 import type { StorageCapabilities } from './capabilities.ts'
 import type { ReadOptions, SnapshotPins } from './consistency.ts'
@@ -89,6 +90,9 @@ export interface StorageBackend {
 
   /** Commits of writers that number their own operations; undefined where there is no need for them. */
   readonly numbered?: NumberedCommits
+
+  /** Present where many new records can be stored faster than by commits. */
+  readonly bulk?: BulkImport
 
   /** Present exactly when the backend has the `snapshots` capability. */
   readonly pins?: SnapshotPins

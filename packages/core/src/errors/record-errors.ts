@@ -32,3 +32,15 @@ export function recordNotOlder(id: string, currentRevision: number, index: numbe
     { details: { id, currentRevision, index } },
   )
 }
+
+/** Most ids that an error names: it may be logged. */
+const MAX_NAMED_IDS = 100
+
+/** Several ids of one call are taken, or occur in it twice. */
+export function recordsExist(ids: readonly string[]): UmbraError {
+  return new UmbraError(
+    'ALREADY_EXISTS',
+    `ids are taken; update their records or choose other ids. count=${ids.length} first=${ids[0] ?? ''}`,
+    { details: { ids: ids.slice(0, MAX_NAMED_IDS), count: ids.length } },
+  )
+}

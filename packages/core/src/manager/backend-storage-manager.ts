@@ -12,12 +12,12 @@ import { InFlight } from '../in-flight.ts'
 import { parseDataKey } from '../keys/key-paths.ts'
 import type { Page } from '../page.ts'
 import type { StorageRecord, StorageRecordInfo } from '../records/storage-record.ts'
-import { parseSearch } from '../search/parse-search.ts'
-import type { SearchExpression } from '../search/search-expression.ts'
 import { BlobManager } from './blob-manager.ts'
+import { importRecords } from './import-records.ts'
 import { storeEncoded } from './store-encoded.ts'
 import {
   deleteOptionsSchema,
+  importOptionsSchema,
   listOptionsSchema,
   namespaceSchema,
   openOptionsSchema,
@@ -26,7 +26,6 @@ import {
   resolutionSchema,
   retrieveOptionsSchema,
   searchOptionsSchema,
-  searchQuerySchema,
   storeRequestSchema,
   syncOptionsSchema,
   updateRequestSchema,
@@ -34,6 +33,7 @@ import {
 import type { ManagerContext } from './manager-context.ts'
 import { NOTHING_PENDING } from './nothing-pending.ts'
 import { parseInput } from './parse-input.ts'
+import { toByteRange, toExpression } from './read-arguments.ts'
 import { RecordReader, toEntryQuery } from './record-reader.ts'
 import { RecordWriter } from './record-writer.ts'
 import type { OpenedRecord, StorageInfo, StorageManager, StoredBlobValue } from './storage-manager.ts'
@@ -76,6 +76,20 @@ export class BackendStorageManager implements StorageManager {
     })
   }
 
+  importData(
+    module: string,
+    userId: string,
+    requests: Parameters<StorageManager['importData']>[2],
+    options: options.ImportOptions = {},
+  ): Promise<options.ImportReport> {
+    return this.#run(async () => {
+      const namespace = parseInput(namespaceSchema, { module, userId })
+      const { onProgress } = parseInput(importOptionsSchema, options)
+      const { backend } = this.#context
+      return importRecords({ backend, writer: this.#writer, namespace, onProgress }, requests)
+    })
+  }
+
   retrieveData(
     module: string,
     userId: string,
@@ -92,7 +106,7 @@ export class BackendStorageManager implements StorageManager {
     return this.#run(async () => {
       const reading = parseInput(retrieveOptionsSchema, options)
       if (recordId === undefined)
-        return this.#reader.all(parseInput(namespaceSchema, { module, userId }), reading)
+        return this.#reader.readAll(parseInput(namespaceSchema, { module, userId }), reading)
       const address = parseInput(recordAddressSchema, { module, userId, recordId })
       return this.#reader.read(address, address.recordId, reading)
     })
@@ -323,12 +337,4 @@ export class BackendStorageManager implements StorageManager {
     this.#assertOpen()
     return this.#inFlight.track(operation())
   }
-}
-
-function toExpression(query: string, mode: 'words' | 'substring'): SearchExpression {
-  return parseSearch(parseInput(searchQuerySchema, { query }).query, mode)
-}
-
-function toByteRange(range: { start: number; end?: number | undefined }): { start: number; end?: number } {
-  return range.end === undefined ? { start: range.start } : { start: range.start, end: range.end }
 }

@@ -61,6 +61,12 @@ export const storeRequestSchema = namespaceSchema.extend({
     .optional(),
 })
 
+export const importOptionsSchema = z.strictObject({
+  onProgress: z
+    .custom<(progress: { readonly committed: number }) => void>((value) => typeof value === 'function')
+    .optional(),
+})
+
 export const updateRequestSchema = recordAddressSchema.extend({
   data: z.unknown(),
   ifMatch: recordEtag.optional(),

@@ -20,8 +20,8 @@ import { toRecordInfo } from './to-record-info.ts'
 /** Bodies fetched at the same time for one page: enough to hide the round trips of an object store. */
 const PARALLEL_BODIES = 32
 
-/** How many records {@link RecordReader.all} asks for at a time. */
-const RETRIEVE_PAGE_SIZE = 1_000
+/** How many records are asked for at a time when all of them are wanted. */
+const ALL_PAGE_SIZE = 1_000
 
 /** A record that keeps changing while it is read is given up after this many tries. */
 const MAX_READ_TRIES = 5
@@ -80,14 +80,6 @@ export class RecordReader {
     return { ...page, items: page.items.map(toRecordInfo) }
   }
 
-  /** Every record at once, oldest first. */
-  async all(namespace: Namespace, reading: Reading): Promise<StorageRecord[]> {
-    const query = { order: 'oldest', limit: RETRIEVE_PAGE_SIZE } as const
-    const records: StorageRecord[] = []
-    for await (const record of this.iterate(namespace, query, reading)) records.push(record)
-    return records
-  }
-
   /** Every record, page by page. The listing is as of each page; no record is returned twice. */
   async *iterate(
     namespace: Namespace,
@@ -100,6 +92,14 @@ export class RecordReader {
       next =
         page.cursor === undefined ? undefined : { ...query, after: decodeCursor(page.cursor, query.order) }
     }
+  }
+
+  /** Every record, oldest first. */
+  async readAll(namespace: Namespace, reading: Reading): Promise<StorageRecord[]> {
+    const records: StorageRecord[] = []
+    const query = { order: 'oldest', limit: ALL_PAGE_SIZE } as const
+    for await (const record of this.iterate(namespace, query, reading)) records.push(record)
+    return records
   }
 
   async open(namespace: Namespace, id: string, options: OpenOptions): Promise<OpenedRecord | null> {

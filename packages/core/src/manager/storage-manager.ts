@@ -10,6 +10,9 @@ import type {
   BlobWriteOptions,
   DeleteOptions,
   FinalizeUploadRequest,
+  ImportOptions,
+  ImportReport,
+  ImportRequest,
   ListOptions,
   PresignOptions,
   PresignUploadRequest,
@@ -50,6 +53,20 @@ export interface StorageManager {
   storeData(request: StoreRequest): Promise<StorageRecord>
   /** Stores many records of one module and user in one atomic commit: all of them or none. */
   storeMany(requests: readonly StoreRequest[]): Promise<StorageRecord[]>
+  /**
+   * Stores any number of new records of one module and user, in order and in bounded memory: requests are taken as they
+   * can be stored. Each commit holds as many as the backend stores well at once (r2: 131,072), all of them or none.
+   *
+   * Rejects with `ALREADY_EXISTS` when given ids are taken or occur twice (`details.ids`), and as `storeData` does. Every
+   * rejection says in `details.committed` how many of the requests are stored for good; go on with the ones after them.
+   * After `OUTCOME_PENDING` those of one more commit may be.
+   */
+  importData(
+    module: string,
+    userId: string,
+    requests: Iterable<ImportRequest> | AsyncIterable<ImportRequest>,
+    options?: ImportOptions,
+  ): Promise<ImportReport>
   /** One record, or null when there is none with this id. */
   retrieveData(
     module: string,

@@ -26,6 +26,20 @@ export interface StoreRequest {
   readonly contentType?: string
 }
 
+/** One record of an import: a {@link StoreRequest} that need not repeat whose it is. */
+export type ImportRequest = Omit<StoreRequest, 'module' | 'userId'> &
+  Partial<Pick<StoreRequest, 'module' | 'userId'>>
+
+export interface ImportOptions {
+  /** Called after each commit with the number of records committed so far. */
+  readonly onProgress?: (progress: ImportReport) => void
+}
+
+export interface ImportReport {
+  /** Records that are stored: always the first so many of the requests. */
+  readonly committed: number
+}
+
 export interface UpdateRequest {
   readonly module: string
   readonly userId: string

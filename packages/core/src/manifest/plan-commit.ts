@@ -6,6 +6,8 @@ import type { Mutation } from '../backend/mutation.ts'
 import { UmbraError } from '../errors/umbra-error.ts'
 import type { ManifestEntry } from '../records/manifest-entry.ts'
 import type { Namespace } from '../records/namespace.ts'
+import { appendRun, findAppendObstacle } from './appended-run.ts'
+import type { AppendedRun } from './appended-run.ts'
 import { addSums, EMPTY_SUM, entryDigest, subtractSums } from './live-sum.ts'
 import { toManifestLine } from './manifest-head.ts'
 import type { ManifestHead, ManifestLine, Watermark } from './manifest-head.ts'
@@ -29,6 +31,8 @@ export interface ManifestOperation {
   readonly mutations: readonly Mutation[]
   /** For each put its uploaded body, for each deletion undefined. */
   readonly uploads: readonly (UploadedRevision | undefined)[]
+  /** Records that are in a run already. Such an operation has no mutations and is planned alone, over a sealed tail. */
+  readonly append?: AppendedRun
 }
 
 export type OperationOutcome =
@@ -96,6 +100,7 @@ class HeadDraft {
   #live: number
   #sum: string
   #watermark: Omit<Watermark, 'seq' | 'at'>
+  #appended: AppendedRun | undefined
   #applied = false
 
   constructor(
@@ -124,6 +129,7 @@ class HeadDraft {
       this.#put(mutation, operation.uploads[index]),
     )
     this.#count(operation)
+    this.#appended = operation.append
     this.#applied = true
     return { kind: 'applied', entries }
   }
@@ -135,7 +141,7 @@ class HeadDraft {
     const seq = (before?.seq ?? 0) + 1
     const { n, h } = this.#watermark
     const watermark = { n, h, seq, at, ...(this.#skipped.length > 0 && { skip: this.#skipped }) }
-    return {
+    const next: ManifestHead = {
       header: {
         _: 'head',
         v: 1,
@@ -157,14 +163,20 @@ class HeadDraft {
       garbage: this.#base?.head.garbage,
       tail: [...(this.#base?.head.tail ?? []), ...this.#added],
     }
+    return this.#appended === undefined ? next : appendRun(next, this.#appended, seq)
   }
 
   #count({ n = this.#watermark.n + 1, opId }: ManifestOperation): void {
     this.#watermark = { n, h: rollHash(this.#watermark.h, opId) }
   }
 
-  #findObstacle({ mutations, uploads }: ManifestOperation): OperationOutcome | undefined {
+  #findObstacle({ mutations, uploads, append }: ManifestOperation): OperationOutcome | undefined {
     const floor = this.#base?.head.header.floor ?? null
+    if (append !== undefined) {
+      const { clockSkewMs } = this.#context
+      const error = findAppendObstacle(append, this.#current, { floor, clockSkewMs })
+      return error && { kind: 'rejected', error }
+    }
     const places: { index: number; rev: number }[] = []
     for (const [index, mutation] of mutations.entries()) {
       const current = this.#current.get(mutationId(mutation))

@@ -5,6 +5,7 @@ import { blobSuite } from './blob-suite.ts'
 import { concurrencySuite } from './concurrency-suite.ts'
 import { consistencySuite } from './consistency-suite.ts'
 import { formatSuite } from './format-suite.ts'
+import { importSuite } from './import-suite.ts'
 import { inputSuite } from './input-suite.ts'
 import { isolationSuite } from './isolation-suite.ts'
 import { lifecycleSuite } from './lifecycle-suite.ts'
@@ -22,6 +23,7 @@ export function describeBackend(name: string, backend: BackendUnderTest): void {
     const context = useStorage(backend)
     recordSuite(context)
     formatSuite(context)
+    importSuite(context)
     concurrencySuite(context)
     consistencySuite(context)
     listingSuite(context)

@@ -1,11 +1,13 @@
 import { mutationId, planCommit } from '@umbra/core'
-import type { CommitPlan, ManifestHead, ManifestOperation, Namespace, PartSwap } from '@umbra/core'
+import type { CommitPlan, ManifestEntry, ManifestHead, Namespace, PartSwap } from '@umbra/core'
 import { storeAnchor } from './anchor.ts'
 import type { HeadCache } from './head-cache.ts'
 import { HeadPacer } from './head-pacer.ts'
+import { lookupMany } from './lookup-many.ts'
 import type { Maintainer } from './maintainer.ts'
 import type { ManifestContext } from './manifest-context.ts'
 import { PartGone, partMissing } from './part-gone.ts'
+import type { PendingOperation } from './pending-operation.ts'
 import { publishHead } from './publish-head.ts'
 import type { PublishOutcome, PublishRequest } from './publish-head.ts'
 import { isTailFull, sealTail } from './seal-tail.ts'
@@ -24,9 +26,11 @@ export interface PlannedCommit {
   readonly swap: PartSwap | undefined
 }
 
+type PlannableOperation = Omit<PendingOperation, 'floor' | 'resolve' | 'reject'>
+
 export interface PlanRequest {
   readonly writer: string
-  readonly operations: readonly ManifestOperation[]
+  readonly operations: readonly PlannableOperation[]
   /** Raises the head's floor: ISO 8601, UTC. */
   readonly floor?: string
 }
@@ -48,10 +52,12 @@ export class HeadWriter {
 
   /** Undefined when parts of the snapshot were collected: take a newer one. */
   async plan(snapshot: Snapshot | undefined, request: PlanRequest): Promise<PlannedCommit | undefined> {
-    const ids = request.operations.flatMap(({ mutations }) => mutations.map(mutationId))
     try {
-      const current = (await snapshot?.lookup(ids)) ?? new Map<string, never>()
-      const base = snapshot && { ...snapshot.version, ...this.#parts.maintainer.apply(snapshot.version.head) }
+      const current = await currentEntries(snapshot, request.operations)
+      const base = snapshot && {
+        ...snapshot.version,
+        ...(await this.#baseOf(snapshot.version.head, request.operations)),
+      }
       const now = this.#context.clock.now()
       const { operations, ...rest } = request
       const context = {
@@ -70,6 +76,18 @@ export class HeadWriter {
       if (current?.version.etag === snapshot?.version.etag) throw partMissing(error)
       return undefined
     }
+  }
+
+  /** The head with what is prepared for it; before a run is appended its tail is sealed. */
+  async #baseOf(
+    head: ManifestHead,
+    operations: readonly PlannableOperation[],
+  ): Promise<{ readonly head: ManifestHead; readonly swap: PartSwap | undefined }> {
+    const base = this.#parts.maintainer.apply(head)
+    const appends = operations.some(({ append }) => append !== undefined)
+    if (!appends || base.head.tail.length === 0) return base
+    const sealed = await sealTail(this.#namespace, base.head, this.#context)
+    return { ...base, head: this.#context.rules.applySwap(base.head, sealed) ?? base.head }
   }
 
   /** An overfull tail moves to a segment first, so a head stays small whatever is stored at once. */
@@ -126,4 +144,18 @@ export class HeadWriter {
       // The commit stands all the same; the next one tries again.
     }
   }
+}
+
+/** What a snapshot says of every id that operations name. Of imported ones only what was not looked up before. */
+async function currentEntries(
+  snapshot: Snapshot | undefined,
+  operations: readonly PlannableOperation[],
+): Promise<ReadonlyMap<string, ManifestEntry>> {
+  if (snapshot === undefined) return new Map()
+  const append = operations.find((operation) => operation.append !== undefined)?.append
+  if (append === undefined)
+    return snapshot.lookup(operations.flatMap(({ mutations }) => mutations.map(mutationId)))
+  const { epoch } = snapshot.version.head.header
+  const isSameEpoch = epoch !== '' && append.checkedAt?.epoch === epoch
+  return lookupMany(snapshot, [...append.revisions.keys()], isSameEpoch ? append.checkedAt.seq : 0)
 }

@@ -12,6 +12,8 @@ export interface ManifestLimits {
   readonly fanOut: number
   /** Most parts of a head; a commit that finds more waits for a merge. */
   readonly maxParts: number
+  /** Most records of one commit of an import. */
+  readonly importRows: number
   /** Most operations in one version of the head. */
   readonly groupSize: number
   /** Writers whose watermarks a head keeps: of those beyond, an attempt may become undecidable. */
@@ -33,6 +35,7 @@ export const MANIFEST_LIMITS: ManifestLimits = {
   overfull: 4,
   fanOut: 8,
   maxParts: 64,
+  importRows: 131_072,
   groupSize: 1_000,
   maxWriters: MAX_WRITERS,
   graceMs: 24 * HOUR_MS,

@@ -51,7 +51,7 @@ export class NamespaceCommitter {
       try {
         await this.#window.close()
         await this.#heads.waitForTurn(this.#writer.name)
-        group.push(...this.#queue.splice(0, this.#context.limits.groupSize))
+        group.push(...this.#takeGroup())
         await this.#commit(group)
       } catch (error) {
         // Nothing of the group was applied: every path that could have is answered inside.
@@ -60,6 +60,13 @@ export class NamespaceCommitter {
       }
     }
     this.#pumping = false
+  }
+
+  /** A run becomes the newest part, which what is in the tail would hide: it is committed alone. */
+  #takeGroup(): readonly PendingOperation[] {
+    const firstAppend = this.#queue.findIndex(({ append }) => append !== undefined)
+    const untilAppend = firstAppend === -1 ? this.#queue.length : Math.max(1, firstAppend)
+    return this.#queue.splice(0, Math.min(untilAppend, this.#context.limits.groupSize))
   }
 
   async #commit(group: readonly PendingOperation[]): Promise<void> {

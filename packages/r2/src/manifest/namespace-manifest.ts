@@ -17,7 +17,7 @@ import { NamespaceCommitter } from './namespace-committer.ts'
 import { commitNumbered } from './numbered-committer.ts'
 import type { NumberedCommitterParts, NumberedResult } from './numbered-committer.ts'
 import { PartGone, partMissing } from './part-gone.ts'
-import type { PendingOperation } from './pending-operation.ts'
+import type { CheckedAppend, PendingOperation } from './pending-operation.ts'
 import type { Snapshot } from './snapshot.ts'
 import { uploadRevision } from './upload-revision.ts'
 import type { RevisionUpload } from './upload-revision.ts'
@@ -156,6 +156,13 @@ export class NamespaceManifest {
     const opId = this.#context.ids.next(this.#context.clock.now())
     const { floor } = change
     await this.#decide({ opId, mutations: [], uploads: [], ...(floor !== undefined && { floor }) })
+  }
+
+  /** Adds a stored run of new records; rejects when their ids are taken, as for other commits. */
+  async append(append: CheckedAppend): Promise<void> {
+    const opId = this.#context.ids.next(this.#context.clock.now())
+    const outcome = await this.#decide({ opId, mutations: [], uploads: [], append })
+    if (outcome.kind === 'rejected') throw outcome.error
   }
 
   /** Lets maintenance that is running finish, and its result take effect. */

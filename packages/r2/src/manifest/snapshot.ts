@@ -32,8 +32,12 @@ export class Snapshot {
     return this.#tail
   }
 
-  /** The current entry of each id that has one, tombstones included. Reads only the parts an id can be in. */
-  async lookup(ids: Iterable<string>): Promise<ReadonlyMap<string, ManifestEntry>> {
+  /**
+   * The current entry of each id that has one, tombstones included. Reads only the parts an id can be in.
+   *
+   * @param since - only what changed after this version
+   */
+  async lookup(ids: Iterable<string>, since = 0): Promise<ReadonlyMap<string, ManifestEntry>> {
     const found = new Map<string, ManifestEntry>()
     const missing = new Set(ids)
     const take = (entries: ReadonlyMap<string, ManifestEntry>) => {
@@ -46,6 +50,7 @@ export class Snapshot {
     }
     take(this.tail)
     for (const part of this.version.head.parts.toReversed()) {
+      if (part.seq[1] <= since) continue
       const possible = [...missing].filter((id) => mayHold(part, id))
       if (possible.length > 0) take(await this.entriesIn(part, possible))
     }

@@ -99,7 +99,7 @@ async function startHead(
     versions,
     claimedEpoch: claimOf(state)?.epoch,
     highestSeq: Math.max(0, copies[0]?.seq ?? 0, ...strays.map(({ seq }) => seq[1])),
-    freshId: context.rules.stampCommit(context.ids.next(now)),
+    freshId: context.ids.next(now),
     at: new Date(now).toISOString(),
     safeFloor: state.kind === 'whole' ? null : new Date(now - context.limits.graceMs).toISOString(),
   })

@@ -39,7 +39,12 @@ export async function openStore(
   const { decorate, readOnly = false } = options
   // The probe writes, and what it proves matters to writers alone.
   const backend = await createR2Backend(
-    { ...settings.r2, secretAccessKey: settings.r2.secretAccessKey, ...(readOnly && { singleWriter: true }) },
+    {
+      ...settings.r2,
+      secretAccessKey: settings.r2.secretAccessKey,
+      cache: settings.cache,
+      ...(readOnly && { singleWriter: true as const }),
+    },
     { ...(decorate && { decorate }) },
   )
   return assertListed(backend)

@@ -1,0 +1,109 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { execArgv, execPath } from 'node:process'
+import { promisify } from 'node:util'
+import { manageBackend } from '@umbra/core'
+import { createR2Backend } from '@umbra/r2'
+import type { R2Settings } from '@umbra/r2'
+import { startLocalR2 } from '@umbra/r2/local'
+import { median } from './alternate.ts'
+import { toResult } from './bench-result.ts'
+import type { Bench, BenchResult, Measurement } from './bench-result.ts'
+import type { ColdOpenFigures } from './cold-open-process.ts'
+import { createLargeNamespace, LARGE_NAMESPACE_NOTE } from './large-namespace.ts'
+
+const ROUNDS = 5
+const MEMORY_ROUNDS = 60
+
+const namespace = { module: 'cold', userId: 'u' }
+
+/** B6: a fresh process opens a large namespace; and the memory it takes to work in it. */
+export const coldOpen: Bench = {
+  ids: ['B6'],
+  async run(report, { sizes }) {
+    const size = Math.max(...sizes)
+    const server = await startLocalR2()
+    const folder = await mkdtemp(join(tmpdir(), 'umbra-bench-'))
+    const warm = { ...server.settings, cache: { directory: join(folder, 'warm') } }
+    await createLargeNamespace(warm, namespace, size)
+    report(`  made a namespace of ${size} records`)
+    const id = await oldestId(warm)
+    const inProcess = (settings: R2Settings, rounds = 0) => runProcess({ settings, ...namespace, id, rounds })
+    const cached: ColdOpenFigures[] = []
+    const fetched: ColdOpenFigures[] = []
+    await inProcess(warm)
+    for (let round = 0; round < ROUNDS; round++) {
+      cached.push(await inProcess(warm))
+      const cache = { directory: join(folder, `cold-${round}`) }
+      fetched.push(await inProcess({ ...server.settings, cache }))
+      await rm(cache.directory, { recursive: true })
+      report(`  round ${round + 1}/${ROUNDS}: cached ${show(cached)}; from the server ${show(fetched)}`)
+    }
+    const memory = await inProcess(warm, MEMORY_ROUNDS)
+    await server.close()
+    await rm(folder, { recursive: true })
+    return [
+      toColdResult(cached, { size, from: 'the local cache', atMost: 0.3 }),
+      toColdResult(fetched, { size, from: 'the server, an empty cache', atMost: 2 }),
+      toMemoryResult(memory, size),
+    ]
+  },
+}
+
+async function oldestId(settings: R2Settings): Promise<string> {
+  const storage = manageBackend(await createR2Backend(settings))
+  const { items } = await storage.listEntries('cold', 'u', { order: 'oldest', limit: 1 })
+  await storage.close()
+  return items[0]?.id ?? ''
+}
+
+async function runProcess(task: object): Promise<ColdOpenFigures> {
+  const script = join(import.meta.dirname, 'cold-open-process.ts')
+  const { stdout } = await promisify(execFile)(execPath, [...execArgv, script, JSON.stringify(task)])
+  // The script prints exactly this.
+  return JSON.parse(stdout) as ColdOpenFigures
+}
+
+function toColdResult(
+  figures: readonly ColdOpenFigures[],
+  { size, from, atMost }: { readonly size: number; readonly from: string; readonly atMost: number },
+): BenchResult {
+  const newest = median(figures.map(({ newestPage }) => newestPage))
+  const part = (name: string, figure: (one: ColdOpenFigures) => number): Measurement => ({
+    name,
+    value: median(figures.map(figure)),
+    unit: 's',
+  })
+  return toResult({
+    id: 'B6',
+    name: `a fresh process opens a namespace of ${size.toLocaleString('en')} entries from ${from} and has its newest 100`,
+    value: newest,
+    unit: 's',
+    budget: { atMost },
+    ours: { name: 'createR2Backend and listEntries', value: newest, unit: 's', note: LARGE_NAMESPACE_NOTE },
+    baseline: part('then retrieveInfo of one of the oldest', ({ lookup }) => lookup),
+    peers: [part('then the oldest 100', ({ oldestPage }) => oldestPage)],
+  })
+}
+
+function toMemoryResult({ idleBytes, peakBytes }: ColdOpenFigures, size: number): BenchResult {
+  const megabytes = (name: string, bytes: number) => ({ name, value: bytes / 1e6, unit: 'MB' })
+  return toResult({
+    id: 'B6',
+    name: `resident memory of a process that reads, lists and commits among ${size.toLocaleString('en')} entries, above idle`,
+    value: (peakBytes - idleBytes) / 1e6,
+    unit: 'MB',
+    // What two DuckDB databases of 256 MB may take, and the process around them.
+    budget: { atMost: 768 },
+    ours: megabytes('at its highest', peakBytes),
+    baseline: megabytes('before the storage was opened', idleBytes),
+    peers: [],
+  })
+}
+
+function show(figures: readonly ColdOpenFigures[]): string {
+  const last = figures.at(-1)
+  return `${last?.newestPage.toFixed(3)} s, lookup ${last?.lookup.toFixed(3)} s, oldest ${last?.oldestPage.toFixed(3)} s`
+}
