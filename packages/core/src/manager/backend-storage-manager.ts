@@ -1,11 +1,5 @@
 import type { PinnedSnapshot } from '../backend/consistency.ts'
-import type {
-  PendingWrites,
-  StorageEvent,
-  StorageEvents,
-  SyncOptions,
-  WriteConflict,
-} from '../backend/pending-writes.ts'
+import type * as pending from '../backend/pending-writes.ts'
 import type { BackendHealth } from '../backend/storage-backend.ts'
 import { UmbraError } from '../errors/umbra-error.ts'
 import { InFlight } from '../in-flight.ts'
@@ -48,7 +42,7 @@ export class BackendStorageManager implements StorageManager {
   readonly #writer: RecordWriter
   readonly #blobs: BlobManager
   readonly #uploads: UploadManager
-  readonly #pending: PendingWrites
+  readonly #pending: pending.PendingWrites
   readonly #inFlight = new InFlight()
   #closing: Promise<void> | undefined
 
@@ -294,11 +288,11 @@ export class BackendStorageManager implements StorageManager {
     return this.#run(() => this.#context.backend.health())
   }
 
-  sync(options: SyncOptions = {}): Promise<{ readonly pending: number }> {
+  sync(options: pending.SyncOptions = {}): Promise<{ readonly pending: number }> {
     return this.#run(async () => this.#pending.sync(parseInput(syncOptionsSchema, options)))
   }
 
-  conflicts(): Promise<readonly WriteConflict[]> {
+  conflicts(): Promise<readonly pending.WriteConflict[]> {
     return this.#run(() => this.#pending.conflicts())
   }
 
@@ -309,7 +303,10 @@ export class BackendStorageManager implements StorageManager {
     })
   }
 
-  on<E extends StorageEvent>(event: E, listener: (about: StorageEvents[E]) => void): () => void {
+  on<E extends pending.StorageEvent>(
+    event: E,
+    listener: (about: pending.StorageEvents[E]) => void,
+  ): () => void {
     return this.#pending.on(event, listener)
   }
 
