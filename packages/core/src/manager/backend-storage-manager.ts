@@ -64,10 +64,7 @@ export class BackendStorageManager implements StorageManager {
   }
 
   storeMany(requests: readonly options.StoreRequest[]): Promise<StorageRecord[]> {
-    return this.#run(async () => {
-      const parsed = parseInput(storeRequestSchema.array(), requests)
-      return storeEncoded(this.#writer, parsed)
-    })
+    return this.#run(async () => storeEncoded(this.#writer, parseInput(storeRequestSchema.array(), requests)))
   }
 
   importData(
@@ -280,8 +277,8 @@ export class BackendStorageManager implements StorageManager {
   }
 
   getStorageInfo(): Promise<StorageInfo> {
-    const { name, capabilities } = this.#context.backend
-    return this.#run(async () => ({ backend: name, capabilities }))
+    const { name: backend, capabilities } = this.#context.backend
+    return this.#run(async () => ({ backend, capabilities }))
   }
 
   health(): Promise<BackendHealth> {
@@ -298,8 +295,8 @@ export class BackendStorageManager implements StorageManager {
 
   resolveConflict(id: string, action: 'retry' | 'discard'): Promise<void> {
     return this.#run(async () => {
-      const parsed = parseInput(resolutionSchema, { id, action })
-      return this.#pending.resolve(parsed.id, parsed.action)
+      parseInput(resolutionSchema, { id, action })
+      return this.#pending.resolve(id, action)
     })
   }
 
