@@ -1,7 +1,13 @@
 import { checkRecordHistory } from '@umbra/core/testing'
 import type { SimulationResult, Violation } from '@umbra/core/testing'
 import { parseHead } from '@umbra/core'
-import { decodeVersion, HEAD, NAMESPACE } from '../../../r2/src/manifest/simulated-manifest.fixture.ts'
+import type { ManifestEntry } from '@umbra/core'
+import {
+  decodeVersion,
+  HEAD,
+  NAMESPACE,
+  readLines,
+} from '../../../r2/src/manifest/simulated-manifest.fixture.ts'
 import type { OutboxWorld } from './outbox-world.fixture.ts'
 import type { OutboxOperation } from './simulated-outbox.fixture.ts'
 
@@ -32,10 +38,20 @@ export async function checkOutbox(
 /** The place of each content in the order in which everything was first written. */
 function appliedContents({ store }: SimulationResult<OutboxOperation>): ReadonlyMap<string, number> {
   const places = new Map<string, number>()
+  const read = new Set<string>()
+  const note = ({ op, text }: ManifestEntry) => {
+    if (op === 'put' && !places.has(text)) places.set(text, places.size)
+  }
   for (const { kind, bytes } of store.history(HEAD)) {
     if (kind === 'deleted') continue
-    for (const { entry } of parseHead(bytes, NAMESPACE).tail)
-      if (entry.op === 'put' && !places.has(entry.text)) places.set(entry.text, places.size)
+    const { parts, tail } = parseHead(bytes, NAMESPACE)
+    // What is sealed in the same commit is never in a tail. Runs are in another order, and hold nothing new.
+    for (const { key } of parts) {
+      if (!key.includes('/s/') || read.has(key)) continue
+      read.add(key)
+      readLines(store, key).forEach(note)
+    }
+    for (const { entry } of tail) note(entry)
   }
   return places
 }

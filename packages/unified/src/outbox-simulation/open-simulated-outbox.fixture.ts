@@ -35,23 +35,20 @@ export async function openSimulatedOutbox(
 ): Promise<SimulatedOutbox> {
   const { clock, ids } = process
   const holder = `${process.name} ${file.name} ${ids.next(clock.now())}`
-  const trace = createKillableTrace(() => {
-    world.alive.delete(holder)
-    process.crash(RESTART_MS)
-  })
+  const trace = createKillableTrace(() => process.crash(RESTART_MS))
   const outbox = await openOutbox(
     { path: file.path },
     {
       clock,
       ids,
-      holder: { name: holder, isAlive: (name) => world.alive.has(name) },
+      holder: { name: holder, isAlive: (name) => world.isAlive(name) },
       trace: trace.trace,
       // The power does not fail here, only processes do.
       prepare: (connection) => void connection.pragma('synchronous = off'),
     },
   )
   world.note({ outbox, trace })
-  world.alive.add(holder)
+  world.join(rootOf(process), holder)
   const retry = { policy: { maxAttempts: 5, baseDelayMs: 50, maxDelayMs: 5_000 }, clock, random: ids.random }
   const primary = assembleR2Backend({
     objects: process.objects,
@@ -87,6 +84,11 @@ function noting(outbox: Outbox, world: OutboxWorld, file: OutboxFile): Outbox {
       return appended
     },
   }
+}
+
+/** `p1` in all its lives. */
+export function rootOf({ name }: SimulatedProcess): string {
+  return name.split('/')[0] ?? name
 }
 
 function unsupported(): Promise<never> {

@@ -48,7 +48,8 @@ export class OutboxWorld {
   readonly refused: RefusedWrite[] = []
   undrained = 0
   copies = 0
-  readonly alive = new Set<string>()
+  /** Names of holders, each with its process. One that is gone for good is noticed only by its lease, as on another machine. */
+  readonly #alive = new Map<string, string>()
   readonly #owned = new Map<string, OutboxFile[]>()
 
   /** A process's files, in the order in which it came by them; to be added to. */
@@ -63,6 +64,20 @@ export class OutboxWorld {
     const file: OutboxFile = { name, path: join(this.#folder, `${name}.sqlite`), backup: undefined }
     this.files.push(file)
     return file
+  }
+
+  /** A process begins: it is the only life of its name. */
+  begin(process: string): void {
+    for (const [holder, of] of this.#alive)
+      if (of === process || process === 'last') this.#alive.delete(holder)
+  }
+
+  join(process: string, holder: string): void {
+    this.#alive.set(holder, process)
+  }
+
+  isAlive(holder: string): boolean {
+    return this.#alive.has(holder)
   }
 
   note(opened: OpenedOutbox): void {

@@ -3,7 +3,7 @@ import type { Expectation, ManifestEntry, Mutation, PutMutation } from '@umbra/c
 import type { OperationCall, ProcessUnderTest, RecordOperation, SimulatedProcess } from '@umbra/core/testing'
 import { NAMESPACE } from '../../../r2/src/manifest/simulated-manifest.fixture.ts'
 import { drainWorld } from './drain-world.fixture.ts'
-import { openSimulatedOutbox } from './open-simulated-outbox.fixture.ts'
+import { openSimulatedOutbox, rootOf } from './open-simulated-outbox.fixture.ts'
 import type { OutboxMistakes, SimulatedOutbox } from './open-simulated-outbox.fixture.ts'
 import type { OutboxFile, OutboxWorld } from './outbox-world.fixture.ts'
 
@@ -50,11 +50,11 @@ class OutboxApplication implements ProcessUnderTest<OutboxOperation> {
     this.#process = process
     this.#world = world
     this.#options = options
-    const [name = ''] = process.name.split('/')
-    this.#files = world.filesOf(options.sharesFile === true ? 'all' : name)
+    this.#files = world.filesOf(options.sharesFile === true ? 'all' : rootOf(process))
   }
 
   async open(): Promise<void> {
+    this.#world.begin(rootOf(this.#process))
     if (this.#process.name === 'last') return
     if (this.#files.length === 0) this.#files.push(this.#world.file())
     for (const file of this.#files) this.#opened.push(await this.#open(file))
@@ -128,7 +128,7 @@ class OutboxApplication implements ProcessUnderTest<OutboxOperation> {
   /** With two files, one after the other. */
   #next(): SimulatedOutbox {
     const one = this.#opened[this.#turns++ % this.#opened.length]
-    if (one === undefined) throw new Error('this process has no file')
+    if (one === undefined) throw new UmbraError('UNAVAILABLE', 'the only file is being put back')
     return one
   }
 

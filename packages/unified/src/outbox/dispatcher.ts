@@ -99,7 +99,10 @@ export class Dispatcher {
       const lease = (await this.#context.outbox.lease(state.lane)) ?? (await this.#waitForLease(state))
       if (lease === undefined) return { kind: 'lost' }
       const hooks = { decided: (...about: Parameters<typeof this.decided>) => this.decided(...about) }
-      return await sendLane(this.#context, state, { lease, hooks })
+      const end = await sendLane(this.#context, state, { lease, hooks })
+      // Whoever had the lease meanwhile has decided what is not there any more.
+      if (end.kind === 'empty') await this.#hearOutcomes(state)
+      return end
     } catch (error) {
       return { kind: 'failed', error }
     }
@@ -110,19 +113,24 @@ export class Dispatcher {
     const { outbox, clock } = this.#context
     while (state.waiters.size > 0) {
       await clock.sleep(LOOK_MS)
-      for (const [pk, waiter] of state.waiters) {
-        const outcome = await outbox.settled(pk)
-        if (outcome.kind === 'waiting') continue
-        state.waiters.delete(pk)
-        if (outcome.kind === 'committed') waiter.resolve({ kind: 'committed', entries: undefined })
-        else waiter.resolve({ kind: 'conflict', error: outcome.error })
-      }
+      await this.#hearOutcomes(state)
       const lease = await outbox.lease(state.lane)
       if (lease !== undefined) return lease
     }
     state.retryAt = clock.now() + LOOK_MS * 10
     this.#hooks.onPending()
     return undefined
+  }
+
+  /** Tells callers what another process has recorded. */
+  async #hearOutcomes({ waiters }: LaneState): Promise<void> {
+    for (const [pk, waiter] of waiters) {
+      const outcome = await this.#context.outbox.settled(pk)
+      if (outcome.kind === 'waiting') continue
+      waiters.delete(pk)
+      if (outcome.kind === 'committed') waiter.resolve({ kind: 'committed', entries: undefined })
+      else waiter.resolve({ kind: 'conflict', error: outcome.error })
+    }
   }
 
   /** Tells whoever waits. A refusal that nobody waits for is listed, and announced. */
