@@ -10,8 +10,8 @@ import { createKillableTrace } from './killable-trace.fixture.ts'
 import type { KillableTrace } from './killable-trace.fixture.ts'
 import type { OutboxFile, OutboxWorld } from './outbox-world.fixture.ts'
 
-/** What is changed to see whether the check notices. */
-export interface OutboxMistakes {
+/** Where something may come in between: a mistake, to see whether the check notices, or a store of another kind. */
+export interface OutboxSeams {
   /** Between the outbox's backend and the engine. */
   readonly primary?: (primary: StorageBackend) => StorageBackend
   /** Between the outbox's backend and its file. */
@@ -31,7 +31,7 @@ const COMMIT_TIMEOUT_MS = 30_000
 /** Everything the product has between an application and the store but the files of parts, which are in memory. */
 export async function openSimulatedOutbox(
   process: SimulatedProcess,
-  { world, file, mistakes = {} }: { world: OutboxWorld; file: OutboxFile; mistakes?: OutboxMistakes },
+  { world, file, seams = {} }: { world: OutboxWorld; file: OutboxFile; seams?: OutboxSeams },
 ): Promise<SimulatedOutbox> {
   const { clock, ids } = process
   const holder = `${process.name} ${file.name} ${ids.next(clock.now())}`
@@ -64,8 +64,8 @@ export async function openSimulatedOutbox(
     close: async () => {},
   })
   const backend = createOutboxBackend({
-    primary: mistakes.primary?.(primary) ?? primary,
-    outbox: noting(mistakes.outbox?.(outbox) ?? outbox, world, file),
+    primary: seams.primary?.(primary) ?? primary,
+    outbox: noting(seams.outbox?.(outbox) ?? outbox, world, file),
     clock,
     ids,
     policy: { recoveryJitterMs: 3_000, maxBreakMs: 5_000, pausedRetryMs: 5_000 },

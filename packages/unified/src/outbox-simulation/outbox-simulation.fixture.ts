@@ -13,7 +13,7 @@ export interface OutboxSimulation extends SimulatedOutboxOptions {
 }
 
 /** Somewhere in each operation: opening, queueing, sending, recording. */
-const KILLS = [1, 2, 3, 5, 8, 13, 21].map((n) => `kill-${n}` as const)
+export const KILLS = [1, 2, 3, 5, 8, 13, 21].map((n) => `kill-${n}` as const)
 
 /** Applications with an outbox each, on faulty networks and a faulty store, killed at requests and at SQL statements. */
 export function simulateOutbox(

@@ -4,7 +4,7 @@ import type { OperationCall, ProcessUnderTest, RecordOperation, SimulatedProcess
 import { NAMESPACE } from '../../../r2/src/manifest/simulated-manifest.fixture.ts'
 import { drainWorld } from './drain-world.fixture.ts'
 import { openSimulatedOutbox, rootOf } from './open-simulated-outbox.fixture.ts'
-import type { OutboxMistakes, SimulatedOutbox } from './open-simulated-outbox.fixture.ts'
+import type { OutboxSeams, SimulatedOutbox } from './open-simulated-outbox.fixture.ts'
 import type { OutboxFile, OutboxWorld } from './outbox-world.fixture.ts'
 
 /**
@@ -18,7 +18,7 @@ export type OutboxOperation = RecordOperation<OutboxTask>
 const WAIT_MS = 60_000
 
 export interface SimulatedOutboxOptions {
-  readonly mistakes?: OutboxMistakes
+  readonly seams?: OutboxSeams
   /** All processes use one file. Default: each has its own. */
   readonly sharesFile?: true
   /** Ids are minted: every record gets one of its own. */
@@ -158,8 +158,8 @@ class OutboxApplication implements ProcessUnderTest<OutboxOperation> {
   }
 
   #open(file: OutboxFile): Promise<SimulatedOutbox> {
-    const { mistakes } = this.#options
-    return openSimulatedOutbox(this.#process, { world: this.#world, file, ...(mistakes && { mistakes }) })
+    const { seams } = this.#options
+    return openSimulatedOutbox(this.#process, { world: this.#world, file, ...(seams && { seams }) })
   }
 }
 

@@ -122,7 +122,7 @@ export class Dispatcher {
     return undefined
   }
 
-  /** Tells callers what another process has recorded. */
+  /** Tells callers what another process has recorded. Only while nothing is sent: the sender tells what it records itself. */
   async #hearOutcomes({ waiters }: LaneState): Promise<void> {
     for (const [pk, waiter] of waiters) {
       const outcome = await this.#context.outbox.settled(pk)
@@ -154,6 +154,8 @@ export class Dispatcher {
     state.again = false
     try {
       await this.#park(state, [...state.waiters.keys()])
+      // Who is left is not pending: another process has decided it.
+      await this.#hearOutcomes(state)
     } catch (cause) {
       // The file itself fails: whoever waits must hear of it, and cannot be told that the operation is safe.
       for (const [pk, waiter] of state.waiters) {

@@ -14,7 +14,10 @@ export interface AssertSimulationsOptions<Operation> {
     result: SimulationResult<Operation>,
   ) => readonly Violation[] | Promise<readonly Violation[]>
   /** How many plans, and which: `seed` and `path` of a failure replay it. Default: 100, others each time. */
-  readonly runs?: Pick<fc.Parameters, 'numRuns' | 'seed' | 'path' | 'interruptAfterTimeLimit'>
+  readonly runs?: Pick<
+    fc.Parameters,
+    'numRuns' | 'seed' | 'path' | 'interruptAfterTimeLimit' | 'endOnFailure'
+  >
 }
 
 /** A plan that breaks a promise, as small as it could be made. */
