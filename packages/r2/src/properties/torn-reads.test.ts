@@ -10,11 +10,11 @@ it('25. no search sees half a commit, while another process commits, seals and m
   const limits = { tailLines: 4, overfull: 2, fanOut: 3 }
   const writer = manageBackend(await createR2Backend(server.settings, { limits }))
   const reader = manageBackend(await createR2Backend(server.settings))
-  let searching = true
+  const searches = new AbortController()
   let written = 0
   const writing = (async () => {
     // Each commit has two records: a search must see both or none.
-    for (; searching; written += 2) {
+    for (; !searches.signal.aborted; written += 2) {
       const pair = [0, 1].map((half) => ({
         module: 'm',
         userId: 'u',
@@ -35,7 +35,7 @@ it('25. no search sees half a commit, while another process commits, seals and m
       before = ids.length
     }
   } finally {
-    searching = false
+    searches.abort()
     await writing
     await writer.close()
     await reader.close()
