@@ -2,6 +2,8 @@
 export interface BenchOptions {
   /** Records of the namespaces that benches of growth use. */
   readonly sizes: readonly number[]
+  /** How many records, where a bench can do more or fewer than it does by itself. */
+  readonly records: number | undefined
 }
 
 /** Up to 1,000,000 takes minutes: see the usage. */

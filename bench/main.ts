@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { DEFAULT_SIZES } from './bench-options.ts'
 import type { Bench, BenchResult, Measurement } from './bench-result.ts'
+import { migrationThroughput } from './migration-throughput.ts'
 import { coldOpen } from './cold-open.ts'
 import { manifestGrowth } from './manifest-growth.ts'
 import { parquetWrite } from './parquet-write.ts'
@@ -21,23 +22,28 @@ const BENCHES: readonly Bench[] = [
   parquetWrite,
   retrieveThroughput,
   sqliteStore,
+  migrationThroughput,
 ]
 
-const USAGE = `npm run bench -- [--only ${BENCHES.flatMap(({ ids }) => ids).join('|')}] [--sizes 1000,10000] [--json FILE] [--plot FILE.svg [--from FILE.json]]
+const USAGE = `npm run bench -- [--only ${BENCHES.flatMap(({ ids }) => ids).join('|')}] [--sizes 1000,10000] [--records N] [--json FILE] [--plot FILE.svg [--from FILE.json]]
 
 All of them take some 15 minutes on two cores, most of it in namespaces of 1,000,000 records (B3, B6);
 with --sizes 1000,10000 some 4 minutes. --plot draws B3, measured by this run or read from a file that --json wrote.`
 
 const text = { type: 'string' } as const
-const { values } = parseArgs({ options: { only: text, sizes: text, json: text, plot: text, from: text } })
+const { values } = parseArgs({
+  options: { only: text, sizes: text, records: text, json: text, plot: text, from: text },
+})
 if (values.plot !== undefined && values.from !== undefined) {
   await writeFile(values.plot, plotManifestCost(parseResults(await readFile(values.from, 'utf8'))))
   process.exit(0)
 }
 const sizes = values.sizes?.split(',').map(Number) ?? DEFAULT_SIZES
+const records = values.records === undefined ? undefined : Number(values.records)
 const only = values.only ?? (values.plot === undefined ? undefined : 'B3')
 const chosen = BENCHES.filter(({ ids }) => only === undefined || ids.includes(only))
-if (chosen.length === 0 || !sizes.every((size) => Number.isInteger(size) && size > 0)) {
+const counts = [...sizes, ...(records === undefined ? [] : [records])]
+if (chosen.length === 0 || !counts.every((count) => Number.isInteger(count) && count > 0)) {
   console.error(USAGE)
   process.exit(2)
 }
@@ -45,7 +51,7 @@ if (chosen.length === 0 || !sizes.every((size) => Number.isInteger(size) && size
 const results: BenchResult[] = []
 for (const bench of chosen) {
   console.log(`\n${bench.ids.join(', ')}`)
-  results.push(...(await bench.run((line) => console.log(line), { sizes })))
+  results.push(...(await bench.run((line) => console.log(line), { sizes, records })))
 }
 console.log('')
 for (const result of results) console.log(describe(result))

@@ -1,8 +1,12 @@
 import { parseArgs } from 'node:util'
 import { openKillRounds } from './kill-rounds.ts'
+import { openSimulation } from './simulation.ts'
 import type { SoakLoop } from './soak-loop.ts'
 
-const LOOPS: Readonly<Record<string, () => Promise<SoakLoop>>> = { 'kill-rounds': openKillRounds }
+const LOOPS: Readonly<Record<string, () => Promise<SoakLoop>>> = {
+  simulation: openSimulation,
+  'kill-rounds': openKillRounds,
+}
 
 const USAGE = `npm run soak -- [--minutes N] [--seed S] [--only ${Object.keys(LOOPS).join('|')}]`
 

@@ -18,6 +18,8 @@ export { parseSearch } from './search/parse-search.ts'
 export { tokenize } from './search/tokenizer.ts'
 export { manageBackend } from './manager/manage-backend.ts'
 export type { ManagerComponents } from './manager/manage-backend.ts'
+export { encodeRecord } from './manager/encode-record.ts'
+export type { EncodedRecord, RevisionDescription } from './manager/encode-record.ts'
 export { DEFAULT_LIMITS } from './manager/limits.ts'
 export type { StorageLimits } from './manager/limits.ts'
 export { contentTypeOf } from './manager/to-record-info.ts'
@@ -42,6 +44,8 @@ export type {
   NumberedRequest,
   WriterMark,
 } from './backend/numbered-commits.ts'
+export { recordAddressSchema } from './manager/input-schemas.ts'
+export { parseMetadata } from './manager/record-metadata.ts'
 export type { EntryPosition, EntryQuery } from './backend/entry-query.ts'
 export { mutationId } from './backend/mutation.ts'
 export type { DeleteMutation, Expectation, Mutation, PutMutation } from './backend/mutation.ts'
@@ -49,13 +53,25 @@ export type {
   BackendHealth,
   BackendName,
   PresignDownloadOptions,
+  Staleness,
   StorageBackend,
   StoredEntry,
 } from './backend/storage-backend.ts'
+export type {
+  OutboxHealth,
+  PendingWrites,
+  StorageEvent,
+  StorageEvents,
+  SyncOptions,
+  WriteConflict,
+} from './backend/pending-writes.ts'
+export type { ListedBlob, StoreInventory } from './backend/store-inventory.ts'
 export type { PresignUploadOptions, StagedUpload, UploadStaging } from './backend/upload-staging.ts'
+export { spoolBody } from './bodies/body-spool.ts'
 export { collectBytes } from './bodies/collect-bytes.ts'
 export { createMemoryBody } from './bodies/memory-body.ts'
 export type { ByteRange, RecordBody } from './bodies/record-body.ts'
+export { verifiedStream } from './bodies/verified-stream.ts'
 export type { Clock } from './clock.ts'
 export { ERROR_CODES } from './errors/error-codes.ts'
 export type { ErrorCode } from './errors/error-codes.ts'
@@ -70,8 +86,10 @@ export { InFlight } from './in-flight.ts'
 export type { JsonObject, JsonPrimitive, JsonValue } from './json.ts'
 export {
   blobKey,
+  BLOBS_PREFIX,
   dataKey,
   headKey,
+  MANIFESTS_PREFIX,
   MAX_KEY_BYTES,
   namespacePath,
   parseDataKey,
@@ -95,6 +113,7 @@ export type {
   UploadedRevision,
 } from './manifest/plan-commit.ts'
 export { renderHead } from './manifest/render-head.ts'
+export { toManifestLine } from './manifest/manifest-head.ts'
 export type { HeadHeader, ManifestHead, ManifestLine, Watermark } from './manifest/manifest-head.ts'
 export type { OpenedRecord, StorageInfo, StorageManager, StoredBlobValue } from './manager/storage-manager.ts'
 export type {
@@ -132,6 +151,7 @@ export type { AppendedRun } from './manifest/appended-run.ts'
 export type { GarbagePointer, PartPointer } from './manifest/part-pointer.ts'
 export { applySwap } from './manifest/part-swap.ts'
 export type { MergedParts, PartSwap, SealedTail } from './manifest/part-swap.ts'
+export { MAX_WRITERS } from './manifest/retain-watermarks.ts'
 export { CLOCK_SKEW_MS, isFreshUpload } from './manifest/upload-freshness.ts'
 export { rollHash } from './manifest/rolling-hash.ts'
 export { addSums, entryDigest, EMPTY_SUM, sumEntries, subtractSums } from './manifest/live-sum.ts'
@@ -147,6 +167,7 @@ export { DEFAULT_RETRY_POLICY, retryDelayMs } from './retry/retry-policy.ts'
 export type { RetryPolicy } from './retry/retry-policy.ts'
 export { withRetry } from './retry/with-retry.ts'
 export type { RetryContext } from './retry/with-retry.ts'
+export { createEntryText } from './search/entry-text.ts'
 export type {
   SearchExpression,
   SearchTerm,

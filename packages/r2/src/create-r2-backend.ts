@@ -1,7 +1,14 @@
 import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createIdSource, DEFAULT_RETRY_POLICY, systemClock, UmbraError, withRetry } from '@umbra/core'
+import {
+  createIdSource,
+  DEFAULT_RETRY_POLICY,
+  hasErrorCode,
+  systemClock,
+  UmbraError,
+  withRetry,
+} from '@umbra/core'
 import type { Clock, IdSource, ObjectStore, RetryContext, RetryPolicy, StorageBackend } from '@umbra/core'
 import { createDiskPartCache } from './cache/disk-part-cache.ts'
 import { assertReachable } from './objects/assert-reachable.ts'
@@ -19,6 +26,9 @@ import type { ManifestLimits } from './manifest/manifest-limits.ts'
 /** "Concurrent writes to the same key: 1 per second": https://developers.cloudflare.com/r2/platform/limits/ */
 const R2_HEAD_INTERVAL_MS = 1_000
 
+/** The `code` of the process warning emitted when upkeep of a manifest finds damage. */
+export const UPKEEP_WARNING_CODE = 'UMBRA_MANIFEST_DAMAGED'
+
 const DEFAULT_CACHE_DIRECTORY = join(tmpdir(), 'umbra-storage')
 
 /** Patient enough for a store that allows one write of a key per second. */
@@ -31,6 +41,8 @@ export interface R2Components {
   readonly retry?: RetryPolicy
   /** Bounds of the manifest; see docs/manifest.md before you change them. */
   readonly limits?: Partial<ManifestLimits>
+  /** Told when upkeep of a manifest in the background failed. Default: a process warning, when data is damaged. */
+  readonly onUpkeepFailure?: (error: unknown) => void
   /** Around the object store: to count, trace or disturb its calls. */
   readonly decorate?: (objects: ObjectStore) => ObjectStore
 }
@@ -78,6 +90,7 @@ export async function openR2(settings: R2Settings, components: R2Components = {}
     cache: createDiskPartCache(settings.cache ?? { directory: DEFAULT_CACHE_DIRECTORY }, { clock, ids }),
     runs: createParquetRunFormat(),
     readFile,
+    onUpkeepFailure: components.onUpkeepFailure ?? warnOfDamage,
     ...(components.limits && { limits: components.limits }),
     links: {
       presignDownload: (key, options) => presignDownload({ client, bucket, key }, options),
@@ -91,6 +104,12 @@ export async function openR2(settings: R2Settings, components: R2Components = {}
     close: async () => client.destroy(),
   })
   return { ...assembled, objects, retry: retryContext }
+}
+
+/** An outage is met by every other call as well; damage may be seen by nobody else. */
+function warnOfDamage(error: unknown): void {
+  if (!hasErrorCode(error, 'CORRUPT', 'INTERNAL')) return
+  process.emitWarning(error.message, { type: 'UmbraWarning', code: UPKEEP_WARNING_CODE })
 }
 
 /** Jurisdiction endpoints are subdomains: https://developers.cloudflare.com/r2/reference/data-location/ */

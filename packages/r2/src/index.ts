@@ -1,4 +1,4 @@
-export { createR2Backend } from './create-r2-backend.ts'
+export { createR2Backend, UPKEEP_WARNING_CODE } from './create-r2-backend.ts'
 export type { R2Components } from './create-r2-backend.ts'
 export { assembleR2Backend } from './r2-backend.ts'
 export type { R2BackendParts } from './r2-backend.ts'

@@ -12,6 +12,7 @@ import { buildWorker } from './kill-rounds/worker-process.fixture.ts'
 import type { WorkerProgram } from './kill-rounds/worker-process.fixture.ts'
 import { startLocalR2 } from './local/start-local-r2.ts'
 import type { LocalR2 } from './local/start-local-r2.ts'
+import { collect, openStore } from './objects/r2-store.fixture.ts'
 
 let program: WorkerProgram
 beforeAll(async () => {
@@ -39,6 +40,10 @@ describe('processes killed at any moment', () => {
     expect(totals.rejected).toBeGreaterThan(0)
     expect(totals.unknown).toBeGreaterThan(100)
     expect(totals.ready).toBeGreaterThan(100)
+    // They have sealed and merged a lot meanwhile.
+    const parts = await countParts(server)
+    expect(parts.segments).toBeGreaterThan(50)
+    expect(parts.runs).toBeGreaterThan(10)
   }, 600_000)
 
   it('keep their promises also where a key may be written once per second', async () => {
@@ -87,6 +92,16 @@ describe('the audit of the kill rounds', () => {
     expect(chainDefects([first, { ...second, prev: { seq: 1, etag: 'x' } }, third], 'c')).toHaveLength(1)
   })
 })
+
+async function countParts({ settings }: LocalR2): Promise<{ segments: number; runs: number }> {
+  const { store, close } = openStore(settings)
+  const keys = (await collect(store.list('manifests.d/'))).map(({ key }) => key)
+  close()
+  return {
+    segments: keys.filter((key) => key.includes('/s/')).length,
+    runs: keys.filter((key) => key.includes('/r/')).length,
+  }
+}
 
 /** Does behind the audit's back what a broken engine would. */
 async function tamper(

@@ -31,6 +31,7 @@ import { createSegmentReader } from './manifest/segment-reader.ts'
 import { SnapshotPinBoard } from './manifest/snapshot-pins.ts'
 import { assertReachable } from './objects/assert-reachable.ts'
 import { createR2BlobStore } from './r2-blob-store.ts'
+import { createR2Inventory } from './r2-inventory.ts'
 import { createUploadStaging } from './r2-upload-staging.ts'
 import type { ObjectLinks } from './r2-upload-staging.ts'
 
@@ -55,6 +56,8 @@ export interface R2BackendParts {
   readonly runs: RunFormat
   /** The bytes of a part on this machine. */
   readonly readFile: (path: string) => Promise<Uint8Array>
+  /** Told of upkeep in the background that failed. Default: nobody is. */
+  readonly onUpkeepFailure?: (error: unknown) => void
   /** Default: {@link MANIFEST_LIMITS}. */
   readonly limits?: Partial<ManifestLimits>
   /** Default: {@link PROTOCOL_RULES}. Only for showing what breaks without one. */
@@ -129,6 +132,11 @@ export function assembleR2(parts: R2BackendParts): AssembledR2 {
       durable: true,
     },
     blobs: createR2BlobStore(context),
+    inventory: createR2Inventory(
+      context.objects,
+      async (namespace, ids) =>
+        (await manifestOf(namespace).read((snapshot) => snapshot.lookup(ids))) ?? new Map<string, never>(),
+    ),
     uploads: createUploadStaging(context.objects, parts.links),
 
     async commit(namespace, mutations) {
@@ -212,6 +220,7 @@ function toContext(parts: R2BackendParts): ManifestContext {
     segments: createSegmentReader(parts),
     limits: { ...MANIFEST_LIMITS, ...parts.limits },
     rules: { ...PROTOCOL_RULES, ...parts.rules },
+    onUpkeepFailure: parts.onUpkeepFailure ?? (() => {}),
     objects: parts.objects,
     uploadLimit: pLimit(MAX_UPLOADS),
     clock: parts.clock,

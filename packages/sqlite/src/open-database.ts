@@ -23,14 +23,20 @@ const LOCKED_RETRY_MS = 10
 /**
  * Opens the file, creating it and its directory when missing, and brings it up to date.
  *
+ * @param trace - told every statement before it runs
  * @throws `CONFIGURATION` when it cannot be opened or written or is of a newer version, `CORRUPT` when it is no database.
  */
-export async function openDatabase(settings: SqliteSettings, clock: Clock): Promise<OpenDatabase> {
+export async function openDatabase(
+  settings: SqliteSettings,
+  clock: Clock,
+  trace?: (statement: string) => void,
+): Promise<OpenDatabase> {
   await createDirectory(dirname(settings.path))
   const timeout = settings.busyTimeoutMs ?? DEFAULT_BUSY_TIMEOUT_MS
   let connection: BetterSqlite3.Database | undefined
   try {
-    connection = new BetterSqlite3(settings.path, { timeout })
+    const verbose = trace && ((statement: unknown) => trace(String(statement)))
+    connection = new BetterSqlite3(settings.path, { timeout, ...(verbose && { verbose }) })
     await enableWal(connection, clock, timeout)
     setPragmas(connection, settings.durability ?? 'full')
     applyMigrations(connection)

@@ -13,6 +13,7 @@ import type {
   StorageBackend,
   StorageCapabilities,
   StoredEntry,
+  StoreInventory,
   LinkSettings,
 } from '@umbra/core'
 import { applyMutations } from './apply-mutations.ts'
@@ -31,6 +32,7 @@ import { prepareRecordStatements } from './record-statements.ts'
 import type { RecordStatements } from './record-statements.ts'
 import { createSqliteBlobStore } from './sqlite-blob-store.ts'
 import { translated } from './sqlite-error.ts'
+import { createSqliteInventory } from './sqlite-inventory.ts'
 import { DEFAULT_BUSY_TIMEOUT_MS } from './sqlite-settings.ts'
 import type { SqliteSettings } from './sqlite-settings.ts'
 
@@ -68,6 +70,7 @@ class SqliteBackend implements StorageBackend {
   readonly uploads = undefined
   readonly capabilities: StorageCapabilities
   readonly blobs: BlobStore
+  readonly inventory: StoreInventory
   readonly #database: OpenDatabase
   readonly #links: LinkSettings | undefined
   readonly #components: Required<SqliteComponents>
@@ -88,6 +91,7 @@ class SqliteBackend implements StorageBackend {
     this.#statements = prepareRecordStatements(database.db)
     this.#bodies = createBodyStore(database.db, this.#writes, components.clock)
     this.blobs = createSqliteBlobStore(database.db, this.#writes)
+    this.inventory = createSqliteInventory(database.db)
     this.capabilities = {
       multiWriter: true,
       presignedDownload: settings.links === undefined ? { missing: NO_LINKS } : true,

@@ -1,6 +1,15 @@
-import { manageBackend } from '@umbra/core'
-import type { ManagerComponents, StorageBackend, StorageManager, StorageSettings } from '@umbra/core'
+import { hasErrorCode, manageBackend } from '@umbra/core'
+import type {
+  ManagerComponents,
+  StorageBackend,
+  StorageCapabilities,
+  StorageManager,
+  StorageSettings,
+  UmbraError,
+} from '@umbra/core'
 import { createHybridBackend } from './hybrid/hybrid-backend.ts'
+import type { Outbox, OutboxSettings } from '@umbra/sqlite'
+import type { OutboxPolicy } from './outbox/outbox-policy.ts'
 import { createLazyParquetCodec } from './lazy-parquet-codec.ts'
 
 /**
@@ -11,21 +20,34 @@ import { createLazyParquetCodec } from './lazy-parquet-codec.ts'
  */
 export async function createStorageManager(
   settings: StorageSettings,
-  components: ManagerComponents = {},
+  components: UnifiedComponents = {},
 ): Promise<StorageManager> {
   const backend = await openBackend(settings, components)
   return manageBackend(backend, { parquet: createLazyParquetCodec(), ...components })
 }
 
+export interface UnifiedComponents extends ManagerComponents {
+  /**
+   * How writes are kept while R2 cannot be reached, in the database at `SQLITE_PATH`; only for `r2`. `false`: not at all, so
+   * such a write rejects with `UNAVAILABLE` or `OUTCOME_PENDING`, and so does opening.
+   */
+  readonly outbox?: false | OutboxOptions
+}
+
+/** Bounds of the outbox and its behaviour; see docs/outbox.md. */
+export type OutboxOptions = Partial<OutboxPolicy> & Pick<OutboxSettings, 'maxBytes' | 'keepBytes' | 'keepMs'>
+
 async function openBackend(
   settings: StorageSettings,
-  components: ManagerComponents,
+  components: UnifiedComponents,
 ): Promise<StorageBackend> {
   switch (settings.backend) {
     case 'sqlite':
       return openSqlite(settings, components)
     case 'r2':
-      return openR2(settings, components)
+      return components.outbox === false
+        ? openR2(settings, components)
+        : openWithOutbox(settings, components, components.outbox ?? {})
     case 'hybrid': {
       const secondary = await openSqlite(settings, components)
       try {
@@ -48,10 +70,57 @@ async function openSqlite(
   return createSqliteBackend(sqlite, { ...(clock && { clock }), ...(ids && { ids }) })
 }
 
-async function openR2(
-  { r2, cache }: Extract<StorageSettings, { r2: unknown }>,
-  { clock, ids }: ManagerComponents,
-): Promise<StorageBackend> {
+async function openR2({ r2, cache }: R2Settings, { clock, ids }: ManagerComponents): Promise<StorageBackend> {
   const { createR2Backend } = await import('@umbra/r2')
-  return createR2Backend({ ...r2, cache }, { ...(clock && { clock }), ...(ids && { ids }) })
+  // The secret is not enumerable, so that it is in no copy made by accident.
+  const { secretAccessKey } = r2
+  return createR2Backend({ ...r2, secretAccessKey, cache }, { ...(clock && { clock }), ...(ids && { ids }) })
+}
+
+/**
+ * Whether to open without R2. Credentials that were never accepted are a mistake to hear of at once; those that were may be
+ * refused for a while, in an incident or while a change of theirs spreads.
+ */
+function mayComeBack(error: unknown, outbox: Outbox): error is UmbraError {
+  if (hasErrorCode(error, 'UNAUTHENTICATED', 'FORBIDDEN')) return outbox.isUsed()
+  return hasErrorCode(error, 'UNAVAILABLE', 'TIMEOUT', 'RATE_LIMITED')
+}
+
+type R2Settings = Extract<StorageSettings, { r2: unknown }>
+
+/** Of R2, before it was ever reached. */
+const R2_CAPABILITIES: StorageCapabilities = {
+  multiWriter: true,
+  presignedDownload: true,
+  presignedUpload: true,
+  snapshots: true,
+  durable: true,
+}
+
+/** R2 behind an outbox. When R2 does not answer, opens all the same: what is stored waits, and what was seen is known. */
+async function openWithOutbox(
+  settings: R2Settings,
+  components: UnifiedComponents,
+  options: OutboxOptions,
+): Promise<StorageBackend> {
+  const [{ openOutbox }, { createOutboxBackend }, { createReopeningBackend }] = await Promise.all([
+    import('@umbra/sqlite'),
+    import('./outbox/outbox-backend.ts'),
+    import('./outbox/reopening-backend.ts'),
+  ])
+  const { clock, ids } = components
+  const own = { ...(clock && { clock }), ...(ids && { ids }) }
+  const outbox = await openOutbox({ ...options, path: settings.sqlite.path }, own)
+  const open = () => openR2(settings, components)
+  try {
+    const primary = await open()
+    return createOutboxBackend({ ...own, primary, outbox, policy: options })
+  } catch (error) {
+    if (!mayComeBack(error, outbox)) {
+      await outbox.close()
+      throw error
+    }
+    const primary = createReopeningBackend(open, { name: 'r2', capabilities: R2_CAPABILITIES })
+    return createOutboxBackend({ ...own, primary, outbox, policy: options, awayBecause: error })
+  }
 }

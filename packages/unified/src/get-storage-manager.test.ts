@@ -82,7 +82,8 @@ describe('one storage per process', () => {
 
 describe('falling back to SQLite', () => {
   it('does not happen when R2 can be used', async () => {
-    expect(await backendOf(await open({ env: toEnvironment(server) }))).toBe('r2')
+    const env = { ...toEnvironment(server), SQLITE_PATH: folder.sqlitePath }
+    expect(await backendOf(await open({ env }))).toBe('r2')
     expect(await fallbackWarnings()).toEqual([])
   })
 
@@ -107,15 +108,60 @@ describe('falling back to SQLite', () => {
   it.each([
     ['cannot be reached', { R2_ENDPOINT: 'http://127.0.0.1:9/' }, 'UNAVAILABLE'],
     ['refuses the credentials', { R2_SECRET_ACCESS_KEY: 'wrong-secret-key' }, /UNAUTHENTICATED|FORBIDDEN/],
-  ])('happens when R2 %s, without printing a secret', async (_when, wrong, expectedCode) => {
-    const env: Environment = { ...toEnvironment(server), ...wrong, SQLITE_PATH: folder.sqlitePath }
-    const refused = getStorageManager({ env, fallback: 'none' })
-    await expect(refused).rejects.toMatchObject({ code: expect.stringMatching(expectedCode) })
-    expect(await backendOf(await open({ env }))).toBe('sqlite')
-    const [message, ...more] = await fallbackWarnings()
-    expect(message).toMatch(/^r2 cannot be used, so everything is stored in sqlite; r2 /)
-    expect(message).not.toContain(env['R2_SECRET_ACCESS_KEY'])
-    expect(more).toEqual([])
+  ])(
+    'happens when the R2 half of a hybrid %s, without printing a secret',
+    async (_when, wrong, expectedCode) => {
+      const env: Environment = {
+        ...toEnvironment(server),
+        ...wrong,
+        STORAGE_BACKEND: 'hybrid',
+        SQLITE_PATH: folder.sqlitePath,
+      }
+      const refused = getStorageManager({ env, fallback: 'none' })
+      await expect(refused).rejects.toMatchObject({ code: expect.stringMatching(expectedCode) })
+      expect(await backendOf(await open({ env }))).toBe('sqlite')
+      const [message, ...more] = await fallbackWarnings()
+      expect(message).toMatch(/^r2 cannot be used, so everything is stored in sqlite; r2 /)
+      expect(message).not.toContain(env['R2_SECRET_ACCESS_KEY'])
+      expect(more).toEqual([])
+    },
+  )
+
+  it('does not happen when R2 is the truth and cannot be reached: writes wait for it', async () => {
+    const away = {
+      ...toEnvironment(server),
+      R2_ENDPOINT: 'http://127.0.0.1:9/',
+      SQLITE_PATH: folder.sqlitePath,
+    }
+    const storage = await open({ env: away })
+    expect(await backendOf(storage)).toBe('r2')
+    const { id, pending } = await storage.storeData({ module: 'm', userId: 'waits', data: 1 })
+    expect(pending).toBe(true)
+    await storage.close()
+    const back = await open({ env: { ...toEnvironment(server), SQLITE_PATH: folder.sqlitePath } })
+    expect(await back.sync({ timeoutMs: 30_000 })).toEqual({ pending: 0 })
+    expect(await back.retrieveData('m', 'waits', id)).toMatchObject({ data: 1, pending: false })
+    expect(await fallbackWarnings()).toEqual([])
+  })
+
+  it('does not happen for refused credentials, which keep what is stored once R2 was used', async () => {
+    const right = { ...toEnvironment(server), SQLITE_PATH: folder.sqlitePath }
+    const wrong = { ...right, R2_SECRET_ACCESS_KEY: 'wrong-secret-key' }
+    await expect(getStorageManager({ env: wrong })).rejects.toMatchObject({
+      code: expect.stringMatching(/UNAUTHENTICATED|FORBIDDEN/),
+    })
+    const storage = await open({ env: right })
+    await storage.storeData({ module: 'm', userId: 'paused', data: 1 })
+    await storage.close()
+    const refused = await open({ env: wrong })
+    const { id, pending } = await refused.storeData({ module: 'm', userId: 'paused', data: 2 })
+    expect(pending).toBe(true)
+    expect((await refused.health()).outbox?.paused).toHaveLength(1)
+    await refused.close()
+    const back = await open({ env: right })
+    expect(await back.sync({ timeoutMs: 30_000 })).toEqual({ pending: 0 })
+    expect(await back.retrieveData('m', 'paused', id)).toMatchObject({ data: 2, pending: false })
+    expect(await fallbackWarnings()).toEqual([])
   })
 
   it('does not happen with fallback none, nor for mistakes in the settings', async () => {

@@ -1,13 +1,14 @@
 import { hasErrorCode, missingR2Variables, parseSettings } from '@umbra/core'
-import type { Environment, StorageManager, UmbraError } from '@umbra/core'
+import type { Environment, StorageManager, StorageSettings, UmbraError } from '@umbra/core'
 import { createStorageManager } from './create-storage-manager.ts'
 
 export interface GetStorageManagerOptions {
   /** Default: the environment of this process. */
   readonly env?: Environment
   /**
-   * `sqlite` (default): when R2 is asked for but its settings are incomplete, or it cannot be used at start-up, warn
-   * once and run on SQLite. `none`: reject instead.
+   * `sqlite` (default): when R2 is asked for but its settings are incomplete, or the R2 half of a hybrid cannot be used at
+   * start-up, warn once and run on SQLite. `none`: reject instead. With `r2` and complete settings there is no need for it:
+   * while R2 does not answer, writes wait in the outbox.
    */
   readonly fallback?: 'sqlite' | 'none'
 }
@@ -40,14 +41,17 @@ async function open({
   env = process.env,
   fallback = 'sqlite',
 }: GetStorageManagerOptions): Promise<StorageManager> {
+  let backend: StorageSettings['backend'] | undefined
   try {
-    const manager = await createStorageManager(parseSettings(env))
+    const settings = parseSettings(env)
+    ;({ backend } = settings)
+    const manager = await createStorageManager(settings)
     const missing = missingR2Variables(env)
     if (missing.length > 0)
       warnOnce(`r2 is configured in part, so everything is stored in sqlite; missing: ${missing.join(', ')}`)
     return manager
   } catch (error) {
-    if (fallback === 'none' || !isAboutR2(error)) throw error
+    if (fallback === 'none' || !isAboutR2(error, backend)) throw error
     // SQLite's own failures come this way too, and are thrown again from here.
     const manager = await createStorageManager(parseSettings({ ...env, FEATURE_R2_STORAGE: 'false' }))
     warnOnce(`r2 cannot be used, so everything is stored in sqlite; ${error.message}`)
@@ -55,12 +59,16 @@ async function open({
   }
 }
 
-/** Whether R2 is not there for us: not configured, not reachable, or not open to us. Defects and damage are not. */
-function isAboutR2(error: unknown): error is UmbraError {
+/**
+ * Whether R2 is not there for us: not configured or, as a half of a hybrid, not reachable or not open to us. Defects and
+ * damage are not. Without its other half R2 is the truth, and another place to store would be a second one.
+ */
+function isAboutR2(error: unknown, backend: StorageSettings['backend'] | undefined): error is UmbraError {
   if (hasErrorCode(error, 'CONFIGURATION') && 'problems' in error.details) {
     const { missing } = error.details
     return Array.isArray(missing) && missing.every((name) => String(name).startsWith('R2_'))
   }
+  if (backend !== 'hybrid') return false
   return hasErrorCode(
     error,
     'CONFIGURATION',

@@ -31,13 +31,11 @@ it('loads neither the AWS SDK nor DuckDB on sqlite, and DuckDB with the first Pa
   expect(loaded).toEqual([['better-sqlite3'], ['@duckdb', 'better-sqlite3']])
 })
 
-it('loads neither SQLite nor DuckDB on r2', async () => {
+it('loads SQLite for the outbox but not DuckDB on r2', async () => {
   const server = await startLocalR2()
   try {
-    expect(await loadedBy({ ...toEnvironment(server), STORAGE_BACKEND: 'r2' }, 'json')).toEqual([
-      '@aws-sdk',
-      '@smithy',
-    ])
+    const env = { ...toEnvironment(server), STORAGE_BACKEND: 'r2', SQLITE_PATH: folder.sqlitePath }
+    expect(await loadedBy(env, 'json')).toEqual(['@aws-sdk', '@smithy', 'better-sqlite3'])
   } finally {
     await server.close()
   }

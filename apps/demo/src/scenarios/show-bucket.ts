@@ -39,8 +39,9 @@ async function showManifest({ out, namespaces }: Stage, bucket: Bucket): Promise
   const key = headKey(namespaces.films)
   out.scenario('Read a manifest')
   out.explain(
-    'The manifest says which records a user has: one JSON line each, between a header and a footer with a checksum. It is ' +
-      'the only one of their objects that ever changes, and it changes by conditional writes. Lines are cut to fit.',
+    'The manifest says which records a user has: JSON lines between a header and a footer with a checksum. The newest ' +
+      'entries are in it, older ones in the segments it names, so it stays small. It is the only one of their objects that ' +
+      'ever changes, and it changes by conditional writes. Lines are cut to fit.',
   )
   const bytes = await bucket.download(key)
   const lines = Buffer.from(bytes ?? [])

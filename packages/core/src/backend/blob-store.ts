@@ -3,6 +3,8 @@ export interface BlobInfo {
   readonly etag: string
   /** Bytes. */
   readonly size: number
+  /** The write is durable on this machine but not yet applied. */
+  readonly pending?: true
 }
 
 export interface StoredBlob extends BlobInfo {

@@ -1,4 +1,9 @@
-import { recordAlreadyExists, recordChanged, recordNotFound } from '../errors/record-errors.ts'
+import {
+  recordAlreadyExists,
+  recordChanged,
+  recordNotFound,
+  recordNotOlder,
+} from '../errors/record-errors.ts'
 import type { UmbraError } from '../errors/umbra-error.ts'
 import type { ManifestEntry } from '../records/manifest-entry.ts'
 import { recordEtag } from '../records/record-etag.ts'
@@ -16,6 +21,10 @@ export function checkExpectation(
 ): UmbraError | undefined {
   const id = mutationId(mutation)
   const live = current?.op === 'put' ? current : undefined
+  if (mutation.expect.kind === 'older') {
+    const isOlder = current === undefined || current.rev < mutation.expect.rev
+    return isOlder ? undefined : recordNotOlder(id, current.rev, index)
+  }
   if (mutation.expect.kind === 'absent') {
     return live === undefined ? undefined : recordAlreadyExists(id, recordEtag(live), index)
   }

@@ -13,7 +13,7 @@ export type Consistency =
   | { readonly kind: 'pinned'; readonly snapshot: string }
 
 export interface ReadOptions {
-  /** Default `strong`. */
+  /** Default: `strong` while the store can be reached. */
   readonly consistency?: Consistency
 }
 

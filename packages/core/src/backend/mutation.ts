@@ -1,8 +1,14 @@
 import type { RecordBody } from '../bodies/record-body.ts'
 import type { EntryDraft } from '../records/manifest-entry.ts'
 
-/** `absent`: no live record has this id. `etag`: the live record's etag is exactly this one. */
-export type Expectation = { readonly kind: 'absent' } | { readonly kind: 'etag'; readonly etag: string }
+/**
+ * `absent`: no live record has this id. `etag`: the live record's etag is exactly this one. `older`: whatever the id
+ * has, a deletion too, is of a revision below this one; so a copy never replaces, or revives, what is as new.
+ */
+export type Expectation =
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'etag'; readonly etag: string }
+  | { readonly kind: 'older'; readonly rev: number }
 
 export interface PutMutation {
   readonly kind: 'put'

@@ -73,12 +73,12 @@ export interface CollectReport {
 /** Upkeep of one namespace's manifest. Everything may run beside readers and writers of any process. */
 export interface NamespaceMaintenance {
   /** Verifies head, parts, sums and that every referenced object exists. Changes nothing. */
-  check?(namespace: Namespace, options?: CheckOptions): Promise<CheckReport>
+  check(namespace: Namespace, options?: CheckOptions): Promise<CheckReport>
   /**
    * Writes a new manifest, in a new epoch, from what is left: the newest head or head copy that can be read, the parts,
    * and a listing of the namespace's objects. Rejects with `CONFLICT` when the manifest is whole: there is nothing to rebuild.
    */
-  rebuild?(namespace: Namespace, options?: MaintenanceOptions): Promise<RebuildReport>
+  rebuild(namespace: Namespace, options?: MaintenanceOptions): Promise<RebuildReport>
   /** Merges all parts into one run, which frees what updates and deletions left behind. */
   compact(namespace: Namespace, options?: MaintenanceOptions): Promise<CompactReport>
   /**

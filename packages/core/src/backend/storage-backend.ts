@@ -11,6 +11,8 @@ import type { EntryQuery } from './entry-query.ts'
 import type { Mutation } from './mutation.ts'
 import type { NamespaceMaintenance } from './namespace-maintenance.ts'
 import type { NumberedCommits } from './numbered-commits.ts'
+import type { OutboxHealth, PendingWrites } from './pending-writes.ts'
+import type { StoreInventory } from './store-inventory.ts'
 import type { UploadStaging } from './upload-staging.ts'
 
 export type BackendName = 'memory' | 'r2' | 'sqlite' | 'hybrid'
@@ -20,6 +22,16 @@ export interface StoredEntry {
   readonly entry: ManifestEntry
   readonly storedIn: StorageLocation
   readonly pending: boolean
+  /** Present when the store could not be asked, so this may be out of date. */
+  readonly stale?: Staleness
+}
+
+/** How old an answer may be that was given without asking the store. */
+export interface Staleness {
+  /** When the store was last seen: ISO 8601, UTC; null when it never was, and only pending writes are known. */
+  readonly asOf: string | null
+  /** Pending operations of the namespace that the answer includes. */
+  readonly pending: number
 }
 
 export interface PresignDownloadOptions {
@@ -37,6 +49,8 @@ export interface BackendHealth {
   readonly message: string
   /** Milliseconds the check took. */
   readonly latencyMs: number
+  /** Present when the backend keeps writes while its store is away. */
+  readonly outbox?: OutboxHealth
 }
 
 /**
@@ -86,8 +100,14 @@ export interface StorageBackend {
   /** Present where namespaces have a manifest to look after. */
   readonly maintenance?: NamespaceMaintenance
 
+  /** Writes that wait for the store; undefined where a write is done when it resolves. */
+  readonly pendingWrites?: PendingWrites
+
   /** Present exactly when the backend has the `presignedUpload` capability. */
   readonly uploads: UploadStaging | undefined
+
+  /** Undefined when the backend cannot say what it holds in all. */
+  readonly inventory?: StoreInventory
 
   health(): Promise<BackendHealth>
 

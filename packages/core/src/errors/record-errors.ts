@@ -25,6 +25,14 @@ export function recordChanged(id: string, currentEtag: string, index: number): U
   )
 }
 
+export function recordNotOlder(id: string, currentRevision: number, index: number): UmbraError {
+  return new UmbraError(
+    'PRECONDITION_FAILED',
+    `a revision as new as the copy is already there, or was deleted. id=${id} current_revision=${currentRevision}`,
+    { details: { id, currentRevision, index } },
+  )
+}
+
 /** Most ids that an error names: it may be logged. */
 const MAX_NAMED_IDS = 100
 

@@ -46,7 +46,7 @@ export function namespacePath(namespace: Namespace): string {
 }
 
 export function headKey(namespace: Namespace): string {
-  return checkedKey(`manifests/${namespacePath(namespace)}/manifest.jsonl`)
+  return checkedKey(`${MANIFESTS_PREFIX}${namespacePath(namespace)}/manifest.jsonl`)
 }
 
 /** `manifests.d/{module}/{user}/`: the folder of immutable manifest parts. */
@@ -54,9 +54,15 @@ export function partsPrefix(namespace: Namespace): string {
   return `manifests.d/${namespacePath(namespace)}/`
 }
 
+/** The folder of callers' blobs. */
+export const BLOBS_PREFIX = 'json_blobs/'
+
+/** The folder of the manifests: `manifests/{module}/{user}/`. */
+export const MANIFESTS_PREFIX = 'manifests/'
+
 /** `json_blobs/{key}.json`. Slashes in `key` separate folders; every part is encoded on its own. */
 export function blobKey(key: string): string {
-  return checkedKey(`json_blobs/${key.split('/').map(encodePathPart).join('/')}.json`)
+  return checkedKey(`${BLOBS_PREFIX}${key.split('/').map(encodePathPart).join('/')}.json`)
 }
 
 export function uploadKey(namespace: Namespace, uploadId: string): string {
@@ -64,7 +70,7 @@ export function uploadKey(namespace: Namespace, uploadId: string): string {
 }
 
 /** `{id}.{ext}` or `{id}~{rev}-{nonce}.{ext}`; an encoded id holds no `~`. */
-const DATA_OBJECT_NAME = /^([^~]+)(?:~[1-9]\d*-[0-9A-Za-z]+)?\.[a-z0-9]{1,16}$/
+const DATA_OBJECT_NAME = /^([^~]+)(?:~[1-9]\d*-[0-9A-Za-z-]+)?\.[a-z0-9]{1,16}$/
 
 /** The namespace and id a data key belongs to; undefined for any key {@link dataKey} does not return. */
 export function parseDataKey(key: string): { namespace: Namespace; id: string } | undefined {

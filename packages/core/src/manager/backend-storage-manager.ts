@@ -1,13 +1,11 @@
 import type { PinnedSnapshot } from '../backend/consistency.ts'
+import type * as pending from '../backend/pending-writes.ts'
 import type { BackendHealth } from '../backend/storage-backend.ts'
 import { UmbraError } from '../errors/umbra-error.ts'
 import { InFlight } from '../in-flight.ts'
 import { parseDataKey } from '../keys/key-paths.ts'
 import type { Page } from '../page.ts'
-import type { Namespace } from '../records/namespace.ts'
 import type { StorageRecord, StorageRecordInfo } from '../records/storage-record.ts'
-import { parseSearch } from '../search/parse-search.ts'
-import type { SearchExpression } from '../search/search-expression.ts'
 import { BlobManager } from './blob-manager.ts'
 import { importRecords } from './import-records.ts'
 import { storeEncoded } from './store-encoded.ts'
@@ -19,16 +17,18 @@ import {
   openOptionsSchema,
   presignOptionsSchema,
   recordAddressSchema,
+  resolutionSchema,
   retrieveOptionsSchema,
   searchOptionsSchema,
-  searchQuerySchema,
   storeRequestSchema,
+  syncOptionsSchema,
   updateRequestSchema,
 } from './input-schemas.ts'
 import type { ManagerContext } from './manager-context.ts'
+import { NOTHING_PENDING } from './nothing-pending.ts'
 import { parseInput } from './parse-input.ts'
+import { toByteRange, toExpression } from './read-arguments.ts'
 import { RecordReader, toEntryQuery } from './record-reader.ts'
-import type { Reading } from './record-reader.ts'
 import { RecordWriter } from './record-writer.ts'
 import type { OpenedRecord, StorageInfo, StorageManager, StoredBlobValue } from './storage-manager.ts'
 import type * as options from './store-options.ts'
@@ -42,6 +42,7 @@ export class BackendStorageManager implements StorageManager {
   readonly #writer: RecordWriter
   readonly #blobs: BlobManager
   readonly #uploads: UploadManager
+  readonly #pending: pending.PendingWrites
   readonly #inFlight = new InFlight()
   #closing: Promise<void> | undefined
 
@@ -51,6 +52,7 @@ export class BackendStorageManager implements StorageManager {
     this.#writer = new RecordWriter(context, this.#reader)
     this.#blobs = new BlobManager(context)
     this.#uploads = new UploadManager(context, this.#writer)
+    this.#pending = context.backend.pendingWrites ?? NOTHING_PENDING
   }
 
   storeData(request: options.StoreRequest): Promise<StorageRecord> {
@@ -62,10 +64,7 @@ export class BackendStorageManager implements StorageManager {
   }
 
   storeMany(requests: readonly options.StoreRequest[]): Promise<StorageRecord[]> {
-    return this.#run(async () => {
-      const parsed = parseInput(storeRequestSchema.array(), requests)
-      return storeEncoded(this.#writer, parsed)
-    })
+    return this.#run(async () => storeEncoded(this.#writer, parseInput(storeRequestSchema.array(), requests)))
   }
 
   importData(
@@ -128,7 +127,7 @@ export class BackendStorageManager implements StorageManager {
     return this.#run(async () => {
       const namespace = parseInput(namespaceSchema, { module, userId })
       const parsed = parseInput(listOptionsSchema, options)
-      return this.#entries(namespace, toEntryQuery(parsed, 'oldest'), parsed)
+      return this.#reader.entries(namespace, toEntryQuery(parsed, 'oldest'), parsed)
     })
   }
 
@@ -207,7 +206,11 @@ export class BackendStorageManager implements StorageManager {
     return this.#run(async () => {
       const namespace = parseInput(namespaceSchema, { module, userId })
       const { mode, ...parsed } = parseInput(searchOptionsSchema, options)
-      return this.#entries(namespace, toEntryQuery(parsed, 'newest', toExpression(query, mode)), parsed)
+      return this.#reader.entries(
+        namespace,
+        toEntryQuery(parsed, 'newest', toExpression(query, mode)),
+        parsed,
+      )
     })
   }
 
@@ -246,7 +249,7 @@ export class BackendStorageManager implements StorageManager {
     key: string,
     value: unknown,
     options: options.BlobWriteOptions = {},
-  ): Promise<{ etag: string; size: number }> {
+  ): ReturnType<StorageManager['putBlob']> {
     return this.#run(() => this.#blobs.put(key, value, options))
   }
 
@@ -274,16 +277,34 @@ export class BackendStorageManager implements StorageManager {
   }
 
   getStorageInfo(): Promise<StorageInfo> {
-    const { name, capabilities } = this.#context.backend
-    return this.#run(async () => ({ backend: name, capabilities }))
+    const { name: backend, capabilities } = this.#context.backend
+    return this.#run(async () => ({ backend, capabilities }))
   }
 
   health(): Promise<BackendHealth> {
     return this.#run(() => this.#context.backend.health())
   }
 
-  sync(): Promise<{ readonly pending: number }> {
-    return this.#run(async () => ({ pending: 0 }))
+  sync(options: pending.SyncOptions = {}): Promise<{ readonly pending: number }> {
+    return this.#run(async () => this.#pending.sync(parseInput(syncOptionsSchema, options)))
+  }
+
+  conflicts(): Promise<readonly pending.WriteConflict[]> {
+    return this.#run(() => this.#pending.conflicts())
+  }
+
+  resolveConflict(id: string, action: 'retry' | 'discard'): Promise<void> {
+    return this.#run(async () => {
+      parseInput(resolutionSchema, { id, action })
+      return this.#pending.resolve(id, action)
+    })
+  }
+
+  on<E extends pending.StorageEvent>(
+    event: E,
+    listener: (about: pending.StorageEvents[E]) => void,
+  ): () => void {
+    return this.#pending.on(event, listener)
   }
 
   close(): Promise<void> {
@@ -300,15 +321,6 @@ export class BackendStorageManager implements StorageManager {
     }
   }
 
-  async #entries(
-    namespace: Namespace,
-    query: ReturnType<typeof toEntryQuery>,
-    reading: Reading,
-  ): Promise<Page<StorageRecordInfo>> {
-    const page = await this.#context.backend.findEntries(namespace, query, reading)
-    return { ...page, items: page.items.map(toRecordInfo) }
-  }
-
   #assertOpen(): void {
     if (this.#closing !== undefined)
       throw new UmbraError('INVALID_INPUT', 'the storage is closed; open a new one')
@@ -319,12 +331,4 @@ export class BackendStorageManager implements StorageManager {
     this.#assertOpen()
     return this.#inFlight.track(operation())
   }
-}
-
-function toExpression(query: string, mode: 'words' | 'substring'): SearchExpression {
-  return parseSearch(parseInput(searchQuerySchema, { query }).query, mode)
-}
-
-function toByteRange(range: { start: number; end?: number | undefined }): { start: number; end?: number } {
-  return range.end === undefined ? { start: range.start } : { start: range.start, end: range.end }
 }

@@ -16,7 +16,11 @@ export class BlobManager {
     this.#context = context
   }
 
-  async put(key: string, value: unknown, options: BlobWriteOptions): Promise<{ etag: string; size: number }> {
+  async put(
+    key: string,
+    value: unknown,
+    options: BlobWriteOptions,
+  ): Promise<{ etag: string; size: number; pending?: true }> {
     const path = blobKey(parseInput(blobKeySchema, key))
     const { ifMatch, ifNoneMatch } = parseInput(blobWriteOptionsSchema, options)
     assertJsonValue(value, 'value')
@@ -32,8 +36,8 @@ export class BlobManager {
       )
     }
     const expect = ifNoneMatch === '*' ? ({ kind: 'absent' } as const) : etagExpectation(ifMatch)
-    const { etag, size } = await this.#context.backend.blobs.put(path, bytes, expect)
-    return { etag, size }
+    const { etag, size, pending } = await this.#context.backend.blobs.put(path, bytes, expect)
+    return { etag, size, ...(pending && { pending }) }
   }
 
   async get(key: string): Promise<StoredBlobValue | null> {

@@ -97,7 +97,7 @@ export const deleteOptionsSchema = z.strictObject({
 })
 export const retrieveOptionsSchema = z.strictObject({
   verify: z.boolean().default(true),
-  consistency: consistency.default({ kind: 'strong' }),
+  consistency: consistency.exactOptional(),
 })
 
 export const openOptionsSchema = retrieveOptionsSchema.extend({
@@ -153,6 +153,13 @@ export const blobWriteOptionsSchema = z
   })
 
 export const blobDeleteOptionsSchema = z.strictObject({ ifMatch: blobEtag.optional() })
+
+export const syncOptionsSchema = z.strictObject({ timeoutMs: z.int().min(0).exactOptional() })
+
+export const resolutionSchema = z.strictObject({
+  id: z.string().min(1),
+  action: z.enum(['retry', 'discard']),
+})
 
 export type ParsedStoreRequest = z.infer<typeof storeRequestSchema>
 export type ParsedUpdateRequest = z.infer<typeof updateRequestSchema>

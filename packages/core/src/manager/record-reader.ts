@@ -9,7 +9,7 @@ import { recordNotFound } from '../errors/record-errors.ts'
 import { hasErrorCode } from '../errors/umbra-error.ts'
 import type { Page } from '../page.ts'
 import type { Namespace } from '../records/namespace.ts'
-import type { StorageRecord } from '../records/storage-record.ts'
+import type { StorageRecord, StorageRecordInfo } from '../records/storage-record.ts'
 import type { SearchExpression } from '../search/search-expression.ts'
 import { assertHasRows, decodeRecord, decodeRows } from './decode-record.ts'
 import type { ParsedListOptions } from './input-schemas.ts'
@@ -72,6 +72,12 @@ export class RecordReader {
     const limit = pLimit(PARALLEL_BODIES)
     const records = await limit.map(page.items, (stored) => this.load(stored, reading))
     return { ...page, items: records.filter((record) => record !== null) }
+  }
+
+  /** One page without data. */
+  async entries(namespace: Namespace, query: EntryQuery, reading: Reading): Promise<Page<StorageRecordInfo>> {
+    const page = await this.#context.backend.findEntries(namespace, query, reading)
+    return { ...page, items: page.items.map(toRecordInfo) }
   }
 
   /** Every record, page by page. The listing is as of each page; no record is returned twice. */

@@ -1,3 +1,4 @@
+import type { StorageEvent, StorageEvents, SyncOptions, WriteConflict } from '../backend/pending-writes.ts'
 import type { BackendHealth, BackendName } from '../backend/storage-backend.ts'
 import type { PinnedSnapshot } from '../backend/consistency.ts'
 import type { StorageCapabilities } from '../backend/capabilities.ts'
@@ -121,7 +122,7 @@ export interface StorageManager {
     key: string,
     value: unknown,
     options?: BlobWriteOptions,
-  ): Promise<{ readonly etag: string; readonly size: number }>
+  ): Promise<{ readonly etag: string; readonly size: number; readonly pending?: true }>
   getBlob(key: string): Promise<StoredBlobValue | null>
   /** Resolves to false when there was none. */
   deleteBlob(key: string, options?: { readonly ifMatch?: string }): Promise<boolean>
@@ -134,8 +135,17 @@ export interface StorageManager {
   releaseSnapshot(snapshot: string): void
   getStorageInfo(): Promise<StorageInfo>
   health(): Promise<BackendHealth>
-  /** Waits until nothing is pending. */
-  sync(): Promise<{ readonly pending: number }>
+  /** Sends what is pending now, and waits until nothing is or the time is over. Resolves to how much still is. */
+  sync(options?: SyncOptions): Promise<{ readonly pending: number }>
+  /** Writes that were refused after they had been reported as pending, oldest first. */
+  conflicts(): Promise<readonly WriteConflict[]>
+  /**
+   * `retry` queues the write again, over the version that is current now; `discard` drops it for good. Rejects with
+   * `NOT_FOUND` when no conflict has this id.
+   */
+  resolveConflict(id: string, action: 'retry' | 'discard'): Promise<void>
+  /** Calls the listener at every such event, until the returned function is called. */
+  on<E extends StorageEvent>(event: E, listener: (about: StorageEvents[E]) => void): () => void
   /** Finishes running writes and frees everything. Safe to call twice; later calls of other methods reject. */
   close(): Promise<void>
 }

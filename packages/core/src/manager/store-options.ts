@@ -69,7 +69,10 @@ export interface DeleteOptions {
 export type ReadConsistency = 'strong' | { readonly maxAgeMs: number } | { readonly snapshot: string }
 
 export interface RetrieveOptions {
-  /** Default `strong`. Backends that keep one version only (sqlite) are always strong, and know no snapshots. */
+  /**
+   * Default: strong while the store can be reached, else the version last seen, which says so (`stale`). A read that asks for
+   * `strong` rejects with `UNAVAILABLE` then. Backends that keep one version only (sqlite) are always strong, and know no snapshots.
+   */
   readonly consistency?: ReadConsistency
   /** Check the body against the SHA-256 in the manifest. Default true. */
   readonly verify?: boolean

@@ -10,7 +10,7 @@ const CONTENT_TYPES: Readonly<Record<DataFormat, string>> = {
   binary: 'application/octet-stream',
 }
 
-export function toRecordInfo({ entry, storedIn, pending }: StoredEntry): StorageRecordInfo {
+export function toRecordInfo({ entry, storedIn, pending, stale }: StoredEntry): StorageRecordInfo {
   return {
     id: entry.id,
     module: entry.module,
@@ -29,6 +29,7 @@ export function toRecordInfo({ entry, storedIn, pending }: StoredEntry): Storage
     filename: entry.filename ?? null,
     pending,
     searchTruncated: entry.text_truncated === true,
+    ...(stale !== undefined && { stale }),
   }
 }
 

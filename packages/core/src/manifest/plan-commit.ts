@@ -63,6 +63,8 @@ export interface CommitContext {
   readonly floor?: string
   /** How far clocks may lie apart, milliseconds. Default: 15 minutes. */
   readonly clockSkewMs?: number
+  /** Writers whose watermarks the head keeps. Default: 64. */
+  readonly maxWriters?: number
   /** The writer has stored the anchor. */
   readonly anchored?: boolean
 }
@@ -134,7 +136,7 @@ class HeadDraft {
 
   finish(): ManifestHead | undefined {
     if (!this.#applied) return undefined
-    const { namespace, writer, at, commit, floor, anchored = false } = this.#context
+    const { namespace, writer, at, commit, floor, maxWriters, anchored = false } = this.#context
     const before = this.#base?.head.header
     const seq = (before?.seq ?? 0) + 1
     const { n, h } = this.#watermark
@@ -155,7 +157,7 @@ class HeadDraft {
         sum: this.#sum,
         floor: latest(before?.floor, floor),
         anchored: anchored || (before?.anchored ?? false),
-        ...retainWatermarks({ ...before?.w, [writer]: watermark }, before?.forgotten ?? 0),
+        ...retainWatermarks({ ...before?.w, [writer]: watermark }, before?.forgotten ?? 0, maxWriters),
       },
       parts: this.#base?.head.parts ?? [],
       garbage: this.#base?.head.garbage,

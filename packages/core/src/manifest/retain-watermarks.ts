@@ -1,7 +1,7 @@
 import type { HeadHeader, Watermark } from './manifest-head.ts'
 
 /** Writers whose watermarks a head keeps, so that it stays small whatever the number of processes there ever were. */
-const MAX_WRITERS = 64
+export const MAX_WRITERS = 64
 
 /**
  * The watermarks of the writers that wrote last. `forgotten` then says up to which version a missing watermark proves
@@ -10,13 +10,14 @@ const MAX_WRITERS = 64
 export function retainWatermarks(
   watermarks: Readonly<Record<string, Watermark>>,
   forgotten: number,
+  maxWriters = MAX_WRITERS,
 ): Pick<HeadHeader, 'w' | 'forgotten'> {
   const writers = Object.entries(watermarks)
-  if (writers.length <= MAX_WRITERS) return { w: watermarks, forgotten }
+  if (writers.length <= maxWriters) return { w: watermarks, forgotten }
   const newestFirst = writers.sort(([, a], [, b]) => b.seq - a.seq)
-  const dropped = newestFirst.slice(MAX_WRITERS).map(([, { seq }]) => seq)
+  const dropped = newestFirst.slice(maxWriters).map(([, { seq }]) => seq)
   return {
-    w: Object.fromEntries(newestFirst.slice(0, MAX_WRITERS)),
+    w: Object.fromEntries(newestFirst.slice(0, maxWriters)),
     forgotten: Math.max(forgotten, ...dropped),
   }
 }

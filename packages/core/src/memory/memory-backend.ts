@@ -13,6 +13,7 @@ import { createIdSource } from '../id-source.ts'
 import { namespacePath } from '../keys/key-paths.ts'
 import type { ManifestEntry } from '../records/manifest-entry.ts'
 import { createMemoryBlobStore } from './memory-blob-store.ts'
+import { createMemoryInventory } from './memory-inventory.ts'
 
 const MISSING = { missing: 'the memory backend is for tests' }
 
@@ -21,6 +22,7 @@ export function createMemoryBackend(): StorageBackend {
   const namespaces = new Map<string, Map<string, ManifestEntry>>()
   const bodies = new Map<string, Uint8Array>()
   const ids = createIdSource()
+  const blobs = createMemoryBlobStore()
 
   const entriesOf = (path: string) => namespaces.get(path) ?? new Map<string, ManifestEntry>()
   const found = (entry: ManifestEntry): StoredEntry => ({ entry, storedIn: 'memory', pending: false })
@@ -55,7 +57,8 @@ export function createMemoryBackend(): StorageBackend {
       durable: MISSING,
     },
     uploads: undefined,
-    blobs: createMemoryBlobStore(),
+    blobs,
+    inventory: createMemoryInventory(namespaces, blobs),
 
     async commit(namespace, mutations) {
       const path = namespacePath(namespace)

@@ -1,8 +1,16 @@
 import { createHash } from 'node:crypto'
 import { checkBlobExpectation } from '../backend/check-blob-expectation.ts'
+import { compareCodePoints } from '../backend/entry-order.ts'
 import type { BlobStore, StoredBlob } from '../backend/blob-store.ts'
+import type { ListedBlob } from '../backend/store-inventory.ts'
+import { BLOBS_PREFIX } from '../keys/key-paths.ts'
 
-export function createMemoryBlobStore(): BlobStore {
+export interface MemoryBlobStore extends BlobStore {
+  /** In the order of their paths. */
+  list(): ListedBlob[]
+}
+
+export function createMemoryBlobStore(): MemoryBlobStore {
   const blobs = new Map<string, StoredBlob>()
   return {
     async put(path, bytes, expect) {
@@ -16,5 +24,10 @@ export function createMemoryBlobStore(): BlobStore {
       checkBlobExpectation(path, blobs.get(path)?.etag, expect)
       return blobs.delete(path)
     },
+    list: () =>
+      [...blobs]
+        .filter(([path]) => path.startsWith(BLOBS_PREFIX))
+        .sort(([a], [b]) => compareCodePoints(a, b))
+        .map(([path, { etag, size }]) => ({ path, etag, size })),
   }
 }

@@ -31,6 +31,8 @@ export interface StorageRecordInfo {
   readonly pending: boolean
   /** True when the search text was cut at its bound: a search may miss what lies beyond. */
   readonly searchTruncated: boolean
+  /** Present when the store could not be asked: `asOf` is when it last was (null: never), `pending` how many writes wait. */
+  readonly stale?: { readonly asOf: string | null; readonly pending: number }
 }
 
 /** A record with its body decoded: a JSON value, `{ records }` for `jsonl` and `parquet`, bytes for `binary`. */

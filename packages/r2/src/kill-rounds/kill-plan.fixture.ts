@@ -1,4 +1,8 @@
 import type { Namespace } from '@umbra/core'
+import type { ManifestLimits } from '../manifest/manifest-limits.ts'
+
+/** Bounds so small that parts are sealed, merged and read all the time. */
+export const KILL_ROUND_LIMITS: Partial<ManifestLimits> = { tailLines: 8, overfull: 2, fanOut: 3 }
 
 /** Manifests stay small, and later rounds as fast as the first. */
 const ROUNDS_PER_EPOCH = 20

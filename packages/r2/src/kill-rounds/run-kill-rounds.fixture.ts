@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { manageBackend } from '@umbra/core'
 import type { Namespace } from '@umbra/core'
@@ -52,6 +55,7 @@ interface Rig extends KillRounds {
   readonly settings: R2Settings
   readonly random: () => number
   readonly workers: WorkerProcess[]
+  readonly cacheFolder: string
 }
 
 /**
@@ -73,6 +77,7 @@ export async function runKillRounds(options: KillRoundsOptions): Promise<KillRou
     settings: { ...server.settings, endpoint: proxy.endpoint },
     random: createSeededRandom(seed),
     workers: [],
+    cacheFolder: await mkdtemp(join(tmpdir(), 'umbra-kill-rounds-cache-')),
   }
   const spotCheck = await openSpotCheck(server.settings, rig)
   try {
@@ -90,6 +95,7 @@ export async function runKillRounds(options: KillRoundsOptions): Promise<KillRou
     await proxy.settleLate()
     await proxy.close()
     await spotCheck.close()
+    await rm(rig.cacheFolder, { recursive: true })
   }
   return rig
 }
@@ -106,9 +112,11 @@ async function createSharedRecords({ settings, namespaces }: Rig): Promise<void>
   await storage.close()
 }
 
-function startWorker({ options, settings, ledger }: Rig, slot: number, round: number): WorkerProcess {
+function startWorker(rig: Rig, slot: number, round: number): WorkerProcess {
+  const { options, settings, ledger, cacheFolder } = rig
   const task = {
-    settings,
+    // What a killed worker has left in its cache, its successor finds.
+    settings: { ...settings, cache: { directory: join(cacheFolder, `slot-${slot}`) } },
     name: `${options.seed}-${round}-${slot}`,
     namespaces: namespacesOf(slot, round),
     loops: 4,

@@ -27,7 +27,8 @@ export async function readGarbageChain(
 
 /**
  * Deletes what was replaced longer than the grace ago, oldest list first, each list after what it names: interrupted
- * anywhere, the next collection goes on where this one stopped.
+ * anywhere, the next collection goes on where this one stopped. A list is dated when its commit is planned, which may take
+ * as long as a commit is given to land.
  */
 export async function collectGarbage(
   manifest: NamespaceManifest,
@@ -35,7 +36,9 @@ export async function collectGarbage(
   context: ManifestContext,
 ): Promise<Collected> {
   const snapshot = await manifest.snapshot()
-  const dueBefore = new Date(context.clock.now() - context.limits.graceMs).toISOString()
+  const dueBefore = new Date(
+    context.clock.now() - context.limits.graceMs - context.commitTimeoutMs,
+  ).toISOString()
   const lists = await readGarbageChain(snapshot?.version.head.garbage, context)
   let deleted = 0
   for (const { pointer, keys } of lists) {

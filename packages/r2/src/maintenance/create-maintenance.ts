@@ -1,6 +1,8 @@
 import type { Namespace, NamespaceMaintenance } from '@umbra/core'
 import type { ManifestContext } from '../manifest/manifest-context.ts'
 import type { NamespaceManifest } from '../manifest/namespace-manifest.ts'
+import { checkNamespace } from '../recovery/check-namespace.ts'
+import { rebuildNamespace } from '../recovery/rebuild-namespace.ts'
 import { collectGarbage } from './collect-garbage.ts'
 import { collectOrphans } from './collect-orphans.ts'
 import { compactNamespace } from './compact-namespace.ts'
@@ -12,6 +14,8 @@ export function createMaintenance(
   context: ManifestContext,
 ): NamespaceMaintenance {
   return {
+    check: (namespace, options = {}) => checkNamespace(namespace, options, context),
+    rebuild: (namespace, options = {}) => rebuildNamespace(namespace, options, context),
     compact: (namespace, options = {}) => compactNamespace(manifestOf(namespace), options, context),
     purge: (namespace, id) => purgeRecord(manifestOf(namespace), id, context),
     async collect(namespace, { dryRun = false } = {}) {

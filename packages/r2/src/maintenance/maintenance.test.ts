@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { headKey, parseHead, recordEtag } from '@umbra/core'
 import type { ManifestEntry } from '@umbra/core'
 import { describe, expect, it } from 'vitest'
@@ -75,7 +76,7 @@ describe('collect', () => {
     await manifest.finish()
     expect(await maintenance.collect(namespace)).toMatchObject({ superseded: 0 })
     const before = await keys()
-    await context.clock.sleep(2_000)
+    await context.clock.sleep(7_000)
     const dry = await maintenance.collect(namespace, { dryRun: true })
     expect(dry.superseded).toBeGreaterThan(1)
     expect(await keys()).toEqual(before)
@@ -85,6 +86,20 @@ describe('collect', () => {
     expect(left.filter((key) => key.includes('/s/'))).toEqual([])
     expect(await liveTexts()).toEqual(['a2', 'b1', 'c1'])
     expect(await maintenance.collect(namespace)).toMatchObject({ superseded: 0, orphans: 0 })
+  })
+
+  it('gives the grace from the commit of a merge on, however long ago the merge was prepared', async () => {
+    const { context, manifest, maintenance } = open()
+    const head = async () => (await manifest.snapshot())?.version.head
+    for (let n = 0; (await head())?.garbage === undefined; n++) {
+      await context.clock.sleep(60_000)
+      await manifest.commit([putMutation(`r${n}`, 'x')])
+      await setImmediate()
+    }
+    expect(await maintenance.collect(namespace, { dryRun: true })).toMatchObject({ superseded: 0 })
+    await context.clock.sleep(60_000)
+    const { superseded } = await maintenance.collect(namespace, { dryRun: true })
+    expect(superseded).toBeGreaterThan(0)
   })
 
   it('deletes what a killed process left behind, and raises the floor first', async () => {

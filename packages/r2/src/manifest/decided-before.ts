@@ -15,7 +15,7 @@ export function decidedBefore(
     if (forgotten) throw conflict('writer-forgotten', writer)
     return { outcomes: [], mark }
   }
-  if (found.n < (mark?.n ?? 0)) throw conflict('head-regressed', writer)
+  if (found.n < (mark?.n ?? 0)) throw conflict('head-regressed', writer, { n: found.n, h: found.h })
   const counted = operations.filter(({ n }) => n <= found.n)
   const h = counted.reduce((hash, { opId }) => rollHash(hash, opId), mark?.h ?? '')
   if (h !== found.h) throw conflict('writer-cloned', writer)
@@ -33,6 +33,8 @@ const REASONS = {
   'writer-cloned': 'somebody else counts under this writer name; take a new name and number again',
 } as const
 
-function conflict(reason: keyof typeof REASONS, writer: string): UmbraError {
-  return new UmbraError('CONFLICT', `${REASONS[reason]}. writer=${writer}`, { details: { reason, writer } })
+function conflict(reason: keyof typeof REASONS, writer: string, mark?: WriterMark): UmbraError {
+  return new UmbraError('CONFLICT', `${REASONS[reason]}. writer=${writer}`, {
+    details: { reason, writer, ...(mark && { mark }) },
+  })
 }

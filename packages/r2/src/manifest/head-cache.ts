@@ -43,9 +43,11 @@ export class HeadCache {
 
   /** The version as of some moment in the last `maxAgeMs`. */
   async bounded(maxAgeMs: number): Promise<Snapshot | undefined> {
+    if (maxAgeMs === Infinity && this.#known !== undefined) return this.#known
     const ageMs = this.#context.clock.now() - this.#checkedAt
     // A clock that was set back must not make an old version young.
-    return ageMs >= 0 && ageMs <= maxAgeMs ? this.#known : this.refresh()
+    // Never having looked is no knowledge, however old an answer may be.
+    return ageMs >= 0 && ageMs <= Math.min(maxAgeMs, Number.MAX_VALUE) ? this.#known : this.refresh()
   }
 
   #start(): Promise<Snapshot | undefined> {

@@ -63,9 +63,10 @@ export class HeadWriter {
       const context = {
         namespace: this.#namespace,
         at: new Date(now).toISOString(),
-        commit: this.#context.rules.stampCommit(this.#context.ids.next(now)),
+        commit: this.#context.ids.next(now),
         anchored: this.#anchored,
         clockSkewMs: this.#context.limits.clockSkewMs,
+        maxWriters: this.#context.limits.maxWriters,
         ...rest,
       }
       return { snapshot, plan: planCommit(base, current, { operations, context }), swap: base?.swap }
@@ -113,6 +114,7 @@ export class HeadWriter {
   async conclude(request: PublishRequest, outcome: PublishOutcome): Promise<PublishOutcome> {
     if (outcome.kind === 'unknown') return outcome
     this.#parts.cache.advance(outcome.version)
+    if (outcome.kind === 'superseded') this.pacer.noteLoss()
     if (outcome.kind !== 'landed') return outcome
     if (request.swap !== undefined) this.#parts.maintainer.done(request.swap, request.next)
     await this.#ensureAnchor(request.next)
@@ -124,9 +126,10 @@ export class HeadWriter {
   async waitForTurn(writer: string): Promise<void> {
     for (;;) {
       const snapshot = this.#parts.cache.known
-      const delayMs = this.pacer.delayMs(snapshot, writer)
+      const turn = this.pacer.turn(snapshot, writer)
+      const delayMs = this.pacer.delayMs(snapshot, turn)
       if (delayMs > 0) await this.#context.clock.sleep(delayMs)
-      if (this.pacer.turn(snapshot, writer) === 0) return
+      if (turn === 0 || delayMs === 0) return
       // Others come first: a look is twelve times cheaper than a write that loses.
       const current = await this.#parts.cache.refresh()
       if (current?.version.etag === snapshot?.version.etag) return

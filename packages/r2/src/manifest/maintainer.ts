@@ -31,7 +31,7 @@ export class Maintainer {
     const swap = this.#ready
     if (swap === undefined) return { head, swap }
     const swapped = isFreshUpload(swap.uploadedAt, head.header.floor, this.#context.limits.clockSkewMs)
-      ? this.#context.rules.applySwap(head, swap)
+      ? this.#context.rules.applySwap(head, dated(swap, this.#context.clock.now()))
       : undefined
     if (swapped !== undefined) return { head: swapped, swap }
     this.#ready = undefined
@@ -84,10 +84,17 @@ export class Maintainer {
   async #run(task: () => Promise<PartSwap | undefined>): Promise<void> {
     try {
       this.#ready = await task()
-    } catch {
+    } catch (error) {
       this.#notBefore = this.#context.clock.now() + RETRY_AFTER_MS
+      this.#context.onUpkeepFailure(error)
     } finally {
       this.#running = undefined
     }
   }
+}
+
+/** What a merge replaces is garbage from the commit on that carries the swap, which may come long after it was prepared. */
+function dated(swap: PartSwap, nowMs: number): PartSwap {
+  if (swap.kind === 'seal') return swap
+  return { ...swap, garbage: { ...swap.garbage, at: new Date(nowMs).toISOString() } }
 }

@@ -24,4 +24,6 @@ export interface ManifestContext {
   readonly segments: SegmentReader
   readonly limits: ManifestLimits
   readonly rules: ProtocolRules
+  /** Told of upkeep in the background that failed: nothing is lost by it, but a head may grow meanwhile. */
+  readonly onUpkeepFailure: (error: unknown) => void
 }

@@ -1,4 +1,4 @@
-import { CLOCK_SKEW_MS } from '@umbra/core'
+import { CLOCK_SKEW_MS, MAX_WRITERS } from '@umbra/core'
 
 /** The numbers that bound a manifest. Tests and simulations make them small, so that every rule is met early. */
 export interface ManifestLimits {
@@ -16,6 +16,8 @@ export interface ManifestLimits {
   readonly importRows: number
   /** Most operations in one version of the head. */
   readonly groupSize: number
+  /** Writers whose watermarks a head keeps: of those beyond, an attempt may become undecidable. */
+  readonly maxWriters: number
   /** Milliseconds that nothing referred to must be so before it is deleted: what a reader may take to finish. */
   readonly graceMs: number
   /** Milliseconds the clocks of writers, collectors and the store may lie apart: stores refuse requests signed further off. */
@@ -35,6 +37,7 @@ export const MANIFEST_LIMITS: ManifestLimits = {
   maxParts: 64,
   importRows: 131_072,
   groupSize: 1_000,
+  maxWriters: MAX_WRITERS,
   graceMs: 24 * HOUR_MS,
   clockSkewMs: CLOCK_SKEW_MS,
   tombstoneMs: 7 * 24 * HOUR_MS,

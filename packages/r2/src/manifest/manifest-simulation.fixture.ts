@@ -1,5 +1,10 @@
 import { checkRecordHistory, recordOperations, simulationPlans, watchHeadChain } from '@umbra/core/testing'
-import type { AssertSimulationsOptions, PlanConstraints } from '@umbra/core/testing'
+import type {
+  AssertSimulationsOptions,
+  PlanConstraints,
+  SimulationOptions,
+  StoredVersion,
+} from '@umbra/core/testing'
 import { decodeLink, decodeVersion, HEAD, startManifest } from './simulated-manifest.fixture.ts'
 import type { SimulatedManifestOptions, SimulatedOperation, Upkeep } from './simulated-manifest.fixture.ts'
 
@@ -8,13 +13,20 @@ export interface ManifestSimulation extends SimulatedManifestOptions {
   readonly plans?: Partial<PlanConstraints<SimulatedOperation>>
   /** How long what a version refers to must stay after it was replaced, milliseconds. Default 0. */
   readonly graceMs?: number
+  /** Whether revision numbers must never come back. Default false: they may, once a tombstone is old enough to go. */
+  readonly keepsCount?: true
+  /** The bytes of a head as the engine wrote it, should something between it and the store have changed them. */
+  readonly restore?: (version: StoredVersion) => Uint8Array
+  /** What must hold of every version as it is stored. Default: that heads form one chain. */
+  readonly watch?: SimulationOptions<SimulatedOperation>['watch']
 }
 
 /** The engine over a faulty network and store, and what must hold whatever happens. */
 export function simulateManifest(
   options: ManifestSimulation = {},
 ): Omit<AssertSimulationsOptions<SimulatedOperation>, 'runs'> {
-  const { maintenance = ['compact'], graceMs = 0 } = options
+  const { maintenance = ['compact'], graceMs = 0, keepsCount = false } = options
+  const { restore = ({ bytes }: StoredVersion) => bytes } = options
   return {
     plans: simulationPlans<SimulatedOperation>({
       operations: recordOperations({ maintenance }),
@@ -25,9 +37,15 @@ export function simulateManifest(
     }),
     simulation: () => ({
       system: { start: (process) => startManifest(process, options) },
-      watch: watchHeadChain((key) => key === HEAD, decodeLink),
+      watch: options.watch ?? watchHeadChain((key) => key === HEAD, decodeLink),
     }),
-    check: (result) => checkRecordHistory(result, { headKey: HEAD, decode: decodeVersion, graceMs }),
+    check: (result) =>
+      checkRecordHistory(result, {
+        headKey: HEAD,
+        decode: (version, store) => decodeVersion(restore(version), store),
+        graceMs,
+        keepsCount,
+      }),
   }
 }
 

@@ -1,15 +1,13 @@
 import { assertSimulations } from '@umbra/core/testing'
 import { describe, it } from 'vitest'
-import { COLLECTING, simulateManifest } from './manifest-simulation.fixture.ts'
+import { simulateManifest } from './manifest-simulation.fixture.ts'
+import { dividePlans } from './simulation-suites.fixture.ts'
 
-const RUNS = Number(process.env['UMBRA_SIMULATIONS'] ?? 1_000)
+/** In all; `npm run soak` simulates others for as long as one likes. */
+const PLANS = 5_000
 
 describe('no schedule of crashes, delays, duplicates and lost answers loses, doubles or resurrects anything', () => {
-  it('while records are written, sealed and merged', async () => {
-    await assertSimulations({ ...simulateManifest(), runs: { numRuns: RUNS, seed: 1 } })
-  })
-
-  it('while garbage is collected', async () => {
-    await assertSimulations({ ...simulateManifest(COLLECTING), runs: { numRuns: RUNS, seed: 2 } })
+  it.each(dividePlans(PLANS))('while $name: $plans plans', async ({ simulation, plans }) => {
+    await assertSimulations({ ...simulateManifest(simulation), runs: { numRuns: plans, seed: 1 } })
   })
 })

@@ -95,12 +95,15 @@ export class NamespaceManifest {
       const outcome = await this.#decide({ opId, mutations, uploads })
       if (outcome.kind === 'applied') return outcome.entries
       if (outcome.kind === 'rejected') {
-        await this.#discard(uploads)
+        await this.#discard(mutations, uploads)
         throw outcome.error
       }
       if (rounds === MAX_UPLOAD_ROUNDS) throw alwaysOutdated()
       const revisions = new Map(outcome.places.map(({ index, rev }) => [index, rev]))
-      await this.#discard(uploads.filter((_, index) => revisions.has(index)))
+      await this.#discard(
+        mutations,
+        uploads.filter((_, index) => revisions.has(index)),
+      )
       const nonce = this.#context.ids.next(this.#context.clock.now())
       const again = await this.#uploadAll(mutations, { nonce, again: true }, (_, index) =>
         revisions.get(index),
@@ -184,7 +187,7 @@ export class NamespaceManifest {
   async #uploadAll(...request: UploadRequest): Promise<Uploads> {
     const { stored, failure } = await this.#upload(...request)
     if (failure === undefined) return stored
-    await this.#discard(stored)
+    await this.#discard(request[0], stored)
     throw failure.reason
   }
 
@@ -214,10 +217,18 @@ export class NamespaceManifest {
     return nextRevision(this.#cache.known?.tail.get(mutationId(mutation)), mutation.rev)
   }
 
-  /** Removes bodies that are proved never to be referenced. Best effort: what stays is an orphan for the collector. */
-  async #discard(uploads: Uploads): Promise<void> {
-    const keys = uploads.flatMap((upload) => upload?.key ?? [])
-    if (keys.length > 0) await this.#context.objects.deleteMany(keys).catch(() => undefined)
+  /**
+   * Removes bodies that are proved not to be referenced. A rebuild may have found one by listing and made it a record, so
+   * the current version is asked. Best effort: what stays is an orphan for the collector.
+   */
+  async #discard(mutations: readonly Mutation[], uploads: Uploads): Promise<void> {
+    const unreferred = async () => {
+      const current = await this.#cache.known?.lookup(mutations.map(mutationId))
+      const referred = new Set([...(current?.values() ?? [])].map(({ key }) => key))
+      const keys = uploads.flatMap((upload) => upload?.key ?? []).filter((key) => !referred.has(key))
+      if (keys.length > 0) await this.#context.objects.deleteMany(keys)
+    }
+    await unreferred().catch(() => undefined)
   }
 }
 

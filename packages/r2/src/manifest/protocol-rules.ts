@@ -2,8 +2,8 @@ import { applySwap } from '@umbra/core'
 import { raiseFloor } from '../maintenance/raise-floor.ts'
 import { decideOutcome } from './decide-outcome.ts'
 import { isConserved } from './is-conserved.ts'
+import { mayHaveLanded } from './may-have-landed.ts'
 import { mayDropTombstones } from './may-drop-tombstones.ts'
-import { stampCommit } from './stamp-commit.ts'
 
 /**
  * The rules the protocol stands on, each in a file of its own that names the schedule it is there for. They are gathered
@@ -11,18 +11,18 @@ import { stampCommit } from './stamp-commit.ts'
  */
 export interface ProtocolRules {
   readonly decideOutcome: typeof decideOutcome
+  readonly mayHaveLanded: typeof mayHaveLanded
   readonly applySwap: typeof applySwap
   readonly isConserved: typeof isConserved
   readonly mayDropTombstones: typeof mayDropTombstones
-  readonly stampCommit: typeof stampCommit
   readonly raiseFloor: typeof raiseFloor
 }
 
 export const PROTOCOL_RULES: ProtocolRules = {
   decideOutcome,
+  mayHaveLanded,
   applySwap,
   isConserved,
   mayDropTombstones,
-  stampCommit,
   raiseFloor,
 }

@@ -5,6 +5,7 @@ import type { Attempt } from './decide-outcome.ts'
 import type { HeadPacer } from './head-pacer.ts'
 import { readHeadVersion } from './head-version.ts'
 import type { ManifestContext } from './manifest-context.ts'
+import { isAnswer } from './may-have-landed.ts'
 
 export interface PublishRequest extends Attempt {
   readonly namespace: Namespace
@@ -39,19 +40,22 @@ export async function publishHead(
   const condition =
     request.base === undefined ? ({ ifNoneMatch: '*' } as const) : { ifMatch: request.base.etag }
   const deadline = context.clock.now() + context.commitTimeoutMs
-  let sent = false
+  let open = false
+  let unanswered = false
   for (let attempt = 1; ; attempt++) {
     try {
       request.pacer.noteWrite()
       const options = { ...condition, contentType: 'application/x-ndjson' }
       const { etag } = await context.objects.put(key, body, options)
+      request.pacer.noteWrite()
       return { kind: 'landed', version: { head: request.next, etag } }
     } catch (error) {
-      sent ||= wasSent(error)
-      if (!sent && !isRetryable(error)) throw error
+      open ||= context.rules.mayHaveLanded(error)
+      unanswered ||= !isAnswer(error)
+      if (!open && !isRetryable(error)) throw error
       const late = context.clock.now() >= deadline
-      if (late && !sent) throw error
-      const decided = late || isAnswer(error) ? await settleQuietly(request, context) : undefined
+      if (late && !open) throw error
+      const decided = late || isAnswer(error) ? await settleQuietly(request, unanswered, context) : undefined
       if (decided !== undefined) return decided
       if (late || !isRepeatable(error)) return { kind: 'unknown', cause: error }
       await context.clock.sleep(resendDelayMs(error, attempt, { request, context }))
@@ -70,16 +74,21 @@ export async function settle(
   return outcome === 'open' || version === undefined ? undefined : { kind: outcome, version }
 }
 
-/** A head that cannot be read leaves the outcome open: it is no proof of anything. A damaged one is everybody's to know. */
+/**
+ * A head that cannot be read leaves the outcome open: it is no proof of anything. A damaged one is what the caller must
+ * hear of, unless an attempt went unanswered and may have been in it.
+ */
 async function settleQuietly(
   request: PublishRequest,
+  unanswered: boolean,
   context: ManifestContext,
 ): Promise<PublishOutcome | undefined> {
   try {
     return await settle(request, context)
-  } catch (error) {
-    if (hasErrorCode(error, 'CORRUPT', 'UNSUPPORTED')) throw error
-    return undefined
+  } catch (cause) {
+    if (!hasErrorCode(cause, 'CORRUPT', 'UNSUPPORTED')) return undefined
+    if (unanswered) return { kind: 'unknown', cause }
+    throw cause
   }
 }
 
@@ -92,19 +101,6 @@ function tooLarge(namespace: Namespace, bytes: number): UmbraError {
       details: { ...namespace, bytes, limitBytes: MULTIPART_THRESHOLD_BYTES, outcome: 'not-applied' },
     },
   )
-}
-
-/**
- * Whether the store may have received the request. An answer that says "not applied" speaks of the copy it answers: a
- * request that was doubled on its way may have been applied before, or be applied later.
- */
-function wasSent(error: unknown): boolean {
-  return !isUmbraError(error) || error.details['outcome'] !== 'not-applied' || isAnswer(error)
-}
-
-/** Whether the store has answered, with a refusal. */
-function isAnswer(error: unknown): boolean {
-  return isUmbraError(error) && !hasErrorCode(error, 'UNAVAILABLE', 'TIMEOUT')
 }
 
 function isRetryable(error: unknown): boolean {

@@ -37,6 +37,7 @@ export function createSimulatedContext(
     segments: createSegmentReader({ ...parts, objects, retry }),
     limits: MANIFEST_LIMITS,
     rules: PROTOCOL_RULES,
+    onUpkeepFailure: () => {},
     ...change,
   }
 }

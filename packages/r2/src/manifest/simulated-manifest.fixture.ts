@@ -1,5 +1,5 @@
 import { createMemoryBody, headKey, parseHead, recordEtag, UmbraError } from '@umbra/core'
-import type { Expectation, ManifestEntry, Mutation } from '@umbra/core'
+import type { Expectation, IdSource, ManifestEntry, Mutation, ObjectStore, PutMutation } from '@umbra/core'
 import type {
   DecodedVersion,
   HeadLink,
@@ -17,20 +17,34 @@ import { createMemoryParts } from './memory-parts.fixture.ts'
 import { NamespaceManifest } from './namespace-manifest.ts'
 import { PROTOCOL_RULES } from './protocol-rules.ts'
 import type { ProtocolRules } from './protocol-rules.ts'
+import type { RunFormat } from './run-format.ts'
 import { createSegmentReader } from './segment-reader.ts'
 import type { Snapshot } from './snapshot.ts'
 
 export const NAMESPACE = { module: 'm', userId: 'u' }
 export const HEAD = headKey(NAMESPACE)
 
-/** What a simulated process does besides reading and writing records. `wait`: lets everything that is timed by age come due. */
-export type Upkeep = 'compact' | 'collect' | 'wait'
+/**
+ * What a simulated process does besides reading and writing records. `wait`: lets everything that is timed by age come due.
+ * `lose-head`: an operator deletes the head by hand, a minute after whatever happened before.
+ */
+export type Upkeep = 'compact' | 'collect' | 'wait' | 'lose-head'
 export type SimulatedOperation = RecordOperation<Upkeep>
 
 export interface SimulatedManifestOptions {
   readonly limits?: Partial<ManifestLimits>
   readonly rules?: Partial<ProtocolRules>
   readonly headIntervalMs?: number
+  /** Between the engine and the store. */
+  readonly decorate?: (objects: ObjectStore) => ObjectStore
+  /** Between the engine and its runs. */
+  readonly runs?: (runs: RunFormat) => RunFormat
+  /** Where the engine's ids come from, given those of its process. */
+  readonly ids?: (ids: IdSource) => IdSource
+  /** Says of every new record that nobody else can have its id, whether or not that is true. */
+  readonly freshIds?: true
+  /** What the application is told instead of a failure. */
+  readonly report?: (error: unknown) => unknown
 }
 
 /** Bounds so small that a few operations meet every rule. */
@@ -45,9 +59,12 @@ export const SMALL_LIMITS: ManifestLimits = {
 
 /** The engine as a process of a simulation: everything of it but the parts' files, which are in memory. */
 export function startManifest(
-  { objects, clock, ids }: SimulatedProcess,
+  process: SimulatedProcess,
   options: SimulatedManifestOptions = {},
 ): ProcessUnderTest<SimulatedOperation> {
+  const { clock } = process
+  const objects = options.decorate?.(process.objects) ?? process.objects
+  const ids = options.ids?.(process.ids) ?? process.ids
   const retry = {
     policy: { maxAttempts: 5, baseDelayMs: 50, maxDelayMs: 5_000 },
     clock,
@@ -64,9 +81,11 @@ export function startManifest(
     headIntervalMs: options.headIntervalMs ?? 1_000,
     commitTimeoutMs: 30_000,
     ...parts,
+    runs: options.runs?.(parts.runs) ?? parts.runs,
     segments: createSegmentReader({ ...parts, objects, retry }),
     limits,
     rules: { ...PROTOCOL_RULES, ...options.rules },
+    onUpkeepFailure: () => {},
   }
   const manifest = new NamespaceManifest(NAMESPACE, context)
   const maintenance = createMaintenance(() => manifest, context)
@@ -84,7 +103,10 @@ export function startManifest(
   }
 
   async function write(...mutations: readonly Mutation[]): Promise<void> {
-    for (const entry of await manifest.commit(mutations)) {
+    const committed = await manifest.commit(mutations).catch((error: unknown) => {
+      throw options.report?.(error) ?? error
+    })
+    for (const entry of committed) {
       if (entry.op === 'put') seen.set(entry.id, entry)
       else seen.delete(entry.id)
     }
@@ -104,10 +126,16 @@ export function startManifest(
     await write(kind === 'delete' ? { kind: 'delete', id, expect, at } : put(id, call.label, expect))
   }
 
+  function create(id: string, text: string): Mutation {
+    const mutation = put(id, text, { kind: 'absent' })
+    return options.freshIds === undefined ? mutation : { ...mutation, freshId: true }
+  }
+
   async function maintain(task: Upkeep): Promise<void> {
     if (task === 'compact') await maintenance.compact(NAMESPACE)
     else if (task === 'collect') await maintenance.collect(NAMESPACE)
-    else await clock.sleep(limits.clockSkewMs + limits.graceMs)
+    else if (task === 'lose-head') await loseHead(process)
+    else await clock.sleep(limits.clockSkewMs + limits.graceMs + context.commitTimeoutMs)
   }
 
   return {
@@ -115,10 +143,10 @@ export function startManifest(
       switch (operation.kind) {
         case 'create':
           call.willWrite({ id: operation.id, content: call.label, over: null })
-          return write(put(operation.id, call.label, { kind: 'absent' }))
+          return write(create(operation.id, call.label))
         case 'batch':
           call.willWrite(...operation.ids.map((id) => ({ id, content: call.label, over: null })))
-          return write(...operation.ids.map((id) => put(id, call.label, { kind: 'absent' })))
+          return write(...operation.ids.map((id) => create(id, call.label)))
         case 'update':
         case 'delete':
           return change(operation, call)
@@ -140,7 +168,13 @@ export function startManifest(
   }
 }
 
-function put(id: string, text: string, expect: Expectation): Mutation {
+async function loseHead({ objects, clock }: SimulatedProcess): Promise<void> {
+  if ((await objects.head(HEAD)) === undefined) return
+  await clock.sleep(60_000)
+  await objects.delete(HEAD)
+}
+
+function put(id: string, text: string, expect: Expectation): PutMutation {
   const body = createMemoryBody(new TextEncoder().encode(text))
   return {
     kind: 'put',
@@ -168,10 +202,7 @@ async function liveEntries(snapshot: Snapshot): Promise<ManifestEntry[]> {
 }
 
 /** All that a version of the head says, read with what it refers to, as the store had it. */
-export function decodeVersion(
-  { bytes }: { readonly bytes: Uint8Array },
-  store: StoreHistory,
-): DecodedVersion {
+export function decodeVersion(bytes: Uint8Array, store: StoreHistory): DecodedVersion {
   const { header, parts, tail } = parseHead(bytes, NAMESPACE)
   const current = new Map<string, ManifestEntry>()
   for (const { key } of parts) for (const entry of readLines(store, key)) current.set(entry.id, entry)

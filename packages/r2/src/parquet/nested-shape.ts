@@ -1,3 +1,5 @@
+import { isReadBackExactly } from './read-back.ts'
+
 /**
  * What all values seen at one place have in common. `unknown`: only nulls (or nothing) so far;
  * `mixed`: nothing in common. Containers are updated in place, because every row goes through here.
@@ -40,7 +42,7 @@ export function mergeShape(shape: NestedShape, value: unknown, ancestors: object
   switch (typeof value) {
     case 'string':
       if (!value.isWellFormed()) throw new NestedRefusal('a lone surrogate has no UTF-8 form')
-      return mergeLeaf(shape, STRING)
+      return mergeLeaf(shape, isReadBackExactly(value) ? STRING : MIXED)
     case 'boolean':
       return mergeLeaf(shape, BOOLEAN)
     case 'number':

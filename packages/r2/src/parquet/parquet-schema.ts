@@ -1,5 +1,6 @@
 import { mergeShape, NestedRefusal, UNKNOWN } from './nested-shape.ts'
 import type { NestedShape } from './nested-shape.ts'
+import { isReadBackExactly } from './read-back.ts'
 import { refuseCell } from './refusal.ts'
 
 /** The kinds of value a column may hold. `json` is an object or array. */
@@ -102,8 +103,14 @@ export function observeCells(
       if (!facts.firstRows.has(kind)) facts.firstRows.set(kind, firstRow + index)
     }
     if (typeof cell === 'number') observeNumber(facts, cell, firstRow + index)
-    else if (typeof cell === 'string' && !cell.isWellFormed()) {
-      throw refuseCell({ column: facts.key, row: firstRow + index }, 'a lone surrogate has no UTF-8 form')
+    else if (typeof cell === 'string') {
+      if (!cell.isWellFormed())
+        throw refuseCell({ column: facts.key, row: firstRow + index }, 'a lone surrogate has no UTF-8 form')
+      if (!isReadBackExactly(cell)) {
+        // A second kind in the column, so that all of it becomes JSON text.
+        found.add('json')
+        if (!facts.firstRows.has('json')) facts.firstRows.set('json', firstRow + index)
+      }
     }
   }
   refuseInexactMixture(facts)

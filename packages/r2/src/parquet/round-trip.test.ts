@@ -23,6 +23,14 @@ const EXACT: readonly (readonly [name: string, rows: readonly unknown[]])[] = [
   ],
   ['-0 alone', [{ a: -0 }]],
   ['booleans and nulls', [{ a: true }, { a: null }, { a: false }]],
+  [
+    'strings that begin with a byte order mark',
+    [{ a: '\ufeffx', b: 'x' }, { a: 'x', b: '\ufeff' }, { a: null }],
+  ],
+  [
+    'a byte order mark within objects and arrays',
+    [{ a: { b: '\ufeffx' }, c: ['\ufeff', 'y'] }, { a: { b: 'y' } }],
+  ],
   ['only nulls', [{ a: null }, { a: null }]],
   ['only absent keys after the first row', [{ a: 1 }, {}, {}]],
   ['null against an absent key', [{ a: null }, {}, { a: 1 }, { b: null }]],

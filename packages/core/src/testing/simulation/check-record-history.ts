@@ -18,6 +18,8 @@ export interface RecordHistoryOptions {
   readonly decode: VersionDecoder
   /** How long a superseded version's references must stay, milliseconds. Default: 0. */
   readonly graceMs?: number
+  /** Whether no revision number of a record may ever come back, not even after its deletion. Default: false. */
+  readonly keepsCount?: boolean
   /** Failures that no fault explains. Default: `INTERNAL`, `CORRUPT`, and whatever is no `UmbraError`. */
   readonly defects?: readonly ErrorCode[]
 }
@@ -41,6 +43,7 @@ export async function checkRecordHistory<Operation>(
     ...checkChain(options.headKey, store, timeline),
     ...checkDefects(operations, options.defects ?? DEFECTS),
     ...checkWrites(operations, timeline),
+    ...(options.keepsCount === true ? checkCount(timeline) : []),
     ...checkReads(operations, timeline),
     ...checkReferences(timeline, store, options.graceMs ?? 0),
   ]
@@ -59,6 +62,23 @@ function checkChain(
   if (store.history(headKey).some(({ kind }) => kind === 'deleted'))
     problems.unshift(`${headKey} was deleted`)
   return problems.map((message) => ({ property: 'broken-chain', message }))
+}
+
+function checkCount(timeline: readonly TimelineVersion[]): readonly Violation[] {
+  const highest = new Map<string, number>()
+  return timeline.flatMap(({ records, stored }, index) =>
+    [...records].flatMap(([id, { rev }]): readonly Violation[] => {
+      const before = timeline[index - 1]?.records.has(id) === true ? 0 : (highest.get(id) ?? 0)
+      highest.set(id, Math.max(rev, highest.get(id) ?? 0))
+      if (rev > before) return []
+      return [
+        {
+          property: 'revision-reused',
+          message: `v${stored.number} has ${id} with revision ${rev}, and before its deletion it had ${before}`,
+        },
+      ]
+    }),
+  )
 }
 
 function checkDefects(

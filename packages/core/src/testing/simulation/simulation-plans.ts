@@ -22,6 +22,8 @@ export interface PlanConstraints<Operation> {
   readonly maxFaults?: number
   /** Kinds of faults. Default: all. */
   readonly faults?: readonly FaultKind[]
+  /** Longest delay of a late message, and longest outage, milliseconds. Default: 60,000, several timeouts. */
+  readonly maxDelayMs?: number
   /** Parts of keys that faults are aimed at besides any key, such as the head's. Default: none. */
   readonly targets?: readonly string[]
   /** Most crashes at any step; those at a request of an operation are rare. 0: none at all. Default: 1. */
@@ -33,9 +35,6 @@ export interface PlanConstraints<Operation> {
   /** Performed in every plan after all the rest, such as reading everything. Default: none. */
   readonly epilogue?: readonly Operation[]
 }
-
-/** Longest delay of a late message, and longest outage: several timeouts. */
-const MAX_DELAY_MS = 60_000
 
 const RESTARTS = fc.oneof(fc.constant(undefined), fc.nat(1_000), fc.nat(30_000))
 
@@ -103,12 +102,13 @@ function plannedOperations<Operation>(
 function plannedFaults<Operation>({
   faults = FAULT_KINDS,
   targets = [],
+  maxDelayMs = 60_000,
 }: PlanConstraints<Operation>): fc.Arbitrary<PlannedFault> {
   return fc.record({
     kind: fc.constantFrom(...faults),
     nth: fc.oneof(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 10 })),
     on: fc.constantFrom('', ...targets),
-    delayMs: upTo(MAX_DELAY_MS),
+    delayMs: upTo(maxDelayMs),
   })
 }
 

@@ -1,0 +1,137 @@
+import { addSums, EMPTY_SUM, entryDigest, parseHead } from '@umbra/core'
+import type { ManifestEntry } from '@umbra/core'
+import { recordOperations } from '@umbra/core/testing'
+import { describe, expect, it } from 'vitest'
+import { COLLECTING } from '../manifest/manifest-simulation.fixture.ts'
+import type { ManifestSimulation } from '../manifest/manifest-simulation.fixture.ts'
+import { HEAD, NAMESPACE } from '../manifest/simulated-manifest.fixture.ts'
+import type { SimulatedOperation, Upkeep } from '../manifest/simulated-manifest.fixture.ts'
+import {
+  create,
+  outcomeOf,
+  READ_ALL,
+  run,
+  schedule,
+  step,
+  survives,
+  update,
+} from './planned-operations.fixture.ts'
+import type { Result } from './planned-operations.fixture.ts'
+
+const maintain = (task: Upkeep): SimulatedOperation => ({ kind: 'maintain', task })
+
+/** A collector so impatient that an upload may well wait for its commit for longer. */
+const IMPATIENT: ManifestSimulation = {
+  maintenance: ['collect', 'wait'],
+  limits: { graceMs: 2_000, clockSkewMs: 1_000 },
+  plans: { maxSkewMs: 400 },
+}
+
+/** The entries of every part and of the tail of a version, newest of each id. */
+function currentEntries({ store }: Result, head: Uint8Array): readonly ManifestEntry[] {
+  const { parts, tail } = parseHead(head, NAMESPACE)
+  const inParts = parts.flatMap(({ key }) => {
+    const bytes = store.history(key)[0]?.bytes ?? new Uint8Array()
+    return Buffer.from(bytes)
+      .toString()
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as ManifestEntry)
+  })
+  const newest = new Map([...inParts, ...tail.map(({ entry }) => entry)].map((entry) => [entry.id, entry]))
+  return [...newest.values()].filter(({ op }) => op === 'put')
+}
+
+describe('upkeep of a namespace', () => {
+  it('16. refers to nothing that was collected, though a writer stalls for longer than any grace', async () => {
+    for (let seed = 0; seed < 40; seed++) {
+      const stalled = { faults: [{ kind: 'network-down', nth: 1, on: HEAD, delayMs: 25_000 } as const] }
+      const collector = [20, 21, 22].map((n) =>
+        step(maintain('collect'), { pauseMs: n === 20 ? 12_000 : 1_000 }),
+      )
+      await run(
+        schedule(seed, [
+          [step(create('a')), step(create('b'), stalled)],
+          [step(create('c'), { pauseMs: 3_000 }), ...collector],
+        ]),
+        IMPATIENT,
+      )
+    }
+    await survives(IMPATIENT)
+  })
+
+  it('17. loses no body to a deletion that arrives late', async () => {
+    await survives({
+      ...COLLECTING,
+      plans: {
+        ...COLLECTING.plans,
+        faults: ['delayed-delete', 'duplicated-request', 'ignored-delete', 'partial-delete'],
+        maxFaults: 4,
+      },
+    })
+  })
+
+  it('18. collects, merges, seals and commits in any order', async () => {
+    await survives({
+      ...COLLECTING,
+      limits: { ...COLLECTING.limits, tailLines: 1, tombstoneMs: 0 },
+      plans: {
+        ...COLLECTING.plans,
+        operations: recordOperations<Upkeep>({
+          kinds: ['create', 'update', 'delete'],
+          maintenance: ['compact', 'collect', 'wait', 'collect'],
+        }),
+      },
+    })
+  })
+
+  it('20. keeps every record through merges, also when two merge the same and one dies of it', async () => {
+    await survives(
+      {
+        plans: {
+          operations: recordOperations<Upkeep>({
+            kinds: ['create', 'update', 'delete', 'batch'],
+            maintenance: ['compact', 'compact', 'compact'],
+          }),
+          maxCrashes: 3,
+          targets: ['manifests.d/'],
+        },
+      },
+      // What each head says of its own contents, counted anew.
+      (result) =>
+        result.store.history(HEAD).flatMap(({ bytes }) => {
+          const { live, sum, seq } = parseHead(bytes, NAMESPACE).header
+          const entries = currentEntries(result, bytes)
+          const total = entries.reduce((so, entry) => addSums(so, entryDigest(entry)), EMPTY_SUM)
+          return live === entries.length && sum === total ? [] : [`the sums of version ${seq} are wrong`]
+        }),
+    )
+  })
+
+  it('21. lets no update of before a deletion through, though the record was created again', async () => {
+    for (let seed = 0; seed < 20; seed++) {
+      const result = await run(
+        schedule(seed, [
+          [
+            step(create('a')),
+            step({ kind: 'delete', id: 'a' }, { pauseMs: 10_000 }),
+            step(maintain('compact')),
+            step(create('a')),
+          ],
+          [step(READ_ALL, { pauseMs: 5_000 }), step(update('a', 'read'), { pauseMs: 60_000 })],
+        ]),
+        { keepsCount: true },
+      )
+      expect(outcomeOf(result, 'p2.2')).toBe('PRECONDITION_FAILED')
+    }
+    await survives({
+      keepsCount: true,
+      plans: {
+        operations: recordOperations<Upkeep>({
+          kinds: ['create', 'delete', 'update'],
+          maintenance: ['compact'],
+        }),
+      },
+    })
+  })
+})

@@ -1,0 +1,114 @@
+import { parseHead, renderHead } from '@umbra/core'
+import type { Clock, ObjectStore } from '@umbra/core'
+import { describe, expect, it } from 'vitest'
+import { NamespaceManifest } from '../manifest/namespace-manifest.ts'
+import { putMutation } from '../manifest/simulated-context.fixture.ts'
+import { createSimulatedStore } from '../manifest/simulated-store.fixture.ts'
+import {
+  BODIES,
+  bytesAt,
+  contentOf,
+  contextOver,
+  HEAD,
+  headOf,
+  NAMESPACE,
+  startHistory,
+  startRichHistory,
+} from './namespace-history.fixture.ts'
+
+/** Records the keys that are written through it. */
+function watchWrites(store: ObjectStore): { readonly objects: ObjectStore; readonly written: string[] } {
+  const written: string[] = []
+  const objects: ObjectStore = {
+    ...store,
+    put: (key, body, options) => (written.push(key), store.put(key, body, options)),
+    delete: (key) => (written.push(key), store.delete(key)),
+  }
+  return { objects, written }
+}
+
+/** A new process reads and writes: both are told, and nothing of the manifest is touched. */
+async function expectRefusal(store: ObjectStore, namespaceManifest?: NamespaceManifest): Promise<void> {
+  const { objects, written } = watchWrites(store)
+  const manifest = namespaceManifest ?? new NamespaceManifest(NAMESPACE, contextOver(objects, 'late'))
+  const before = await bytesAt(store, HEAD)
+  const read = manifest.read((snapshot) => snapshot.lookup(['r0', 'r1', 'r30']))
+  await expect(read).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringMatching(/run fsck/) })
+  const write = manifest.commit([putMutation('r30', 'new')])
+  await expect(write).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringMatching(/run fsck/) })
+  expect(written.filter((key) => !key.startsWith(BODIES))).toEqual([])
+  expect(await bytesAt(store, HEAD)).toEqual(before)
+}
+
+describe('a manifest in a bad state', () => {
+  it.each([
+    ['cut short', (bytes: Uint8Array) => bytes.slice(0, -1_000)],
+    ['cut in its last line', (bytes: Uint8Array) => bytes.slice(0, -2)],
+    ['empty', () => new Uint8Array()],
+    [
+      'edited',
+      (bytes: Uint8Array) => Buffer.from(Buffer.from(bytes).toString().replace('"live":', '"live":1')),
+    ],
+    [
+      'with CRLF line ends',
+      (bytes: Uint8Array) => Buffer.from(Buffer.from(bytes).toString().replaceAll('\n', '\r\n')),
+    ],
+    ['with a byte order mark', (bytes: Uint8Array) => Buffer.concat([Buffer.from('\uFEFF'), bytes])],
+    [
+      'of another namespace',
+      (bytes: Uint8Array) => {
+        const head = parseHead(bytes, NAMESPACE)
+        return renderHead({ ...head, header: { ...head.header, module: 'other' } })
+      },
+    ],
+  ])('that is %s is refused by reads and by writes', async (_, change) => {
+    const { store } = await startRichHistory()
+    await store.put(HEAD, change(await bytesAt(store, HEAD)))
+    await expectRefusal(store)
+  })
+
+  it('that is gone is refused, and not replaced by an empty one', async () => {
+    const { store } = await startRichHistory()
+    await store.delete(HEAD)
+    await expectRefusal(store)
+  })
+
+  it('that is older than the one a process has seen is refused', async () => {
+    const history = await startRichHistory()
+    await history.store.put(HEAD, history.store.history(HEAD)[3] ?? new Uint8Array())
+    const before = await contentOf(history.store)
+    // Its write names the version it has seen, so the store refuses it.
+    await expectRefusal(history.store, history.manifest)
+    for (const [key, etag] of await contentOf(history.store))
+      if (!key.startsWith(BODIES)) expect(before.get(key)).toBe(etag)
+  })
+
+  it.each([
+    ['gone', (store: ObjectStore, key: string) => store.delete(key)],
+    ['changed', (store: ObjectStore, key: string) => store.put(key, Buffer.from('{}\n'))],
+  ])('with a part that is %s is refused as soon as the part is needed', async (_, damage) => {
+    const { store } = await startRichHistory()
+    for (const { key } of (await headOf(store)).parts) await damage(store, key)
+    const { objects, written } = watchWrites(store)
+    const manifest = new NamespaceManifest(NAMESPACE, contextOver(objects, 'late'))
+    const read = manifest.read((snapshot) => snapshot.lookup(['r1']))
+    await expect(read).rejects.toMatchObject({ code: 'CORRUPT' })
+    await expect(manifest.commit([putMutation('r1', 'new')])).rejects.toMatchObject({ code: 'CORRUPT' })
+    expect(written.filter((key) => !key.startsWith(BODIES))).toEqual([])
+  })
+})
+
+describe('a clock that is ten minutes off', () => {
+  it.each([-10, 10])('by %i minutes hinders no write and no read', async (minutes) => {
+    const store = createSimulatedStore(() => 'none')
+    const history = startHistory({ store })
+    await history.run([{ kind: 'put', id: 1 }])
+    const context = contextOver(store, 'skewed')
+    const clock: Clock = { ...context.clock, now: () => context.clock.now() + minutes * 60_000 }
+    const skewed = new NamespaceManifest(NAMESPACE, { ...context, clock })
+    await skewed.commit([putMutation('r2', 'two')])
+    await history.run([{ kind: 'put', id: 3 }])
+    const found = await skewed.read((snapshot) => snapshot.lookup(['r1', 'r2', 'r3']))
+    expect([...(found?.keys() ?? [])].sort()).toEqual(['r1', 'r2', 'r3'])
+  })
+})

@@ -1,0 +1,161 @@
+import { createHash } from 'node:crypto'
+import { createMemoryBody, isRecordEtag, mutationId } from '@umbra/core'
+import type { Mutation } from '@umbra/core'
+import type { PreparedBody } from '../body-store.ts'
+import type { OutboxContext } from './outbox-context.ts'
+import { outboxFull } from './outbox-error.ts'
+import { evictKept } from './outbox-kept.ts'
+import { laneRow, takeLease } from './outbox-lanes.ts'
+import type { Appended, BlobWrite, Lane } from './outbox-port.ts'
+import { predictedEntry, predictedEtag, toExpectColumn } from './outbox-rows.ts'
+import type { LaneRow, MutationRow, NewMutation } from './outbox-rows.ts'
+
+/** What an operation and each of its mutations take besides their bodies and descriptions, roughly. Bytes. */
+const OVERHEAD_BYTES = 512
+
+export type OutboxWrite = { readonly mutations: readonly Mutation[] } | { readonly blob: BlobWrite }
+
+interface PreparedWrite {
+  readonly mutation: NewMutation
+  readonly body: PreparedBody | undefined
+}
+
+/** Writes bodies aside, then queues the operation in one transaction. */
+export async function appendOperation(
+  context: OutboxContext,
+  lane: Lane,
+  request: { readonly write: OutboxWrite; readonly state: 'trying' | 'pending' },
+): Promise<Appended> {
+  const prepared: PreparedWrite[] = []
+  try {
+    if ('blob' in request.write) prepared.push(await prepareBlob(context, lane, request.write.blob))
+    else
+      for (const mutation of request.write.mutations) prepared.push(await prepareMutation(context, mutation))
+    const base = 'blob' in request.write ? request.write.blob.base : null
+    return await context.writes.run(() => insert(context, lane, { prepared, state: request.state, base }))
+  } catch (error) {
+    await Promise.allSettled(prepared.map(async ({ body }) => body && context.bodyStore.discard(body)))
+    throw error
+  }
+}
+
+async function prepareMutation(context: OutboxContext, mutation: Mutation): Promise<PreparedWrite> {
+  const body = mutation.kind === 'put' ? await context.bodyStore.prepare(mutation.body) : undefined
+  const isPut = mutation.kind === 'put'
+  return {
+    body,
+    mutation: {
+      kind: mutation.kind,
+      id: mutationId(mutation),
+      draft: isPut ? mutation.draft : null,
+      expect: toExpectColumn(mutation.expect),
+      freshId: isPut && mutation.freshId === true,
+      minRev: isPut ? (mutation.rev ?? null) : null,
+      rev: 0,
+      certain: false,
+      etag: body?.etag ?? '',
+      sha256: isPut ? mutation.body.sha256 : '',
+      size: isPut ? mutation.body.size : 0,
+      at: isPut ? (mutation.draft.updated_at ?? mutation.draft.timestamp) : mutation.at,
+    },
+  }
+}
+
+async function prepareBlob(context: OutboxContext, lane: Lane, blob: BlobWrite): Promise<PreparedWrite> {
+  const body = blob.bytes && createMemoryBody(blob.bytes)
+  return {
+    body: body && (await context.bodyStore.prepare(body)),
+    mutation: {
+      kind: blob.bytes === undefined ? 'delete' : 'put',
+      id: lane.path,
+      draft: null,
+      expect: toExpectColumn(blob.expect),
+      freshId: false,
+      minRev: null,
+      rev: 0,
+      certain: true,
+      etag: blob.bytes === undefined ? '' : createHash('md5').update(blob.bytes).digest('hex'),
+      sha256: body?.sha256 ?? '',
+      size: body?.size ?? 0,
+      at: new Date(context.clock.now()).toISOString(),
+    },
+  }
+}
+
+interface PreparedOperation {
+  readonly prepared: readonly PreparedWrite[]
+  readonly state: 'trying' | 'pending'
+  readonly base: string | null
+}
+
+function insert(context: OutboxContext, lane: Lane, operation: PreparedOperation): Appended {
+  const { statements, clock, ids, holder } = context
+  const bytes = operation.prepared.reduce((sum, { mutation }) => sum + bytesOf(mutation), OVERHEAD_BYTES)
+  reserve(context, bytes)
+  const row = laneRow(context, lane)
+  const now = clock.now()
+  const opId = ids.next(now)
+  const predicted = operation.prepared.map(({ mutation }) => predict(context, row, mutation))
+  const pk = Number(
+    statements.insertOp.run({
+      lane: row.pk,
+      n: row.lastN + 1,
+      opId,
+      state: operation.state,
+      holder: holder.name,
+      barrier: predicted.some(({ barrier }) => barrier),
+      createdAt: now,
+      bytes,
+    }).lastInsertRowid,
+  )
+  if (operation.base !== null) statements.setBase.run({ pk, base: operation.base })
+  const rows = operation.prepared.map(({ mutation, body }, idx): MutationRow => {
+    const attached = body === undefined ? null : context.bodyStore.attach(body)
+    const { rev, certain } = predicted[idx] ?? { rev: 1, certain: false }
+    const values = { ...mutation, rev, certain, op: pk, idx, lane: row.pk, body: attached }
+    statements.insertMutation.run({
+      ...values,
+      draft: values.draft,
+    })
+    return values
+  })
+  statements.setLastN.run({ pk: row.pk, lastN: row.lastN + 1 })
+  takeLease(context, row)
+  const entries = lane.namespace === undefined ? [] : rows.map((one) => predictedEntry(one, opId, lane))
+  return { pk, opId, entries }
+}
+
+/** @throws `OUTBOX_FULL`. Committed operations make room first. */
+function reserve(context: OutboxContext, bytes: number): void {
+  const { statements, limits } = context
+  const used = statements.findState.get()?.bytes ?? 0
+  if (used + bytes > limits.maxBytes) throw outboxFull({ bytes: used, maxBytes: limits.maxBytes })
+  statements.addBytes.run({ bytes, keptBytes: 0 })
+  evictKept(context, limits.maxBytes - used - bytes)
+}
+
+interface Prediction {
+  readonly rev: number
+  readonly certain: boolean
+  /** It names a version that an undecided operation may or may not turn out to have made. */
+  readonly barrier: boolean
+}
+
+/** The revision a mutation will become: known when it names one or its id is new, else as far as the queue tells. */
+function predict({ statements }: OutboxContext, lane: LaneRow, mutation: NewMutation): Prediction {
+  const atLeast = mutation.minRev ?? 1
+  if (lane.module === null || mutation.freshId) return { rev: atLeast, certain: true, barrier: false }
+  const newest = statements.newestOf.get({ lane: lane.pk, id: mutation.id })?.mutation
+  if (mutation.expect !== null && isRecordEtag(mutation.expect)) {
+    const rev = Math.max(Number.parseInt(mutation.expect, 10) + 1, atLeast)
+    const barrier = newest?.certain === false && predictedEtag(newest) === mutation.expect
+    return { rev, certain: !barrier, barrier }
+  }
+  if (newest?.kind !== 'delete') return { rev: atLeast, certain: false, barrier: false }
+  return { rev: Math.max(newest.rev + 1, atLeast), certain: newest.certain, barrier: false }
+}
+
+function bytesOf({ draft, size }: NewMutation): number {
+  const described = draft === null ? 0 : draft.text.length + JSON.stringify(draft.metadata).length
+  return OVERHEAD_BYTES + size + described
+}

@@ -1,0 +1,48 @@
+import { ERROR_CODES, hasErrorCode, UmbraError } from '@umbra/core'
+import type { ErrorCode } from '@umbra/core'
+
+/** Errors are kept as their code, message and details: causes may hold anything. */
+export function toErrorJson(error: UmbraError): string {
+  const { code, message, details } = error
+  return JSON.stringify({ code, message, details })
+}
+
+/** The inverse of {@link toErrorJson}; what cannot be read is a defect of the file. */
+export function fromErrorJson(text: string | null): UmbraError {
+  const parsed: unknown = JSON.parse(text ?? 'null')
+  if (typeof parsed !== 'object' || parsed === null || !('code' in parsed) || !isCode(parsed.code))
+    return new UmbraError('CORRUPT', 'the outbox does not say why the operation was refused')
+  const message = 'message' in parsed && typeof parsed.message === 'string' ? parsed.message : parsed.code
+  const details = 'details' in parsed && isDetails(parsed.details) ? parsed.details : {}
+  return new UmbraError(parsed.code, message, { details })
+}
+
+export function outboxFull(details: { readonly bytes: number; readonly maxBytes: number }): UmbraError {
+  return new UmbraError(
+    'OUTBOX_FULL',
+    `too much waits for the store, so the write was not accepted; try later, or raise the outbox limit. waiting_bytes=${details.bytes} limit_bytes=${details.maxBytes}`,
+    { details },
+  )
+}
+
+/** A full disk is a full outbox to the caller; everything else is what it is. */
+export function asOutboxError(error: unknown): unknown {
+  if (!hasErrorCode(error, 'UNAVAILABLE') || error.details['sqliteCode'] !== 'SQLITE_FULL') return error
+  return new UmbraError(
+    'OUTBOX_FULL',
+    'the disk of the outbox is full, so the write was not accepted; make room and try again',
+    { cause: error, details: { reason: 'disk-full' } },
+  )
+}
+
+export function bodyGone(): UmbraError {
+  return new UmbraError('CONFLICT', 'the operation is not in the outbox any more; read the record again')
+}
+
+function isCode(value: unknown): value is ErrorCode {
+  return typeof value === 'string' && Object.hasOwn(ERROR_CODES, value)
+}
+
+function isDetails(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

@@ -1,0 +1,65 @@
+import { UmbraError } from '@umbra/core'
+import type { OutboxContext } from './outbox-context.ts'
+import { fromErrorJson } from './outbox-error.ts'
+import { removeOperation } from './outbox-kept.ts'
+import { laneRow, takeLease } from './outbox-lanes.ts'
+import type { ListedOperation } from './outbox-port.ts'
+import { NONE, toLane, toQueued } from './outbox-rows.ts'
+import type { OpRow } from './outbox-rows.ts'
+
+/** Operations that were refused after their callers had been told that they are pending, oldest first. */
+export function listOperations({ statements, holder, bodies }: OutboxContext): ListedOperation[] {
+  return statements.listedOps.all().map(({ op, lane: row }) => {
+    const lane = toLane(row)
+    const rows = statements.mutationsOf.all({ op: op.pk })
+    return {
+      id: op.opId,
+      kind: op.state === 'dead' ? 'dead' : 'conflict',
+      lane,
+      operation: toQueued(op, rows, { lane, holder: holder.name, bodies }),
+      error: fromErrorJson(op.error),
+      decidedAt: op.decidedAt ?? 0,
+    }
+  })
+}
+
+/** Queues a listed operation at the end of its lane, as a new one. Runs inside a transaction. */
+export function retryOperation(
+  context: OutboxContext,
+  id: string,
+  expects: readonly (string | undefined)[],
+): void {
+  const { statements, ids, clock } = context
+  const op = listedOp(context, id)
+  const lane = statements.getLane.get({ pk: op.lane })
+  if (lane === undefined) throw notListed(id)
+  for (const mutation of statements.mutationsOf.all({ op: op.pk })) {
+    const expect = expects[mutation.idx]
+    if (expect === undefined) continue
+    const rev = expect === NONE ? mutation.rev : Number.parseInt(expect, 10) + 1
+    // Over a version somebody named, the revision is certain; a creation may follow a deletion that nobody saw.
+    const certain = expect === NONE ? 0 : 1
+    statements.rebase.run({ op: op.pk, idx: mutation.idx, expect, rev, certain })
+  }
+  const n = lane.lastN + 1
+  statements.queueAgain.run({ pk: op.pk, n, opId: ids.next(clock.now()), resent: 0 })
+  statements.setLastN.run({ pk: lane.pk, lastN: n })
+  takeLease(context, laneRow(context, toLane(lane)))
+}
+
+/** Runs inside a transaction. */
+export function discardOperation(context: OutboxContext, id: string): void {
+  const op = listedOp(context, id)
+  removeOperation(context, op.pk)
+  context.statements.addBytes.run({ bytes: -op.bytes, keptBytes: 0 })
+}
+
+function listedOp({ statements }: OutboxContext, id: string): OpRow {
+  const op = statements.findOp.get({ opId: id })
+  if (op?.state !== 'conflict' && op?.state !== 'dead') throw notListed(id)
+  return op
+}
+
+function notListed(id: string): UmbraError {
+  return new UmbraError('NOT_FOUND', `no refused operation has this id. id=${id}`, { details: { id } })
+}

@@ -1,0 +1,78 @@
+import type { ByteRange, ManifestEntry } from '@umbra/core'
+import { translated } from '../sqlite-error.ts'
+import type { OutboxContext } from './outbox-context.ts'
+import type { Lane, LaneBacklog, LaneLease, PendingBlob, QueuedOperation } from './outbox-port.ts'
+import { predictedEntry, storedBody, toLane, toQueued } from './outbox-rows.ts'
+import type { MutationRow } from './outbox-rows.ts'
+
+export interface OutboxReads {
+  waiting(lease: LaneLease, limit: number): readonly QueuedOperation[]
+  pendingEntry(path: string, id: string): ManifestEntry | undefined
+  pendingEntries(path: string): ReadonlyMap<string, ManifestEntry>
+  pendingBlob(path: string): PendingBlob | undefined
+  openBody(path: string, entry: ManifestEntry, range?: ByteRange): AsyncIterable<Uint8Array> | undefined
+  backlog(): readonly LaneBacklog[]
+}
+
+/** What the outbox answers without changing anything. */
+export function createOutboxReads({ statements, bodies, holder }: OutboxContext): OutboxReads {
+  const laneOf = (path: string) => statements.findLane.get({ path })
+
+  function waiting({ lanePk, lane }: LaneLease, limit: number): QueuedOperation[] {
+    const ops = statements.waitingOps.all({ lane: lanePk, limit })
+    const barrier = ops.findIndex((op, index) => op.barrier && index > 0)
+    if (barrier > 0) ops.splice(barrier)
+    const rows = new Map<number, MutationRow[]>(ops.map(({ pk }) => [pk, []]))
+    const lastN = ops.at(-1)?.n ?? 0
+    for (const { mutation } of statements.waitingMutations.all({ lane: lanePk, lastN }))
+      rows.get(mutation.op)?.push(mutation)
+    return ops.map((op) => toQueued(op, rows.get(op.pk) ?? [], { lane, holder: holder.name, bodies }))
+  }
+
+  function pendingEntry(path: string, id: string): ManifestEntry | undefined {
+    const row = laneOf(path)
+    const newest = row && statements.newestPendingOf.get({ lane: row.pk, id })
+    return newest && predictedEntry(newest.mutation, newest.opId, toLane(row))
+  }
+
+  function pendingEntries(path: string): Map<string, ManifestEntry> {
+    const row = laneOf(path)
+    const entries = new Map<string, ManifestEntry>()
+    if (row === undefined) return entries
+    const lane: Lane = toLane(row)
+    for (const { mutation, opId } of statements.allPending.all({ lane: row.pk }))
+      entries.set(mutation.id, predictedEntry(mutation, opId, lane))
+    return entries
+  }
+
+  function pendingBlob(path: string): PendingBlob | undefined {
+    const row = laneOf(path)
+    const newest = row && statements.newestPendingOf.get({ lane: row.pk, id: path })?.mutation
+    if (newest === undefined) return undefined
+    if (newest.kind === 'delete') return { blob: undefined }
+    const { pk } = storedBody(newest)
+    const bytes = bodies.inline(pk)
+    return bytes && { blob: { bytes, etag: newest.etag } }
+  }
+
+  function openBody(path: string, entry: ManifestEntry, range?: ByteRange) {
+    const row = laneOf(path)
+    const { id, sha256 } = entry
+    const found = row && statements.withBody.get({ lane: row.pk, id, sha256 })?.mutation
+    return found && bodies.stream(storedBody(found), range)
+  }
+
+  return {
+    waiting: (lease, limit) => translated(() => waiting(lease, limit)),
+    pendingEntry: (path, id) => translated(() => pendingEntry(path, id)),
+    pendingEntries: (path) => translated(() => pendingEntries(path)),
+    pendingBlob: (path) => translated(() => pendingBlob(path)),
+    openBody: (path, entry, range) => translated(() => openBody(path, entry, range)),
+    backlog: () =>
+      translated(() => statements.backlog.all()).map((row) => ({
+        lane: toLane(row),
+        count: row.count,
+        oldestAt: row.oldestAt ?? 0,
+      })),
+  }
+}

@@ -1,0 +1,124 @@
+import { committedEntry, recordEtag, revisionKey, UmbraError, uniqueRevisionKey } from '@umbra/core'
+import type { BlobExpectation, Expectation, ManifestEntry, Mutation } from '@umbra/core'
+import type { OutboxBodies, StoredBody } from './outbox-body.ts'
+import { bodyGone } from './outbox-error.ts'
+import type { BlobWrite, Lane, QueuedOperation } from './outbox-port.ts'
+import type { outboxLanes, outboxMutations, outboxOps } from './outbox-schema.ts'
+
+export type LaneRow = typeof outboxLanes.$inferSelect
+export type OpRow = typeof outboxOps.$inferSelect
+export type MutationRow = typeof outboxMutations.$inferSelect
+export type NewMutation = Omit<MutationRow, 'op' | 'idx' | 'lane' | 'body'>
+
+/** How an absent etag is written down. */
+export const NONE = '-'
+
+export function toLane({ path, module, userId }: Pick<LaneRow, 'path' | 'module' | 'userId'>): Lane {
+  return { path, namespace: module === null || userId === null ? undefined : { module, userId } }
+}
+
+/** How an expectation of a revision below another begins. */
+const BELOW = '<'
+
+export function toExpectColumn(expect: Expectation | undefined): string | null {
+  if (expect === undefined) return null
+  if (expect.kind === 'absent') return NONE
+  return expect.kind === 'etag' ? expect.etag : `${BELOW}${expect.rev}`
+}
+
+export function fromExpectColumn(expect: string | null): BlobExpectation {
+  if (expect === null) return undefined
+  return expect === NONE ? { kind: 'absent' } : { kind: 'etag', etag: expect }
+}
+
+function toExpectation(expect: string | null): Expectation {
+  if (expect?.startsWith(BELOW) === true) return { kind: 'older', rev: Number(expect.slice(BELOW.length)) }
+  return fromExpectColumn(expect) ?? { kind: 'absent' }
+}
+
+/** The etag a mutation's record will have, as far as known. */
+export function predictedEtag(row: Pick<MutationRow, 'rev' | 'sha256'>): string {
+  return recordEtag(row)
+}
+
+/** What a queued mutation leaves behind once it is applied. */
+export function predictedEntry(row: MutationRow, opId: string, lane: Lane): ManifestEntry {
+  const { draft, rev, etag } = row
+  if (row.kind === 'put' && draft !== null) {
+    const key = row.freshId ? revisionKey(draft, rev, opId) : uniqueRevisionKey(draft, rev, opId)
+    return committedEntry(draft, rev, { key, etag })
+  }
+  return {
+    id: row.id,
+    module: lane.namespace?.module ?? '',
+    user_id: lane.namespace?.userId ?? '',
+    timestamp: row.at,
+    data_type: 'json',
+    key: '',
+    etag: '',
+    size: 0,
+    metadata: {},
+    rev,
+    op: 'del',
+    sha256: '',
+    record_count: null,
+    text: '',
+    updated_at: row.at,
+  }
+}
+
+export function toMutation(row: MutationRow, bodies: OutboxBodies): Mutation {
+  const expect = toExpectation(row.expect)
+  if (row.kind === 'delete') {
+    if (expect.kind !== 'etag') throw new UmbraError('CORRUPT', 'a deletion in the outbox names no version')
+    return { kind: 'delete', id: row.id, expect, at: row.at }
+  }
+  if (row.draft === null) throw new UmbraError('CORRUPT', 'a write in the outbox has no description')
+  return {
+    kind: 'put',
+    draft: row.draft,
+    body: bodies.toRecordBody(storedBody(row)),
+    expect,
+    ...(row.freshId && { freshId: true }),
+    ...(row.minRev !== null && { rev: row.minRev }),
+  }
+}
+
+export function storedBody({ body, size, sha256 }: MutationRow): StoredBody {
+  if (body === null) throw bodyGone()
+  return { pk: body, size, sha256 }
+}
+
+export function toQueued(
+  op: OpRow,
+  rows: readonly MutationRow[],
+  context: { readonly lane: Lane; readonly holder: string; readonly bodies: OutboxBodies },
+): QueuedOperation {
+  const { lane, bodies } = context
+  const isBlob = lane.namespace === undefined
+  const [first] = rows
+  return {
+    pk: op.pk,
+    n: op.n,
+    opId: op.opId,
+    state: op.state === 'trying' ? 'trying' : 'pending',
+    mine: op.holder === context.holder,
+    resent: op.resent,
+    certain: rows.every(({ certain }) => certain),
+    createdAt: op.createdAt,
+    mutations: isBlob ? [] : rows.map((row) => toMutation(row, bodies)),
+    entries: isBlob ? [] : rows.map((row) => predictedEntry(row, op.opId, lane)),
+    blob: isBlob && first !== undefined ? toBlob(op, first, bodies) : undefined,
+    blobEtag: isBlob ? (first?.etag ?? '') : '',
+  }
+}
+
+function toBlob(op: OpRow, row: MutationRow, bodies: OutboxBodies): BlobWrite {
+  return {
+    expect: fromExpectColumn(row.expect),
+    base: op.base,
+    get bytes() {
+      return row.body === null ? undefined : bodies.toRecordBody(storedBody(row)).bytes
+    },
+  }
+}

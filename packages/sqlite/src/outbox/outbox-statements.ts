@@ -1,0 +1,309 @@
+import { and, asc, count, desc, eq, inArray, isNotNull, lt, lte, min, sql } from 'drizzle-orm'
+import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3'
+import { bodies } from '../schema.ts'
+import { outboxLanes, outboxMutations, outboxOps, outboxState } from './outbox-schema.ts'
+
+export type OutboxStatements = ReturnType<typeof prepareOutboxStatements>
+
+// As literals: a partial index is used only when its condition is seen to hold while the statement is compiled.
+const UNDECIDED = sql`${outboxOps.state} in ('trying', 'pending')`
+const LISTED = sql`${outboxOps.state} in ('conflict', 'dead')`
+const COMMITTED = sql`${outboxOps.state} = 'committed'`
+const PENDING = sql`${outboxOps.state} = 'pending'`
+
+const hole = sql.placeholder
+
+/** Compiled once: compiling a statement costs more than running it. */
+export function prepareOutboxStatements(db: BetterSQLite3Database) {
+  return {
+    ...stateStatements(db),
+    ...laneStatements(db),
+    ...operationStatements(db),
+    ...mutationStatements(db),
+  }
+}
+
+function stateStatements(db: BetterSQLite3Database) {
+  return {
+    findState: db.select().from(outboxState).limit(1).prepare(),
+    insertState: db
+      .insert(outboxState)
+      .values({ pk: 1, writer: hole('writer'), createdAt: hole('createdAt'), bytes: 0, keptBytes: 0 })
+      .onConflictDoNothing()
+      .prepare(),
+    addBytes: db
+      .update(outboxState)
+      .set({
+        bytes: sql`${outboxState.bytes} + ${hole('bytes')}`,
+        keptBytes: sql`${outboxState.keptBytes} + ${hole('keptBytes')}`,
+      })
+      .prepare(),
+  }
+}
+
+function laneStatements(db: BetterSQLite3Database) {
+  const thisLane = eq(outboxLanes.pk, hole('pk'))
+  return {
+    findLane: db
+      .select()
+      .from(outboxLanes)
+      .where(eq(outboxLanes.path, hole('path')))
+      .prepare(),
+    anyLane: db.select({ pk: outboxLanes.pk }).from(outboxLanes).limit(1).prepare(),
+    getLane: db.select().from(outboxLanes).where(thisLane).prepare(),
+    insertLane: db
+      .insert(outboxLanes)
+      .values({
+        path: hole('path'),
+        module: hole('module'),
+        userId: hole('userId'),
+        writer: hole('writer'),
+        lastN: 0,
+        holderUntil: 0,
+        fence: 0,
+      })
+      .prepare(),
+    setLastN: db
+      .update(outboxLanes)
+      .set({ lastN: sql`${hole('lastN')}` })
+      .where(thisLane)
+      .prepare(),
+    setHolder: db
+      .update(outboxLanes)
+      .set({
+        holder: sql`${hole('holder')}`,
+        holderUntil: sql`${hole('until')}`,
+        fence: sql`${hole('fence')}`,
+      })
+      .where(thisLane)
+      .prepare(),
+    releaseAll: db
+      .update(outboxLanes)
+      .set({ holder: null, holderUntil: 0 })
+      .where(eq(outboxLanes.holder, hole('holder')))
+      .prepare(),
+    setMark: db
+      .update(outboxLanes)
+      .set({ markN: sql`${hole('n')}`, markH: sql`${hole('h')}` })
+      .where(thisLane)
+      .prepare(),
+    setWriter: db
+      .update(outboxLanes)
+      .set({ writer: sql`${hole('writer')}`, markN: null, markH: null })
+      .where(thisLane)
+      .prepare(),
+    countWaiting: db
+      .select({ count: count() })
+      .from(outboxOps)
+      .where(and(eq(outboxOps.lane, hole('pk')), UNDECIDED))
+      .prepare(),
+    backlog: db
+      .select({
+        path: outboxLanes.path,
+        module: outboxLanes.module,
+        userId: outboxLanes.userId,
+        count: count(),
+        oldestAt: min(outboxOps.createdAt),
+      })
+      .from(outboxOps)
+      .innerJoin(outboxLanes, eq(outboxLanes.pk, outboxOps.lane))
+      .where(UNDECIDED)
+      .groupBy(outboxOps.lane)
+      .orderBy(min(outboxOps.createdAt))
+      .prepare(),
+  }
+}
+
+function operationStatements(db: BetterSQLite3Database) {
+  const thisOp = eq(outboxOps.pk, hole('pk'))
+  return {
+    insertOp: db
+      .insert(outboxOps)
+      .values({
+        lane: hole('lane'),
+        n: hole('n'),
+        opId: hole('opId'),
+        state: hole('state'),
+        holder: hole('holder'),
+        resent: false,
+        barrier: hole('barrier'),
+        createdAt: hole('createdAt'),
+        bytes: hole('bytes'),
+      })
+      .prepare(),
+    getOp: db.select().from(outboxOps).where(thisOp).prepare(),
+    findOp: db
+      .select()
+      .from(outboxOps)
+      .where(eq(outboxOps.opId, hole('opId')))
+      .prepare(),
+    waitingOps: db
+      .select()
+      .from(outboxOps)
+      .where(and(eq(outboxOps.lane, hole('lane')), UNDECIDED))
+      .orderBy(asc(outboxOps.n))
+      .limit(hole('limit'))
+      .prepare(),
+    listedOps: db
+      .select({ op: outboxOps, lane: outboxLanes })
+      .from(outboxOps)
+      .innerJoin(outboxLanes, eq(outboxLanes.pk, outboxOps.lane))
+      .where(LISTED)
+      .orderBy(asc(outboxOps.pk))
+      .prepare(),
+    decideOp: db
+      .update(outboxOps)
+      .set({
+        state: sql`${hole('state')}`,
+        decidedAt: sql`${hole('decidedAt')}`,
+        h: sql`${hole('h')}`,
+        error: sql`${hole('error')}`,
+      })
+      .where(and(thisOp, UNDECIDED))
+      .prepare(),
+    setBase: db
+      .update(outboxOps)
+      .set({ base: sql`${hole('base')}` })
+      .where(thisOp)
+      .prepare(),
+    markPending: db.update(outboxOps).set({ state: 'pending' }).where(and(thisOp, UNDECIDED)).prepare(),
+    markResent: db
+      .update(outboxOps)
+      .set({ resent: true })
+      .where(and(eq(outboxOps.lane, hole('lane')), UNDECIDED))
+      .prepare(),
+    markKnown: db
+      .select({ n: outboxOps.n })
+      .from(outboxOps)
+      .where(and(eq(outboxOps.lane, hole('lane')), eq(outboxOps.n, hole('n')), eq(outboxOps.h, hole('h'))))
+      .prepare(),
+    committedAfter: db
+      .select()
+      .from(outboxOps)
+      .where(and(eq(outboxOps.lane, hole('lane')), COMMITTED, sql`${outboxOps.n} > ${hole('n')}`))
+      .prepare(),
+    queueAgain: db
+      .update(outboxOps)
+      .set({
+        state: 'pending',
+        n: sql`${hole('n')}`,
+        opId: sql`${hole('opId')}`,
+        resent: sql`${hole('resent')}`,
+        decidedAt: null,
+        h: null,
+        error: null,
+        base: null,
+      })
+      .where(thisOp)
+      .prepare(),
+    removeOp: db.delete(outboxOps).where(thisOp).prepare(),
+    oldestKept: db
+      .select({ pk: outboxOps.pk, bytes: outboxOps.bytes, decidedAt: outboxOps.decidedAt })
+      .from(outboxOps)
+      .where(COMMITTED)
+      .orderBy(asc(outboxOps.decidedAt))
+      .limit(hole('limit'))
+      .prepare(),
+    expiredKept: db
+      .select({ pk: outboxOps.pk })
+      .from(outboxOps)
+      .where(and(COMMITTED, lt(outboxOps.decidedAt, hole('before'))))
+      .limit(1)
+      .prepare(),
+  }
+}
+
+function mutationStatements(db: BetterSQLite3Database) {
+  const joined = eq(outboxOps.pk, outboxMutations.op)
+  const thisRecord = and(eq(outboxMutations.lane, hole('lane')), eq(outboxMutations.id, hole('id')))
+  return {
+    insertMutation: db
+      .insert(outboxMutations)
+      .values({
+        op: hole('op'),
+        idx: hole('idx'),
+        lane: hole('lane'),
+        kind: hole('kind'),
+        id: hole('id'),
+        draft: hole('draft'),
+        expect: hole('expect'),
+        freshId: hole('freshId'),
+        minRev: hole('minRev'),
+        rev: hole('rev'),
+        certain: hole('certain'),
+        etag: hole('etag'),
+        sha256: hole('sha256'),
+        size: hole('size'),
+        at: hole('at'),
+        body: hole('body'),
+      })
+      .prepare(),
+    mutationsOf: db
+      .select()
+      .from(outboxMutations)
+      .where(eq(outboxMutations.op, hole('op')))
+      .orderBy(asc(outboxMutations.idx))
+      .prepare(),
+    waitingMutations: db
+      .select({ mutation: outboxMutations })
+      .from(outboxOps)
+      .innerJoin(outboxMutations, joined)
+      .where(and(eq(outboxOps.lane, hole('lane')), UNDECIDED, lte(outboxOps.n, hole('lastN'))))
+      .orderBy(asc(outboxOps.n), asc(outboxMutations.idx))
+      .prepare(),
+    /** The newest undecided change of a record. */
+    newestOf: db
+      .select({ mutation: outboxMutations, opId: outboxOps.opId })
+      .from(outboxMutations)
+      .innerJoin(outboxOps, joined)
+      .where(and(thisRecord, UNDECIDED))
+      .orderBy(desc(outboxOps.n))
+      .limit(1)
+      .prepare(),
+    newestPendingOf: db
+      .select({ mutation: outboxMutations, opId: outboxOps.opId })
+      .from(outboxMutations)
+      .innerJoin(outboxOps, joined)
+      .where(and(thisRecord, PENDING))
+      .orderBy(desc(outboxOps.n))
+      .limit(1)
+      .prepare(),
+    allPending: db
+      .select({ mutation: outboxMutations, opId: outboxOps.opId })
+      .from(outboxOps)
+      .innerJoin(outboxMutations, joined)
+      .where(and(eq(outboxOps.lane, hole('lane')), UNDECIDED, PENDING))
+      .orderBy(asc(outboxOps.n), asc(outboxMutations.idx))
+      .prepare(),
+    /** Undecided changes that name this version. */
+    over: db
+      .select({ mutation: outboxMutations })
+      .from(outboxMutations)
+      .innerJoin(outboxOps, joined)
+      .where(and(thisRecord, eq(outboxMutations.expect, hole('expect')), UNDECIDED))
+      .prepare(),
+    rebase: db
+      .update(outboxMutations)
+      .set({ expect: sql`${hole('expect')}`, rev: sql`${hole('rev')}`, certain: sql`${hole('certain')}` })
+      .where(and(eq(outboxMutations.op, hole('op')), eq(outboxMutations.idx, hole('idx'))))
+      .prepare(),
+    withBody: db
+      .select({ mutation: outboxMutations })
+      .from(outboxMutations)
+      .where(and(thisRecord, eq(outboxMutations.sha256, hole('sha256')), isNotNull(outboxMutations.body)))
+      .limit(1)
+      .prepare(),
+    removeBodies: db
+      .delete(bodies)
+      .where(
+        inArray(
+          bodies.pk,
+          db
+            .select({ body: outboxMutations.body })
+            .from(outboxMutations)
+            .where(and(eq(outboxMutations.op, hole('op')), isNotNull(outboxMutations.body))),
+        ),
+      )
+      .prepare(),
+  }
+}

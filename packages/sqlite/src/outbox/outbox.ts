@@ -1,0 +1,155 @@
+import { createIdSource, systemClock } from '@umbra/core'
+import { createBodyStore } from '../body-store.ts'
+import { createGroupTransaction } from '../group-transaction.ts'
+import { openDatabase } from '../open-database.ts'
+import type { OpenDatabase } from '../open-database.ts'
+import { DEFAULT_BUSY_TIMEOUT_MS } from '../sqlite-settings.ts'
+import { appendOperation } from './outbox-append.ts'
+import { createOutboxBodies } from './outbox-body.ts'
+import { DEFAULT_OUTBOX_LIMITS } from './outbox-context.ts'
+import type { OutboxContext } from './outbox-context.ts'
+import { decideOperations } from './outbox-decide.ts'
+import { asOutboxError, fromErrorJson } from './outbox-error.ts'
+import { createProcessHolder } from './outbox-holder.ts'
+import { removeOperation } from './outbox-kept.ts'
+import { hasTime, isTaken, laneRow, leasedRow, releaseLease, takeLease, toLease } from './outbox-lanes.ts'
+import { discardOperation, listOperations, retryOperation } from './outbox-listed.ts'
+import type { LaneLease, Outbox, OutboxComponents, OutboxSettings, Settled } from './outbox-port.ts'
+import { createOutboxReads } from './outbox-reads.ts'
+import { prepareOutboxStatements } from './outbox-statements.ts'
+
+/**
+ * Opens the outbox in a database file, which several processes may share.
+ *
+ * @throws `CONFIGURATION` when the file cannot be opened or written or is of a newer version, `CORRUPT` when it is no
+ * database or damaged.
+ */
+export async function openOutbox(
+  settings: OutboxSettings,
+  components: OutboxComponents = {},
+): Promise<Outbox> {
+  const { clock = systemClock, ids = createIdSource(), holder = createProcessHolder() } = components
+  // An operation that was reported as pending must survive a power failure, whatever the records' own setting.
+  const database = await openDatabase({ ...settings, durability: 'full' }, clock, components.trace)
+  components.prepare?.(database.connection)
+  const busyTimeoutMs = settings.busyTimeoutMs ?? DEFAULT_BUSY_TIMEOUT_MS
+  const writes = createGroupTransaction(database.connection, { busyTimeoutMs, clock })
+  const statements = prepareOutboxStatements(database.db)
+  const bodyStore = createBodyStore(database.db, writes, clock)
+  const limits = { ...DEFAULT_OUTBOX_LIMITS, ...definedLimits(settings) }
+  const bodies = createOutboxBodies(database.db)
+  const context = { statements, bodies, bodyStore, writes, clock, ids, holder, limits }
+  try {
+    await writes.run(() => {
+      const now = clock.now()
+      if (statements.findState.get() === undefined)
+        statements.insertState.run({ writer: ids.next(now), createdAt: now })
+    })
+    await bodyStore.sweep()
+  } catch (error) {
+    database.connection.close()
+    throw error
+  }
+  return assembleOutbox(context, database)
+}
+
+function definedLimits({ path: _path, busyTimeoutMs: _busy, ...limits }: OutboxSettings) {
+  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined))
+}
+
+function assembleOutbox(context: OutboxContext, database: OpenDatabase): Outbox {
+  const { writes, statements, limits } = context
+  const reads = createOutboxReads(context)
+  let closing: Promise<void> | undefined
+
+  /** Runs a change while the lease is ours; the lease as it is after it, or undefined when it was lost. */
+  function whileLeased(lease: LaneLease, change: () => void): Promise<LaneLease | undefined> {
+    return writes.run(() => {
+      if (leasedRow(context, lease) === undefined) return undefined
+      change()
+      const row = statements.getLane.get({ pk: lease.lanePk })
+      return row && toLease(row)
+    })
+  }
+
+  async function close(): Promise<void> {
+    // Best effort: a lease that is not given back runs out.
+    await writes.run(() => statements.releaseAll.run({ holder: context.holder.name })).catch(() => undefined)
+    database.connection.pragma('wal_checkpoint(PASSIVE)')
+    database.connection.close()
+  }
+
+  return {
+    ...reads,
+    append: async (lane, write, state) => {
+      try {
+        return await appendOperation(context, lane, { write, state })
+      } catch (error) {
+        throw asOutboxError(error)
+      }
+    },
+    lease: async (lane) => {
+      const row = statements.findLane.get({ path: lane.path })
+      // Appending extends the lease, so mostly there is nothing to change, and no disk to wait for.
+      if (row !== undefined && hasTime(context, row)) return toLease(row)
+      if (row !== undefined && isTaken(context, row)) return undefined
+      return writes.run(() => takeLease(context, laneRow(context, lane)))
+    },
+    noteBase: async (lease, { pk }, base) =>
+      (await whileLeased(lease, () => statements.setBase.run({ pk, base }))) !== undefined,
+    decide: (lease, decided, mark) => writes.run(() => decideOperations(context, lease, { decided, mark })),
+    renameWriter: (lease) =>
+      whileLeased(lease, () => {
+        const writer = context.ids.next(context.clock.now())
+        statements.setWriter.run({ pk: lease.lanePk, writer })
+        statements.markResent.run({ lane: lease.lanePk })
+      }),
+    resendAfter: (lease, mark) => writes.run(() => resendAfter(context, lease, mark)),
+    release: (lease) =>
+      writes.run(() => {
+        const row = leasedRow(context, lease)
+        if (row !== undefined) releaseLease(context, row)
+      }),
+    markPending: (pks) =>
+      writes.run(() => new Set(pks.filter((pk) => statements.markPending.run({ pk }).changes > 0))),
+    settled: async (pk) => {
+      const op = statements.getOp.get({ pk })
+      const isRefused = op?.state === 'conflict' || op?.state === 'dead'
+      return isRefused ? writes.run(() => settled(context, pk)) : settled(context, pk)
+    },
+    usage: () => ({ bytes: statements.findState.get()?.bytes ?? 0, maxBytes: limits.maxBytes }),
+    isUsed: () => statements.anyLane.get() !== undefined,
+    listed: () => listOperations(context),
+    retry: (id, expects) => writes.run(() => retryOperation(context, id, expects)),
+    discard: (id) => writes.run(() => discardOperation(context, id)),
+    close: () => (closing ??= close()),
+  }
+}
+
+function settled(context: OutboxContext, pk: number): Settled {
+  const op = context.statements.getOp.get({ pk })
+  if (op?.state === 'trying' || op?.state === 'pending') return { kind: 'waiting' }
+  // Only committed operations are ever removed without being told to the caller first.
+  if (op === undefined || op.state === 'committed') return { kind: 'committed' }
+  removeOperation(context, pk)
+  context.statements.addBytes.run({ bytes: -op.bytes, keptBytes: 0 })
+  return { kind: 'refused', error: fromErrorJson(op.error) }
+}
+
+function resendAfter(
+  context: OutboxContext,
+  lease: LaneLease,
+  mark: { readonly n: number; readonly h: string },
+): LaneLease | undefined {
+  const { statements } = context
+  const row = leasedRow(context, lease)
+  const known = mark.n === 0 || statements.markKnown.get({ lane: lease.lanePk, ...mark }) !== undefined
+  if (row === undefined || !known) return undefined
+  for (const op of statements.committedAfter.all({ lane: lease.lanePk, n: mark.n })) {
+    // The same operation under the same number: the store counts it once, whether it has it or not.
+    statements.queueAgain.run({ pk: op.pk, n: op.n, opId: op.opId, resent: 0 })
+    statements.addBytes.run({ bytes: op.bytes, keptBytes: -op.bytes })
+  }
+  statements.setMark.run({ pk: row.pk, ...mark })
+  return takeLease(context, { ...row, markN: mark.n, markH: mark.h })
+}

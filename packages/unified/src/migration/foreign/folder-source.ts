@@ -1,0 +1,182 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { basename, extname, join, relative, sep } from 'node:path'
+import { isUmbraError, UmbraError } from '@umbra/core'
+import type { DataFormat, Namespace, ParquetCodec } from '@umbra/core'
+import type { ForeignRecord, ForeignSource, Reject } from './foreign-record.ts'
+import { readCsv } from './read-csv.ts'
+import { readJsonLinesFile } from './read-json-lines-file.ts'
+
+export interface FolderSourceOptions {
+  /** Where to put what has none. Default: the first two folders inside name module and user. */
+  readonly namespace?: Namespace
+  /** `file` (default): a file becomes one record. `row`: every row of it does. */
+  readonly unit?: 'file' | 'row'
+  /** With rows: the field that holds a row's id. Default: the file's name and the line. */
+  readonly idField?: string
+  readonly parquet: ParquetCodec
+}
+
+type FileKind = 'json' | 'jsonl' | 'csv' | 'parquet'
+
+const KINDS: Readonly<Record<string, FileKind>> = {
+  '.json': 'json',
+  '.jsonl': 'jsonl',
+  '.ndjson': 'jsonl',
+  '.csv': 'csv',
+  '.parquet': 'parquet',
+}
+
+const FORMATS: Readonly<Record<FileKind, DataFormat>> = {
+  json: 'json',
+  jsonl: 'jsonl',
+  csv: 'jsonl',
+  parquet: 'parquet',
+}
+
+interface FoundFile {
+  readonly path: string
+  /** Inside the folder, with `/` on every system. */
+  readonly name: string
+  readonly kind: FileKind
+  readonly namespace: Namespace
+  readonly id: string
+}
+
+/** JSON, JSONL, Parquet and CSV files: one, or all below a folder. Anything else is listed as rejected. */
+export function createFolderSource(path: string, options: FolderSourceOptions): ForeignSource {
+  return {
+    async *records(reject) {
+      for await (const file of findFiles(path, options, reject)) {
+        try {
+          if (options.unit === 'row' && file.kind !== 'json') yield* rowRecords(file, options, reject)
+          else yield await fileRecord(file, options, reject)
+        } catch (error) {
+          if (!isUmbraError(error)) throw error
+          reject({ origin: file.name, place: undefined, reason: error.message })
+        }
+      }
+    },
+  }
+}
+
+async function* findFiles(
+  root: string,
+  options: FolderSourceOptions,
+  reject: Reject,
+): AsyncGenerator<FoundFile> {
+  for (const path of await listFiles(root)) {
+    const name = relative(root, path).split(sep).join('/') || basename(path)
+    const kind = KINDS[extname(path).toLowerCase()]
+    const [module, userId, ...rest] = name.split('/')
+    if (kind === undefined) {
+      reject({ origin: name, place: undefined, reason: 'is no JSON, JSONL, Parquet or CSV file' })
+    } else if (options.namespace !== undefined) {
+      yield { path, name, kind, namespace: options.namespace, id: name }
+    } else if (module !== undefined && userId !== undefined && rest.length > 0) {
+      yield { path, name, kind, namespace: { module, userId }, id: rest.join('/') }
+    } else {
+      const reason = 'is not inside a folder for its module and one for its user; give both'
+      reject({ origin: name, place: undefined, reason })
+    }
+  }
+}
+
+/** In a stable order. */
+async function listFiles(root: string): Promise<readonly string[]> {
+  const found = await stat(root).catch((cause: unknown) => {
+    throw new UmbraError('INVALID_INPUT', `there is no such file or folder. path=${root}`, { cause })
+  })
+  if (!found.isDirectory()) return [root]
+  const entries = await readdir(root, { recursive: true, withFileTypes: true })
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort()
+}
+
+async function fileRecord(
+  file: FoundFile,
+  { parquet }: FolderSourceOptions,
+  reject: Reject,
+): Promise<ForeignRecord> {
+  const sourceSha256 = await hashFile(file.path)
+  return {
+    namespace: file.namespace,
+    id: file.id,
+    origin: file.name,
+    dataFormat: FORMATS[file.kind],
+    metadata: { source: file.name, source_sha256: sourceSha256 },
+    sourceSha256,
+    load: async () =>
+      file.kind === 'json' ? readJson(file) : { records: valuesOf(readRows(file, parquet, reject)) },
+  }
+}
+
+async function* rowRecords(
+  file: FoundFile,
+  { parquet, idField }: FolderSourceOptions,
+  reject: Reject,
+): AsyncGenerator<ForeignRecord> {
+  for await (const { line, value } of readRows(file, parquet, reject)) {
+    const id = idField === undefined ? `${file.id}#${line}` : idOf(value, idField)
+    if (id === undefined) {
+      const raw = JSON.stringify(value)
+      reject({ origin: file.name, place: `row ${line}`, reason: `has no ${idField} to be its id`, raw })
+      continue
+    }
+    yield {
+      namespace: file.namespace,
+      id,
+      origin: `${file.name}, row ${line}`,
+      dataFormat: 'json',
+      metadata: { source: file.name },
+      load: async () => value,
+    }
+  }
+}
+
+interface Row {
+  readonly line: number
+  readonly value: unknown
+}
+
+async function* readRows(file: FoundFile, parquet: ParquetCodec, reject: Reject): AsyncGenerator<Row> {
+  if (file.kind === 'parquet') {
+    let line = 0
+    for await (const value of parquet.read(file.path)) yield { line: ++line, value }
+    return
+  }
+  const bytes = createReadStream(file.path)
+  for await (const row of file.kind === 'csv' ? readCsv(bytes) : readJsonLinesFile(bytes)) {
+    if (row.kind === 'row') yield row
+    else reject({ origin: file.name, place: `line ${row.line}`, reason: row.reason, raw: row.raw })
+  }
+}
+
+async function* valuesOf(rows: AsyncIterable<Row>): AsyncGenerator {
+  for await (const { value } of rows) yield value
+}
+
+async function readJson({ path }: FoundFile): Promise<unknown> {
+  const bytes = await readFile(path)
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch (cause) {
+    throw new UmbraError('INVALID_INPUT', 'is not JSON', { cause })
+  }
+}
+
+function idOf(value: unknown, field: string): string | undefined {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, field)) return undefined
+  const id: unknown = Reflect.get(value, field)
+  if (typeof id === 'number') return String(id)
+  return typeof id === 'string' && id !== '' ? id : undefined
+}
+
+async function hashFile(path: string): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of createReadStream(path)) hash.update(chunk)
+  return hash.digest('hex')
+}

@@ -1,0 +1,70 @@
+import { compareCodePoints, hasErrorCode } from '@umbra/core'
+import type { ListedBlob } from '@umbra/core'
+import { inGroups, mergeOrdered } from './merge-ordered.ts'
+import type { Pair } from './merge-ordered.ts'
+import type { MigrationContext } from './migration-context.ts'
+import { NO_COUNTS } from './migration-report.ts'
+import type { MigrationCounts, MigrationFinding } from './migration-report.ts'
+
+export interface BlobPass {
+  readonly counts: MigrationCounts
+  readonly findings: readonly MigrationFinding[]
+  readonly settled: boolean
+}
+
+/** Listed blobs that are looked at together. */
+const GROUP_SIZE = 1_000
+
+/** One pass over the blobs. They have no revisions: one that differs is a conflict, and left. */
+export async function migrateBlobs(context: MigrationContext): Promise<BlobPass> {
+  const counts = { ...NO_COUNTS }
+  const findings: MigrationFinding[] = []
+  let moved = 0
+  const pairs = mergeOrdered(
+    context.source.inventory.listBlobs(),
+    context.target.inventory.listBlobs(),
+    (a, b) => compareCodePoints(a.path, b.path),
+  )
+  for await (const group of inGroups(pairs, GROUP_SIZE)) {
+    context.signal?.throwIfAborted()
+    await Promise.all(group.map((pair) => context.bodyLimit(() => settle(pair))))
+  }
+  return { counts, findings, settled: counts.copied === 0 && moved === 0 }
+
+  async function settle(pair: Pair<ListedBlob>): Promise<void> {
+    const { source, target } = pair
+    if (source === undefined) counts.onlyInTarget++
+    else if (target === undefined) await copy(source)
+    else if (source.etag === target.etag || (await agreeNow(source.path))) counts.alreadyThere++
+    else {
+      counts.conflicts++
+      const reason = 'the blob is in both, with different content'
+      findings.push({ kind: 'conflict', namespace: undefined, id: source.path, reason })
+    }
+  }
+
+  async function copy({ path, size }: ListedBlob): Promise<void> {
+    if (!context.dryRun) {
+      const blob = await context.source.blobs.get(path)
+      if (blob === undefined) return
+      try {
+        await context.target.blobs.put(path, blob.bytes, { kind: 'absent' })
+      } catch (error) {
+        if (!hasErrorCode(error, 'PRECONDITION_FAILED')) throw error
+        moved++
+        return
+      }
+    }
+    counts.copied++
+    counts.bytes += size
+  }
+
+  /** A change of both, made while they were listed, looks like a difference. */
+  async function agreeNow(path: string): Promise<boolean> {
+    const [source, target] = await Promise.all([
+      context.source.blobs.get(path),
+      context.target.blobs.get(path),
+    ])
+    return source?.etag === target?.etag
+  }
+}

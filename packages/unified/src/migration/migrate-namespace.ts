@@ -1,0 +1,158 @@
+import { compareEntries, hasErrorCode, recordEtag } from '@umbra/core'
+import type { ManifestEntry, Namespace, StoredEntry } from '@umbra/core'
+import { copyBatch } from './copy-batch.ts'
+import { decideRecord } from './decide-record.ts'
+import type { RecordDecision } from './decide-record.ts'
+import { listEntries } from './list-entries.ts'
+import { inGroups, mergeOrdered } from './merge-ordered.ts'
+import type { Pair } from './merge-ordered.ts'
+import type { MigrationContext } from './migration-context.ts'
+import { PassTally } from './pass-tally.ts'
+
+/** Records in one commit: each writes the head of R2 once. */
+const MAX_BATCH_RECORDS = 1_000
+/** Bytes of bodies in one commit, and so in memory; one that is larger by itself waits in a file. */
+const MAX_BATCH_BYTES = 8 * 1024 * 1024
+/** Batches of one namespace at a time: one is read while the one before is written. */
+const PARALLEL_BATCHES = 2
+
+const byPosition = compareEntries('oldest')
+
+interface Decided {
+  readonly stored: StoredEntry
+  readonly decision: RecordDecision
+}
+
+/** One pass over a namespace: both sides are read in the same order and compared, and what is missing is copied. */
+export async function migrateNamespace(context: MigrationContext, namespace: Namespace): Promise<PassTally> {
+  const { source, target, since } = context
+  const tally = new PassTally(namespace)
+  const running = new Set<Promise<void>>()
+  const pairs = mergeOrdered(
+    listEntries(source, namespace, since),
+    listEntries(target, namespace, since),
+    (a, b) => byPosition(a.entry, b.entry),
+  )
+  const work = async (batch: readonly StoredEntry[]) => {
+    while (running.size >= PARALLEL_BATCHES) await Promise.race(running)
+    const copying = context
+      .batchLimit(() => copy(context, namespace, batch, tally))
+      .finally(() => running.delete(copying))
+    running.add(copying)
+    // Met again by the race or by the end; here only so that it is never unhandled.
+    copying.catch(() => undefined)
+  }
+  try {
+    const batcher = createBatcher(work)
+    for await (const group of inGroups(pairs, MAX_BATCH_RECORDS)) {
+      context.signal?.throwIfAborted()
+      const decided = await decideGroup(context, namespace, group)
+      const equal = decided.filter(({ decision }) => decision === 'alreadyThere')
+      if (!context.dryRun && equal.length > 0)
+        await context.onEqual(
+          namespace,
+          equal.map(({ stored }) => stored.entry),
+        )
+      for (const { stored, decision } of decided) {
+        if (decision === 'copy') await batcher.add(stored)
+        else if (decision === 'delete') await remove(context, namespace, stored.entry, tally)
+        else tally.note(stored.entry, decision)
+      }
+    }
+    await batcher.flush()
+    await Promise.all(running)
+  } finally {
+    await Promise.allSettled(running)
+  }
+  return tally
+}
+
+/** What to do about each, once it is known which of those on one side were deleted on the other. */
+async function decideGroup(
+  { source, target }: MigrationContext,
+  namespace: Namespace,
+  pairs: readonly Pair<StoredEntry>[],
+): Promise<readonly Decided[]> {
+  const missing = pairs.flatMap((pair) => (pair.target === undefined ? [pair.source.entry.id] : []))
+  const extra = pairs.flatMap((pair) => (pair.source === undefined ? [pair.target.entry.id] : []))
+  const [inTarget, inSource] = await Promise.all([
+    target.inventory.findDeletions(namespace, missing),
+    source.inventory.findDeletions(namespace, extra),
+  ])
+  // An id that was used again may stand at another place of the source's order: it is compared there.
+  const moved = new Set<string>()
+  await Promise.all(
+    extra.map(async (id) => {
+      if (!inSource.has(id) && (await source.getEntry(namespace, id)) !== undefined) moved.add(id)
+    }),
+  )
+  return pairs.flatMap((pair) => {
+    const stored = pair.source ?? pair.target
+    const { id } = stored.entry
+    if (pair.source === undefined && moved.has(id)) return []
+    const decision = decideRecord({
+      source: pair.source?.entry,
+      target: pair.target?.entry,
+      deletedInSource: inSource.get(id),
+      deletedInTarget: inTarget.get(id),
+    })
+    return [{ stored, decision }]
+  })
+}
+
+async function copy(
+  context: MigrationContext,
+  namespace: Namespace,
+  batch: readonly StoredEntry[],
+  tally: PassTally,
+): Promise<void> {
+  if (context.dryRun) {
+    tally.copied(batch.map(({ entry }) => entry))
+    return
+  }
+  context.signal?.throwIfAborted()
+  const outcome = await copyBatch(context, namespace, batch)
+  const bytes = tally.copied(outcome.copied)
+  tally.moved += outcome.moved
+  for (const { entry, reason } of outcome.unconvertible) tally.unconvertible(entry, reason)
+  for (const { entry, decision } of outcome.overtaken) tally.note(entry, decision)
+  context.advance(batch.length, bytes)
+}
+
+/** Removes this very version: another one is a newer write, and not ours to remove. */
+async function remove(
+  { target, dryRun, clock }: MigrationContext,
+  namespace: Namespace,
+  entry: ManifestEntry,
+  tally: PassTally,
+): Promise<void> {
+  try {
+    const at = new Date(clock.now()).toISOString()
+    const expect = { kind: 'etag', etag: recordEtag(entry) } as const
+    if (!dryRun) await target.commit(namespace, [{ kind: 'delete', id: entry.id, expect, at }])
+    tally.deleted++
+  } catch (error) {
+    if (!hasErrorCode(error, 'NOT_FOUND', 'PRECONDITION_FAILED')) throw error
+    tally.moved++
+  }
+}
+
+function createBatcher(work: (batch: readonly StoredEntry[]) => Promise<void>) {
+  let batch: StoredEntry[] = []
+  let bytes = 0
+  const flush = async () => {
+    const full = batch
+    batch = []
+    bytes = 0
+    if (full.length > 0) await work(full)
+  }
+  return {
+    flush,
+    async add(stored: StoredEntry) {
+      if (bytes + stored.entry.size > MAX_BATCH_BYTES) await flush()
+      batch.push(stored)
+      bytes += stored.entry.size
+      if (batch.length >= MAX_BATCH_RECORDS) await flush()
+    },
+  }
+}

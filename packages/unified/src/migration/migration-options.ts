@@ -1,0 +1,38 @@
+import type { Clock, ManifestEntry, Namespace } from '@umbra/core'
+
+/** What of a store is meant; everything when nothing is given. */
+export interface MigrationScope {
+  readonly module?: string
+  readonly userId?: string
+  /** Only records first stored at or after this moment: ISO 8601, UTC. */
+  readonly since?: string
+}
+
+/** How far the records of this run have come. */
+export interface MigrationProgress {
+  readonly records: number
+  readonly totalRecords: number
+  /** Bytes of bodies. */
+  readonly bytes: number
+}
+
+export interface MigrationOptions extends MigrationScope {
+  /** Bodies read, and so written, at the same time: 1 or more, default 64. */
+  readonly concurrency?: number
+  /** Say what would be copied, and write nothing. */
+  readonly dryRun?: boolean
+  /** Look only at namespaces the source has. Default false: what only the target has is counted. */
+  readonly additive?: boolean
+  /** Passes over everything until one finds nothing to copy. Default 10. */
+  readonly maxPasses?: number
+  /** Called after each batch. The total costs one more listing of both stores, made only when this is given. */
+  readonly onProgress?: (progress: MigrationProgress) => void
+  /** Called with the entries of records that are now known to be the same on both sides: copied, or found so. */
+  readonly onEqual?: (namespace: Namespace, entries: readonly ManifestEntry[]) => Promise<void>
+  /** Rejects with its reason between two batches; what was copied stays. */
+  readonly signal?: AbortSignal
+  readonly clock?: Clock
+}
+
+export const DEFAULT_CONCURRENCY = 64
+export const DEFAULT_MAX_PASSES = 10

@@ -1,0 +1,40 @@
+import { hasErrorCode, isUmbraError } from '@umbra/core'
+
+/**
+ * What a failure to send means for what was to be sent. `retry`: later it may work. `pause`: it works once somebody mends
+ * credentials, settings or data; nothing is given up. `poison`: one of the operations can never be stored. `rename`: the
+ * store cannot tell this writer's operations apart any more. `regressed`: the store was set back.
+ */
+export type FailureClass = 'retry' | 'pause' | 'poison' | 'rename' | 'regressed'
+
+export function classifyFailure(error: unknown): FailureClass {
+  if (!isUmbraError(error)) return 'retry'
+  switch (error.code) {
+    case 'UNAUTHENTICATED':
+    case 'FORBIDDEN':
+    case 'CONFIGURATION':
+    case 'UNSUPPORTED':
+    case 'CORRUPT':
+      return 'pause'
+    case 'TOO_LARGE':
+    case 'INVALID_INPUT':
+    case 'INTERNAL':
+      return 'poison'
+    case 'CONFLICT':
+      return classifyConflict(error.details['reason'])
+    default:
+      return 'retry'
+  }
+}
+
+function classifyConflict(reason: unknown): FailureClass {
+  if (reason === 'writer-cloned' || reason === 'writer-forgotten') return 'rename'
+  if (reason === 'head-regressed') return 'regressed'
+  return reason === 'outbox-body' ? 'poison' : 'retry'
+}
+
+/** Whether the store did not answer, as opposed to an answer that is no. */
+export function isOutage(error: unknown): boolean {
+  if (hasErrorCode(error, 'UNAVAILABLE', 'TIMEOUT')) return true
+  return hasErrorCode(error, 'OUTCOME_PENDING') && (error.cause === undefined || isOutage(error.cause))
+}

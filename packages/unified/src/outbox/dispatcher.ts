@@ -1,0 +1,217 @@
+import { isUmbraError, UmbraError } from '@umbra/core'
+import type { ManifestEntry } from '@umbra/core'
+import type { Appended, DecidedOperation, Lane } from '@umbra/sqlite'
+import { isNotTried } from './breaker.ts'
+import { classifyFailure } from './classify-failure.ts'
+import { retryDelayOf } from './lane-retry.ts'
+import { sendLane } from './lane-sender.ts'
+import type { RunEnd } from './lane-sender.ts'
+import { newLaneState } from './lane-state.ts'
+import type { Delivery, LaneState } from './lane-state.ts'
+import type { SendContext } from './send-context.ts'
+
+/** Between two looks at operations that another process sends for us. */
+const LOOK_MS = 20
+
+export interface DispatcherHooks {
+  /** Something became pending, or stays so. */
+  onPending(): void
+  onRefused(state: LaneState, decided: DecidedOperation): Promise<void>
+}
+
+/** Runs the lanes of this process: one sender each, and the callers who wait for it. */
+export class Dispatcher {
+  readonly #context: SendContext
+  readonly #hooks: DispatcherHooks
+  readonly #lanes = new Map<string, LaneState>()
+
+  constructor(context: SendContext, hooks: DispatcherHooks) {
+    this.#context = context
+    this.#hooks = hooks
+  }
+
+  state(lane: Lane): LaneState {
+    const known = this.#lanes.get(lane.path)
+    if (known !== undefined) return known
+    const state = newLaneState(lane)
+    this.#lanes.set(lane.path, state)
+    return state
+  }
+
+  paused(): { readonly path: string; readonly error: UmbraError }[] {
+    return Array.from(this.#lanes.values(), ({ lane, paused }) => ({
+      path: lane.path,
+      error: paused,
+    })).filter((one): one is { path: string; error: UmbraError } => one.error !== undefined)
+  }
+
+  /** Forgets all waiting times: everything may be tried now. */
+  hurry(): void {
+    for (const state of this.#lanes.values()) state.retryAt = 0
+  }
+
+  /** Sends the lane's operations and waits for the outcome of this one, for a while. */
+  async deliver(lane: Lane, appended: Appended): Promise<Delivery> {
+    const state = this.state(lane)
+    const delivery = new Promise<Delivery>((resolve) => {
+      state.waiters.set(appended.pk, { resolve })
+    })
+    void this.run(state)
+    const limit = new AbortController()
+    void this.#parkAfter(state, appended.pk, limit.signal)
+    try {
+      return await delivery
+    } finally {
+      limit.abort()
+    }
+  }
+
+  /** Starts the lane's sender, or lets the running one look once more. Never rejects. */
+  run(state: LaneState): Promise<void> {
+    state.again = true
+    state.running ??= this.#runUntilEmpty(state).finally(() => {
+      state.running = undefined
+      // Asked for after the sender had looked for the last time.
+      if (state.again) void this.run(state)
+      else this.#forget(state)
+    })
+    return state.running
+  }
+
+  async settled(): Promise<void> {
+    const running = [...this.#lanes.values()].flatMap((state) => state.running ?? [])
+    await Promise.allSettled(running)
+  }
+
+  async #runUntilEmpty(state: LaneState): Promise<void> {
+    while (state.again) {
+      state.again = false
+      const end = await this.#runOnce(state)
+      if (end.kind === 'failed') {
+        await this.#fail(state, end.error)
+        return
+      }
+      // Whoever had the lease before may have sent operations of ours.
+      if (end.kind === 'empty') await this.#tellSettled(state)
+      // Answers of a sender that lost its lease come from whoever has it now.
+      if (end.kind === 'lost' && state.waiters.size > 0) state.again = true
+    }
+  }
+
+  async #runOnce(state: LaneState): Promise<RunEnd> {
+    try {
+      const lease = (await this.#context.outbox.lease(state.lane)) ?? (await this.#waitForLease(state))
+      if (lease === undefined) return { kind: 'lost' }
+      const hooks = { decided: (...about: Parameters<typeof this.decided>) => this.decided(...about) }
+      return await sendLane(this.#context, state, { lease, hooks })
+    } catch (error) {
+      return { kind: 'failed', error }
+    }
+  }
+
+  /** Another process sends: it records what becomes of our operations. Ends when nobody waits, or when it is our turn. */
+  async #waitForLease(state: LaneState) {
+    const { outbox, clock } = this.#context
+    while (state.waiters.size > 0) {
+      await clock.sleep(LOOK_MS)
+      await this.#tellSettled(state)
+      const lease = await outbox.lease(state.lane)
+      if (lease !== undefined) return lease
+    }
+    state.retryAt = clock.now() + LOOK_MS * 10
+    this.#hooks.onPending()
+    return undefined
+  }
+
+  /** Tells whoever waits for an operation that another process sent. */
+  async #tellSettled(state: LaneState): Promise<void> {
+    for (const [pk, waiter] of state.waiters) {
+      const outcome = await this.#context.outbox.settled(pk)
+      if (outcome.kind === 'waiting') continue
+      state.waiters.delete(pk)
+      if (outcome.kind === 'committed') waiter.resolve({ kind: 'committed', entries: undefined })
+      else waiter.resolve({ kind: 'conflict', error: outcome.error })
+    }
+  }
+
+  /** Tells whoever waits. A refusal that nobody waits for is listed, and announced. */
+  async decided(state: LaneState, decided: readonly DecidedOperation[]): Promise<void> {
+    for (const one of decided) {
+      const { pk, state: was, mine } = one.operation
+      const waiter = state.waiters.get(pk)
+      const isRefused = one.decision.kind !== 'committed'
+      state.waiters.delete(pk)
+      // Its caller is told, so it need not be listed.
+      if (waiter !== undefined && isRefused) await this.#context.outbox.settled(pk)
+      if (waiter !== undefined) waiter.resolve(one.decision)
+      // A caller of this process that has not come to wait yet will find it.
+      else if (isRefused && !(was === 'trying' && mine)) await this.#hooks.onRefused(state, one)
+    }
+  }
+
+  async #fail(state: LaneState, error: unknown): Promise<void> {
+    const { clock, events } = this.#context
+    if (!isNotTried(error)) state.failures++
+    if (classifyFailure(error) === 'pause' && isUmbraError(error)) {
+      if (state.paused === undefined) events.emit('degraded', { reason: error })
+      state.paused = error
+    }
+    state.retryAt = clock.now() + retryDelayOf(state, this.#context)
+    state.again = false
+    try {
+      await this.#park(state, [...state.waiters.keys()])
+    } catch (cause) {
+      // The file itself fails: whoever waits must hear of it, and cannot be told that the operation is safe.
+      for (const [pk, waiter] of state.waiters) {
+        state.waiters.delete(pk)
+        waiter.resolve({ kind: 'dead', error: outcomeUnknown(cause) })
+      }
+    }
+    this.#hooks.onPending()
+  }
+
+  async #parkAfter(state: LaneState, pk: number, signal: AbortSignal): Promise<void> {
+    const { clock, policy } = this.#context
+    try {
+      await clock.sleep(policy.onlineTimeoutMs, signal)
+      if (signal.aborted) return
+      await this.#park(state, [pk])
+      this.#hooks.onPending()
+    } catch {
+      // Aborted: the answer came in time. Or the file failed, which the sender meets and reports itself.
+    }
+  }
+
+  /** Tells callers that their operations are pending, those that are. */
+  async #park(state: LaneState, pks: readonly number[]): Promise<void> {
+    if (pks.length === 0) return
+    const pending = await this.#context.outbox.markPending(pks)
+    for (const pk of pending) {
+      const waiter = state.waiters.get(pk)
+      state.waiters.delete(pk)
+      waiter?.resolve({ kind: 'pending' })
+    }
+  }
+
+  /** Lanes are as many as namespaces: nothing is kept of one that has nothing to remember. */
+  #forget(state: LaneState): void {
+    if (state.waiters.size > 0 || state.paused !== undefined || state.attempted || state.retryAt > 0) return
+    this.#lanes.delete(state.lane.path)
+  }
+}
+
+/** What a committed operation left behind: what the store said, or what was foreseen. */
+export function entriesOf(
+  delivery: Extract<Delivery, { kind: 'committed' }>,
+  appended: Appended,
+): readonly ManifestEntry[] {
+  return delivery.entries ?? appended.entries
+}
+
+function outcomeUnknown(cause: unknown): UmbraError {
+  return new UmbraError(
+    'OUTCOME_PENDING',
+    'the outbox failed while the write was on its way; read before repeating the write',
+    { cause },
+  )
+}

@@ -1,0 +1,156 @@
+import { isUmbraError, UmbraError } from '@umbra/core'
+import type { LaneBacklog } from '@umbra/sqlite'
+import type { Dispatcher } from './dispatcher.ts'
+import type { SendContext } from './send-context.ts'
+import { Sleeper } from './sleeper.ts'
+
+/** Between two looks at the outbox while nothing else is due: another process may have left something. */
+const LOOK_MS = 5_000
+
+/** Nothing is stored under it: only whether the store answers matters. */
+const PROBE_ID = 'probe'
+
+/**
+ * Sends what is pending, in the background, while there is any: tries the store when its time has come, then waits a random
+ * while, so that all clients of a store that comes back do not come at once, then drains one lane, two, four, and so on.
+ */
+export class Drainer {
+  readonly #context: SendContext
+  readonly #dispatcher: Dispatcher
+  readonly #sleeper: Sleeper
+  #loop: Promise<void> | undefined
+  #closed = false
+  #rampAt = 0
+  #parallel: number
+  #active = 0
+  #hadBacklog = false
+
+  constructor(context: SendContext, dispatcher: Dispatcher) {
+    this.#context = context
+    this.#dispatcher = dispatcher
+    this.#sleeper = new Sleeper(context.clock)
+    this.#parallel = context.policy.maxParallelLanes
+  }
+
+  /** Whether what is pending waits for its random while. */
+  get isHeldBack(): boolean {
+    const { clock, policy } = this.#context
+    const leftMs = this.#rampAt - clock.now()
+    // A clock that was set back must not hold it back any longer than it may.
+    return leftMs > 0 && leftMs <= policy.recoveryJitterMs
+  }
+
+  /** The store is away: when it is back, begin slowly. */
+  onOutage(): void {
+    this.#parallel = 1
+  }
+
+  onRecovery(): void {
+    const { clock, ids, policy } = this.#context
+    this.#rampAt = clock.now() + Math.floor(ids.random() * policy.recoveryJitterMs)
+    this.#sleeper.wake()
+  }
+
+  /** Something is pending. */
+  wake(): void {
+    if (this.#closed) return
+    if (this.#loop === undefined) this.#loop = this.#runSafely()
+    else this.#sleeper.wake()
+  }
+
+  /** Now, whatever was planned. */
+  hurry(): void {
+    this.#rampAt = 0
+    this.#context.breaker.hurry()
+    this.#dispatcher.hurry()
+    this.wake()
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#sleeper.wake()
+    await this.#loop
+    await this.#dispatcher.settled()
+  }
+
+  async #runSafely(): Promise<void> {
+    try {
+      await this.#run()
+    } catch (error) {
+      // The file itself fails: the next call that needs it says so as well.
+      const reason = isUmbraError(error)
+        ? error
+        : new UmbraError('INTERNAL', 'sending what is pending failed', { cause: error })
+      this.#context.events.emit('degraded', { reason })
+    } finally {
+      this.#loop = undefined
+    }
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#closed) {
+      const backlog = this.#context.outbox.backlog()
+      if (backlog.length === 0) {
+        if (this.#hadBacklog) this.#context.events.emit('drained', {})
+        this.#hadBacklog = false
+        return
+      }
+      this.#hadBacklog = true
+      await this.#sleeper.sleep(await this.#step(backlog))
+    }
+  }
+
+  /** Does what is due; resolves to the milliseconds until something else may be. */
+  async #step(backlog: readonly LaneBacklog[]): Promise<number> {
+    const { breaker, clock } = this.#context
+    if (!breaker.passable) return breaker.state === 'half-open' ? LOOK_MS : breaker.dueInMs
+    if (breaker.state !== 'closed') {
+      await this.#probe(backlog)
+      return 0
+    }
+    if (this.isHeldBack) return this.#rampAt - clock.now()
+    return this.#startLanes(backlog)
+  }
+
+  /** The conditional read of a head that sending needs anyway. */
+  async #probe([first]: readonly LaneBacklog[]): Promise<void> {
+    const { breaker, primary } = this.#context
+    const namespace = first?.lane.namespace
+    const ask = async () => {
+      if (namespace !== undefined) return primary.getEntry(namespace, PROBE_ID)
+      return primary.blobs.get(first?.lane.path ?? '')
+    }
+    // Either way the breaker has taken note.
+    await breaker.run<unknown>(ask).catch(() => undefined)
+  }
+
+  #startLanes(backlog: readonly LaneBacklog[]): number {
+    const now = this.#context.clock.now()
+    let nextMs = LOOK_MS
+    for (const { lane } of backlog) {
+      const state = this.#dispatcher.state(lane)
+      if (state.running !== undefined) continue
+      const dueInMs = this.#dueInMs(state.retryAt - now)
+      if (dueInMs > 0) nextMs = Math.min(nextMs, dueInMs)
+      else if (this.#active < this.#parallel) this.#start(state)
+    }
+    return nextMs
+  }
+
+  /** No wait is longer than the longest one, except by a clock that was set back. */
+  #dueInMs(waitMs: number): number {
+    const { maxBreakMs, pausedRetryMs } = this.#context.policy
+    return waitMs > Math.max(maxBreakMs, pausedRetryMs) ? 0 : waitMs
+  }
+
+  #start(state: ReturnType<Dispatcher['state']>): void {
+    this.#active++
+    void this.#dispatcher.run(state).finally(() => {
+      this.#active--
+      const most = this.#context.policy.maxParallelLanes
+      this.#parallel =
+        state.failures > 0 ? Math.max(1, this.#parallel >> 1) : Math.min(most, this.#parallel * 2)
+      this.#sleeper.wake()
+    })
+  }
+}

@@ -1,0 +1,173 @@
+import { isUmbraError, UmbraError } from '@umbra/core'
+import type { DecidedOperation, LaneLease, QueuedOperation } from '@umbra/sqlite'
+import { classifyFailure } from './classify-failure.ts'
+import type { LaneState } from './lane-state.ts'
+import { sendBlob } from './send-blob.ts'
+import type { SendContext } from './send-context.ts'
+import { sendRecords } from './send-records.ts'
+import type { Sent } from './send-records.ts'
+
+/** Most operations sent in one commit. */
+const GROUP_SIZE = 1_000
+
+/** How often a lane may get a new name, or be set back, in one run: more means that something else is wrong. */
+const MAX_RENAMES = 3
+
+export interface SenderHooks {
+  /** Outcomes that are recorded: whoever waits can be told. */
+  decided(state: LaneState, decided: readonly DecidedOperation[]): Promise<void>
+}
+
+export type RunEnd =
+  | { readonly kind: 'empty' | 'lost' }
+  /** Nothing more can be sent now. */
+  | { readonly kind: 'failed'; readonly error: unknown }
+
+/** Sends everything that is in a lane, oldest first, until it is empty or something stands in the way. */
+export async function sendLane(
+  context: SendContext,
+  state: LaneState,
+  run: { readonly lease: LaneLease; readonly hooks: SenderHooks },
+): Promise<RunEnd> {
+  let lease: LaneLease | undefined = run.lease
+  let renames = 0
+  while (lease !== undefined) {
+    const operations = context.outbox.waiting(lease, GROUP_SIZE)
+    if (operations.length === 0) {
+      await context.outbox.release(lease)
+      return { kind: 'empty' }
+    }
+    const step = await sendGroup(context, state, { lease, operations, hooks: run.hooks })
+    if (step.kind === 'failed' || step.kind === 'empty') return step
+    if (step.kind === 'renamed' && ++renames > MAX_RENAMES) return { kind: 'failed', error: step.error }
+    lease = step.lease
+  }
+  return { kind: 'lost' }
+}
+
+interface GroupRequest {
+  readonly lease: LaneLease
+  readonly operations: readonly QueuedOperation[]
+  readonly hooks: SenderHooks
+}
+
+type Step =
+  | { readonly kind: 'sent'; readonly lease: LaneLease | undefined }
+  | { readonly kind: 'renamed'; readonly lease: LaneLease | undefined; readonly error: unknown }
+  | { readonly kind: 'empty' }
+  | { readonly kind: 'failed'; readonly error: unknown }
+
+async function sendGroup(context: SendContext, state: LaneState, request: GroupRequest): Promise<Step> {
+  try {
+    const sent = await send(context, state, request)
+    if (sent === undefined) return { kind: 'sent', lease: undefined }
+    return await record(context, state, { ...request, sent })
+  } catch (error) {
+    return recover(context, state, { ...request, error })
+  }
+}
+
+async function send(
+  context: SendContext,
+  state: LaneState,
+  { lease, operations }: GroupRequest,
+): Promise<Sent | undefined> {
+  const { namespace } = lease.lane
+  if (namespace !== undefined) {
+    const sent = await sendRecords(context, { namespace, lease, operations, attempted: state.attempted })
+    state.attempted = false
+    return sent
+  }
+  const [operation] = operations
+  if (operation?.blob === undefined) throw new UmbraError('CORRUPT', 'a blob in the outbox has no content')
+  const decision = await sendBlob(context, lease, { ...operation, blob: operation.blob })
+  return decision && { decided: [{ operation, decision }], mark: undefined }
+}
+
+async function record(
+  { outbox }: SendContext,
+  state: LaneState,
+  { lease, sent, hooks }: GroupRequest & { readonly sent: Sent },
+): Promise<Step> {
+  const result = await outbox.decide(lease, sent.decided, sent.mark)
+  if (!result.recorded) return { kind: 'sent', lease: undefined }
+  state.failures = 0
+  state.retryAt = 0
+  state.paused = undefined
+  await hooks.decided(state, sent.decided)
+  return result.lease === undefined ? { kind: 'empty' } : { kind: 'sent', lease: result.lease }
+}
+
+async function recover(
+  context: SendContext,
+  state: LaneState,
+  request: GroupRequest & { readonly error: unknown },
+): Promise<Step> {
+  const { lease, error } = request
+  state.attempted = true
+  switch (classifyFailure(error)) {
+    case 'rename':
+      // Under the new name nothing was ever sent.
+      state.attempted = false
+      return { kind: 'renamed', lease: await context.outbox.renameWriter(lease), error }
+    case 'regressed': {
+      const mark = markOf(error)
+      const again = mark && (await context.outbox.resendAfter(lease, mark))
+      return again === undefined ? { kind: 'failed', error } : { kind: 'renamed', lease: again, error }
+    }
+    case 'poison':
+      return isolate(context, state, request)
+    default:
+      return { kind: 'failed', error }
+  }
+}
+
+/**
+ * One of the operations can never be stored, and the failure does not say which: the ones before it are sent in ever
+ * smaller groups, until it stands alone.
+ */
+async function isolate(
+  context: SendContext,
+  state: LaneState,
+  request: GroupRequest & { readonly error: unknown },
+): Promise<Step> {
+  const { lease, operations, error, hooks } = request
+  const [first] = operations
+  if (first === undefined || !isUmbraError(error)) return { kind: 'failed', error }
+  if (operations.length === 1) {
+    const decided = [{ operation: first, decision: { kind: 'dead', error } as const }]
+    return record(context, state, { ...request, sent: { decided, mark: undefined } })
+  }
+  // An earlier call may have sent more than half, and then fewer look like somebody else's count: take more again.
+  for (let length = Math.floor(operations.length / 2); length < operations.length; length++) {
+    const group = { lease, operations: operations.slice(0, length), hooks }
+    const attempt = await tryGroup(context, state, group)
+    if (attempt.kind !== 'miscounted') return attempt
+  }
+  return { kind: 'failed', error }
+}
+
+async function tryGroup(
+  context: SendContext,
+  state: LaneState,
+  request: GroupRequest,
+): Promise<Step | { readonly kind: 'miscounted' }> {
+  try {
+    const sent = await send(context, state, request)
+    if (sent === undefined) return { kind: 'sent', lease: undefined }
+    return await record(context, state, { ...request, sent })
+  } catch (error) {
+    const failure = classifyFailure(error)
+    if (failure === 'rename') return { kind: 'miscounted' }
+    return failure === 'poison'
+      ? isolate(context, state, { ...request, error })
+      : recover(context, state, { ...request, error })
+  }
+}
+
+/** Up to where the store remembers this writer, as `head-regressed` says. */
+function markOf(error: unknown): { readonly n: number; readonly h: string } | undefined {
+  const mark: unknown = isUmbraError(error) ? error.details['mark'] : undefined
+  if (typeof mark !== 'object' || mark === null || !('n' in mark) || !('h' in mark)) return undefined
+  return typeof mark.n === 'number' && typeof mark.h === 'string' ? { n: mark.n, h: mark.h } : undefined
+}

@@ -1,0 +1,185 @@
+import { createIdSource, isUmbraError, systemClock, UmbraError } from '@umbra/core'
+import type {
+  BackendHealth,
+  Clock,
+  IdSource,
+  ManifestEntry,
+  Namespace,
+  OutboxHealth,
+  PendingWrites,
+  StorageBackend,
+  StoredEntry,
+} from '@umbra/core'
+import type { DecidedOperation, Outbox } from '@umbra/sqlite'
+import { Breaker } from './breaker.ts'
+import { checkKnown } from './check-known.ts'
+import { isOutage } from './classify-failure.ts'
+import { Dispatcher } from './dispatcher.ts'
+import { Drainer } from './drainer.ts'
+import { createEventHub } from './event-hub.ts'
+import { laneOf } from './lane-of.ts'
+import type { LaneState } from './lane-state.ts'
+import { overwriteWhenLater } from './last-write-wins.ts'
+import { createOutboxBlobs } from './outbox-blobs.ts'
+import { DEFAULT_OUTBOX_POLICY } from './outbox-policy.ts'
+import type { OutboxPolicy } from './outbox-policy.ts'
+import { createOutboxWriter } from './outbox-writer.ts'
+import type { Written } from './outbox-writer.ts'
+import { createOverlayReads, inOutbox } from './overlay-reads.ts'
+import { resolveConflict, toConflict } from './resolve-conflict.ts'
+import type { SendContext } from './send-context.ts'
+import { waitUntilDrained } from './wait-until-drained.ts'
+
+export interface OutboxParts {
+  /** The truth; must have `numbered`. */
+  readonly primary: StorageBackend
+  readonly outbox: Outbox
+  readonly clock?: Clock
+  readonly ids?: IdSource
+  readonly policy?: Partial<OutboxPolicy>
+  /** Why the store could not be reached when it was opened. */
+  readonly awayBecause?: UmbraError
+}
+
+/**
+ * A store whose writes all go through an outbox first: while it can be reached, a write resolves when it is committed, else
+ * as pending, and is applied exactly once when the store is back. Owns and closes both parts.
+ */
+export function createOutboxBackend(parts: OutboxParts): StorageBackend {
+  const { primary, outbox, clock = systemClock, ids = createIdSource() } = parts
+  const events = createEventHub()
+  const policy = { ...DEFAULT_OUTBOX_POLICY, ...parts.policy }
+  const breaker: Breaker = new Breaker({
+    clock,
+    ids,
+    policy,
+    onOpen: (reason) => {
+      drainer.onOutage()
+      events.emit('degraded', { reason })
+    },
+    onClose: () => {
+      drainer.onRecovery()
+      events.emit('recovered', { pending: depthOf(outbox) })
+    },
+  })
+  const context: SendContext = { primary, outbox, breaker, events, policy, clock, ids }
+  const dispatcher: Dispatcher = new Dispatcher(context, {
+    onPending: () => drainer.wake(),
+    onRefused: (state, decided) => announce(context, state, decided),
+  })
+  const drainer = new Drainer(context, dispatcher)
+  const writer = createOutboxWriter(context, { dispatcher, drainer })
+  const reads = createOverlayReads(context)
+  const pendingWrites: PendingWrites = {
+    on: (...about) => events.on(...about),
+    conflicts: async () => outbox.listed().map(toConflict),
+    sync: ({ timeoutMs }) => waitUntilDrained({ outbox, drainer, clock }, timeoutMs),
+    async resolve(id, action) {
+      await resolveConflict(context, id, action)
+      drainer.wake()
+    },
+  }
+  if (parts.awayBecause !== undefined && isOutage(parts.awayBecause)) breaker.trip(parts.awayBecause)
+  if (outbox.backlog().length > 0) drainer.wake()
+  let closing: Promise<void> | undefined
+
+  async function close(): Promise<void> {
+    await drainer.close()
+    try {
+      await primary.close()
+    } finally {
+      await outbox.close()
+    }
+  }
+
+  return {
+    name: primary.name,
+    capabilities: primary.capabilities,
+    uploads: primary.uploads,
+    ...(primary.pins && { pins: primary.pins }),
+    ...(primary.maintenance && { maintenance: primary.maintenance }),
+    blobs: createOutboxBlobs(context, writer),
+    pendingWrites,
+    ...reads,
+
+    async commit(namespace, mutations) {
+      const lane = laneOf(namespace)
+      const written = await writer.write(lane, { mutations }, (store) =>
+        checkKnown(context, namespace, { path: lane.path, mutations, store }),
+      )
+      if (written.kind === 'committed') reads.noteSeen(lane.path)
+      return toStored(context, namespace, written)
+    },
+
+    async presignDownload(stored, options) {
+      if (!stored.pending) return primary.presignDownload(stored, options)
+      throw new UmbraError(
+        'UNAVAILABLE',
+        'the record waits in the outbox and has no link yet; try again when it is stored',
+      )
+    },
+
+    health: () => healthOf(context, dispatcher),
+    close: () => (closing ??= close()),
+  }
+}
+
+async function toStored(
+  { breaker, primary }: SendContext,
+  namespace: Namespace,
+  { kind, appended, entries }: Written,
+): Promise<readonly StoredEntry[]> {
+  if (kind === 'pending') return appended.entries.map((entry) => inOutbox(entry))
+  if (entries !== undefined) return entries.map(inStore)
+  // Committed by an attempt whose answer was lost: the store knows under which key.
+  const find = async (foreseen: ManifestEntry) => {
+    const found = await breaker.run(() => primary.getEntry(namespace, foreseen.id)).catch(() => undefined)
+    return found?.entry.sha256 === foreseen.sha256 ? found : inStore(foreseen)
+  }
+  return Promise.all(appended.entries.map(find))
+}
+
+function inStore(entry: ManifestEntry): StoredEntry {
+  return { entry, storedIn: 'r2', pending: false }
+}
+
+async function announce(
+  context: SendContext,
+  { lane }: LaneState,
+  { operation, decision }: DecidedOperation,
+): Promise<void> {
+  if (decision.kind === 'committed') return
+  const listed = context.outbox.listed().find(({ id }) => id === operation.opId)
+  if (listed === undefined) return
+  context.events.emit('conflict', toConflict(listed))
+  try {
+    await overwriteWhenLater(context, lane, { operation, error: decision.error })
+  } catch (error) {
+    // It stays listed, and somebody decides.
+    if (!isUmbraError(error)) throw error
+  }
+}
+
+function depthOf(outbox: Outbox): number {
+  return outbox.backlog().reduce((sum, { count }) => sum + count, 0)
+}
+
+async function healthOf(context: SendContext, dispatcher: Dispatcher): Promise<BackendHealth> {
+  const { primary, outbox, breaker, clock } = context
+  const store: BackendHealth = breaker.passable
+    ? await primary.health()
+    : { healthy: false, message: 'r2 is left alone for a while because it did not answer', latencyMs: 0 }
+  const backlog = outbox.backlog()
+  const oldestAt = Math.min(...backlog.map((one) => one.oldestAt))
+  const health: OutboxHealth = {
+    breaker: breaker.state,
+    depth: backlog.reduce((sum, { count }) => sum + count, 0),
+    oldestAgeMs: backlog.length === 0 ? 0 : Math.max(clock.now() - oldestAt, 0),
+    ...outbox.usage(),
+    paused: dispatcher.paused(),
+    conflicts: outbox.listed().length,
+  }
+  const healthy = store.healthy && health.paused.length === 0 && breaker.state === 'closed'
+  const waiting = health.depth === 0 ? 'nothing is pending' : `${health.depth} operations are pending`
+  return { ...store, healthy, message: `${store.message}; ${waiting}`, outbox: health }
+}

@@ -1,0 +1,58 @@
+import { createHash } from 'node:crypto'
+import { checkBlobExpectation } from '@umbra/core'
+import type { BlobExpectation, BlobInfo, BlobStore } from '@umbra/core'
+import { isOutage } from './classify-failure.ts'
+import { blobLane } from './lane-of.ts'
+import type { OutboxWriter } from './outbox-writer.ts'
+import type { SendContext } from './send-context.ts'
+
+/** Blobs of the store, with what is pending laid over them. */
+export function createOutboxBlobs(context: SendContext, writer: OutboxWriter): BlobStore {
+  const { primary, outbox, breaker } = context
+
+  /** Refuses what certainly conflicts with what is pending. */
+  function checkPending(path: string, expect: BlobExpectation): void {
+    const pending = outbox.pendingBlob(path)
+    if (pending !== undefined) checkBlobExpectation(path, pending.blob?.etag, expect)
+  }
+
+  async function write(
+    path: string,
+    bytes: Uint8Array | undefined,
+    expect: BlobExpectation,
+  ): Promise<'committed' | 'pending'> {
+    const lane = blobLane(path)
+    const delivery = await writer.write(lane, { blob: { bytes, expect, base: null } }, async () =>
+      checkPending(path, expect),
+    )
+    return delivery.kind
+  }
+
+  return {
+    async put(path, bytes, expect): Promise<BlobInfo> {
+      const etag = createHash('md5').update(bytes).digest('hex')
+      const kind = await write(path, bytes, expect)
+      return { etag, size: bytes.byteLength, ...(kind === 'pending' && { pending: true }) }
+    },
+
+    async get(path) {
+      const pending = outbox.pendingBlob(path)
+      if (pending === undefined) return breaker.run(() => primary.blobs.get(path))
+      return pending.blob && { ...pending.blob, size: pending.blob.bytes.byteLength, pending: true }
+    },
+
+    async delete(path, expect) {
+      const existed = await this.get(path).then(
+        (found) => found !== undefined,
+        (error: unknown) => {
+          // Not known: a deletion that finds nothing does no harm.
+          if (isOutage(error)) return true
+          throw error
+        },
+      )
+      if (!existed && expect === undefined) return false
+      await write(path, undefined, expect)
+      return existed
+    },
+  }
+}

@@ -1,0 +1,67 @@
+import type { BlobWrite, Appended, Lane } from '@umbra/sqlite'
+import type { ManifestEntry, Mutation } from '@umbra/core'
+import type { Dispatcher } from './dispatcher.ts'
+import type { Drainer } from './drainer.ts'
+import type { SendContext } from './send-context.ts'
+
+/** From this part of its limit on, the outbox takes writes more slowly. */
+const SLOW_FROM = 0.8
+const SLOWEST_MS = 1_000
+
+export interface Written {
+  readonly kind: 'committed' | 'pending'
+  readonly appended: Appended
+  /** What the store said it made of it, when it was asked for it just now. */
+  readonly entries: readonly ManifestEntry[] | undefined
+}
+
+export interface OutboxWriter {
+  /**
+   * Queues a write, and waits for the store while it can be reached. `check` runs first, and is told whether it can: what
+   * is pending may be in the way either way.
+   *
+   * @throws what the store refuses it with, `OUTBOX_FULL`, and what `check` throws.
+   */
+  write(
+    lane: Lane,
+    write: { readonly mutations: readonly Mutation[] } | { readonly blob: BlobWrite },
+    check: (store: 'reachable' | 'away') => Promise<void>,
+  ): Promise<Written>
+}
+
+export function createOutboxWriter(
+  context: SendContext,
+  parts: { readonly dispatcher: Dispatcher; readonly drainer: Drainer },
+): OutboxWriter {
+  const { outbox, breaker, clock } = context
+  const { dispatcher, drainer } = parts
+
+  async function slowDown(): Promise<void> {
+    const { bytes, maxBytes } = outbox.usage()
+    const over = bytes / maxBytes - SLOW_FROM
+    if (over > 0) await clock.sleep(Math.ceil(Math.min(over / (1 - SLOW_FROM), 1) * SLOWEST_MS))
+  }
+
+  function isDirect(lane: Lane): boolean {
+    if (!breaker.passable || dispatcher.state(lane).paused !== undefined) return false
+    return !drainer.isHeldBack || !outbox.backlog().some((one) => one.lane.path === lane.path)
+  }
+
+  return {
+    async write(lane, write, check) {
+      await slowDown()
+      const direct = isDirect(lane)
+      await check(direct ? 'reachable' : 'away')
+      if (!direct) {
+        const appended = await outbox.append(lane, write, 'pending')
+        drainer.wake()
+        return { kind: 'pending', appended, entries: undefined }
+      }
+      const appended = await outbox.append(lane, write, 'trying')
+      const delivery = await dispatcher.deliver(lane, appended)
+      if (delivery.kind === 'conflict' || delivery.kind === 'dead') throw delivery.error
+      const entries = delivery.kind === 'committed' ? delivery.entries : undefined
+      return { kind: delivery.kind, appended, entries }
+    },
+  }
+}

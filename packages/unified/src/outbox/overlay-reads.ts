@@ -1,0 +1,172 @@
+import {
+  compareEntries,
+  encodeCursor,
+  hasErrorCode,
+  recordEtag,
+  selectEntries,
+  UmbraError,
+} from '@umbra/core'
+import type {
+  ByteRange,
+  EntryQuery,
+  ManifestEntry,
+  Namespace,
+  Page,
+  ReadOptions,
+  Staleness,
+  StoredEntry,
+} from '@umbra/core'
+import { isOutage } from './classify-failure.ts'
+import { laneOf } from './lane-of.ts'
+import type { SendContext } from './send-context.ts'
+
+const FROM_MEMORY: ReadOptions = { consistency: { kind: 'bounded', maxAgeMs: Infinity } }
+
+interface Answer<T> {
+  readonly value: T
+  readonly stale: Staleness | undefined
+}
+
+export interface OverlayReads {
+  getEntry(namespace: Namespace, id: string, options?: ReadOptions): Promise<StoredEntry | undefined>
+  findEntries(namespace: Namespace, query: EntryQuery, options?: ReadOptions): Promise<Page<StoredEntry>>
+  openBody(stored: StoredEntry, range?: ByteRange): Promise<AsyncIterable<Uint8Array>>
+  /** The store answered for this namespace. */
+  noteSeen(path: string): void
+}
+
+/** What the store says, or last said, with what is pending laid over it. */
+export function createOverlayReads(context: SendContext): OverlayReads {
+  const { primary, outbox, breaker, clock } = context
+  const seenAt = new Map<string, number>()
+
+  /** Asks the store; while it is away, the version of the namespace that was seen last. */
+  async function ask<T>(
+    path: string,
+    options: ReadOptions | undefined,
+    read: (options?: ReadOptions) => Promise<T>,
+  ): Promise<Answer<T>> {
+    const startedAt = clock.now()
+    try {
+      const value = await breaker.run(() => read(options))
+      if (options?.consistency === undefined || options.consistency.kind === 'strong')
+        seenAt.set(path, startedAt)
+      return { value, stale: undefined }
+    } catch (error) {
+      if (!isOutage(error) || options?.consistency !== undefined) throw error
+      const asOf = seenAt.get(path)
+      const value = await read(FROM_MEMORY).catch((cause: unknown) => {
+        throw hasErrorCode(cause, 'UNAVAILABLE', 'TIMEOUT') ? notSeen(error) : cause
+      })
+      return { value, stale: staleness(asOf, path) }
+    }
+  }
+
+  function staleness(asOf: number | undefined, path: string): Staleness {
+    const pending = outbox.pendingEntries(path).size
+    return { asOf: asOf === undefined ? null : new Date(asOf).toISOString(), pending }
+  }
+
+  async function getEntry(namespace: Namespace, id: string, options?: ReadOptions) {
+    const { path } = laneOf(namespace)
+    if (isPinned(options)) return primary.getEntry(namespace, id, options)
+    // Before the store is asked: what is sent meanwhile is then in its answer.
+    const pending = outbox.pendingEntry(path, id)
+    const answer = await ask(path, options, (how) => primary.getEntry(namespace, id, how)).catch(
+      (error: unknown) => {
+        // What is pending is known all the same; a reader who asked for more than that must not get it.
+        if (pending === undefined || options?.consistency !== undefined || !isOutage(error)) throw error
+        return { value: undefined, stale: staleness(undefined, path) }
+      },
+    )
+    return overlay(answer.value, pending, answer.stale)
+  }
+
+  async function findEntries(namespace: Namespace, query: EntryQuery, options?: ReadOptions) {
+    const { path } = laneOf(namespace)
+    if (isPinned(options)) return primary.findEntries(namespace, query, options)
+    const pending = outbox.pendingEntries(path)
+    const answer = await ask(path, options, (how) => primary.findEntries(namespace, query, how))
+    return overlayPage(answer, pending, query)
+  }
+
+  async function openBody(stored: StoredEntry, range?: ByteRange) {
+    const { entry } = stored
+    const path = laneOf({ module: entry.module, userId: entry.user_id }).path
+    if (stored.pending) {
+      const body = outbox.openBody(path, entry, range)
+      if (body !== undefined) return body
+      throw new UmbraError('CONFLICT', 'the record was sent while it was read; read it again')
+    }
+    try {
+      return await breaker.run(() => primary.openBody(stored, range))
+    } catch (error) {
+      const kept = isOutage(error) ? outbox.openBody(path, entry, range) : undefined
+      if (kept === undefined) throw error
+      return kept
+    }
+  }
+
+  return { getEntry, findEntries, openBody, noteSeen: (path) => void seenAt.set(path, clock.now()) }
+}
+
+function isPinned(options: ReadOptions | undefined): boolean {
+  return options?.consistency?.kind === 'pinned'
+}
+
+export function inOutbox(entry: ManifestEntry, stale?: Staleness): StoredEntry {
+  return { entry, storedIn: 'sqlite', pending: true, ...(stale && { stale }) }
+}
+
+function withStaleness(stored: StoredEntry, stale: Staleness | undefined): StoredEntry {
+  return stale === undefined ? stored : { ...stored, stale }
+}
+
+function overlay(
+  stored: StoredEntry | undefined,
+  pending: ManifestEntry | undefined,
+  stale: Staleness | undefined,
+): StoredEntry | undefined {
+  if (pending === undefined || isBehind(pending, stored?.entry)) return stored && withStaleness(stored, stale)
+  return pending.op === 'put' ? inOutbox(pending, stale) : undefined
+}
+
+/** Whether the store has the pending change already, or a later one. */
+function isBehind(pending: ManifestEntry, stored: ManifestEntry | undefined): boolean {
+  if (stored === undefined) return false
+  return stored.rev > pending.rev || recordEtag(stored) === recordEtag(pending)
+}
+
+function overlayPage(
+  { value: page, stale }: Answer<Page<StoredEntry>>,
+  pending: ReadonlyMap<string, ManifestEntry>,
+  query: EntryQuery,
+): Page<StoredEntry> {
+  const stored = new Map(page.items.map((item) => [item.entry.id, item]))
+  const changed = new Map([...pending].filter(([id, entry]) => !isBehind(entry, stored.get(id)?.entry)))
+  if (changed.size === 0) return { ...page, items: page.items.map((item) => withStaleness(item, stale)) }
+  const last = page.items.at(-1)
+  const compare = compareEntries(query.order)
+  // What lies beyond a page that has a successor belongs to that one.
+  const isWithin = (entry: ManifestEntry) =>
+    page.cursor === undefined || last === undefined || compare(entry, last.entry) <= 0
+  const added = selectEntries(changed.values(), { ...query, limit: changed.size })
+    .entries.filter(isWithin)
+    .map((entry) => inOutbox(entry, stale))
+  const kept = page.items.filter(({ entry }) => !changed.has(entry.id))
+  const items = [...kept.map((item) => withStaleness(item, stale)), ...added].sort((a, b) =>
+    compare(a.entry, b.entry),
+  )
+  const shown = items.slice(0, query.limit)
+  const end =
+    items.length > query.limit ? shown.at(-1)?.entry : page.cursor === undefined ? undefined : last?.entry
+  return { items: shown, ...(end && { cursor: encodeCursor(query.order, end) }) }
+}
+
+function notSeen(cause: unknown): UmbraError {
+  return new UmbraError(
+    'UNAVAILABLE',
+    'the store does not answer, and nothing of this namespace was seen before; try again later',
+    { cause },
+  )
+}

@@ -1,0 +1,16 @@
+import type { Clock, IdSource, StorageBackend } from '@umbra/core'
+import type { Outbox } from '@umbra/sqlite'
+import type { Breaker } from './breaker.ts'
+import type { EventHub } from './event-hub.ts'
+import type { OutboxPolicy } from './outbox-policy.ts'
+
+/** What everything that sends works with. */
+export interface SendContext {
+  readonly primary: StorageBackend
+  readonly outbox: Outbox
+  readonly breaker: Breaker
+  readonly events: EventHub
+  readonly policy: OutboxPolicy
+  readonly clock: Clock
+  readonly ids: IdSource
+}

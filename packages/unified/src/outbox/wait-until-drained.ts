@@ -1,0 +1,24 @@
+import type { Clock } from '@umbra/core'
+import type { Outbox } from '@umbra/sqlite'
+import type { Drainer } from './drainer.ts'
+
+/** Between two looks: other processes may drain as well, and they do not tell. */
+const LOOK_MS = 20
+
+/** Hurries the drainer, and waits until the outbox is empty or the time is over. Resolves to what is left. */
+export async function waitUntilDrained(
+  parts: { readonly outbox: Outbox; readonly drainer: Drainer; readonly clock: Clock },
+  timeoutMs = Infinity,
+): Promise<{ readonly pending: number }> {
+  const { outbox, drainer, clock } = parts
+  const depth = () => outbox.backlog().reduce((sum, { count }) => sum + count, 0)
+  let waitedMs = 0
+  for (let pending = depth(); pending > 0; pending = depth()) {
+    if (waitedMs >= timeoutMs) return { pending }
+    // Once in a while again: a store that comes back is then used at once.
+    if (waitedMs % (LOOK_MS * 10) === 0) drainer.hurry()
+    await clock.sleep(LOOK_MS)
+    waitedMs += LOOK_MS
+  }
+  return { pending: 0 }
+}
