@@ -27,11 +27,20 @@ interface Task {
   readonly id: string
   /** Reads, lists and commits so many times after the first ones, to see what memory that takes. */
   readonly rounds: number
+  /** Then merges everything into one run. */
+  readonly compact?: boolean
 }
 
 const SAMPLE_INTERVAL_MS = 20
 
-async function measure({ settings, module, userId, id, rounds }: Task): Promise<ColdOpenFigures> {
+async function measure({
+  settings,
+  module,
+  userId,
+  id,
+  rounds,
+  compact = false,
+}: Task): Promise<ColdOpenFigures> {
   const idleBytes = memoryUsage.rss()
   let peakBytes = idleBytes
   const sample = () => {
@@ -39,7 +48,8 @@ async function measure({ settings, module, userId, id, rounds }: Task): Promise<
   }
   const sampling = setInterval(sample, SAMPLE_INTERVAL_MS)
   const lap = laps()
-  const storage = manageBackend(await createR2Backend(settings))
+  const backend = await createR2Backend(settings)
+  const storage = manageBackend(backend)
   const { items } = await storage.listEntries(module, userId, { order: 'newest', limit: 100 })
   const newestPage = lap()
   if (items.length !== 100) throw new Error('the newest page is not full')
@@ -58,6 +68,7 @@ async function measure({ settings, module, userId, id, rounds }: Task): Promise<
     }))
     await storage.storeMany(records)
   }
+  if (compact) await backend.maintenance?.compact({ module, userId })
   await storage.close()
   clearInterval(sampling)
   sample()
