@@ -122,8 +122,6 @@ function toMemoryResult({ idleBytes, peakBytes }: ColdOpenFigures, work: string)
     name: `resident memory of a process that ${work}, above idle`,
     value: (peakBytes - idleBytes) / 1e6,
     unit: 'MB',
-    // What two DuckDB databases of 256 MB may take, and the process around them.
-    budget: { atMost: 768 },
     ours: megabytes('at its highest', peakBytes),
     baseline: megabytes('before the storage was opened', idleBytes),
     peers: [],

@@ -14,7 +14,7 @@ interface Scale {
   y(value: number): number
 }
 
-const MARGIN = { top: 48, right: 24, bottom: 52, left: 66 }
+const MARGIN = { top: 48, right: 40, bottom: 52, left: 66 }
 
 /** A line for each series; both axes logarithmic, with a grid line for each power of ten. */
 export function renderPanel(panel: Panel): string {
