@@ -1,5 +1,5 @@
 import { mutationId, planCommit } from '@umbra/core'
-import type { CommitPlan, ManifestEntry, ManifestHead, Mutation, Namespace, PartSwap } from '@umbra/core'
+import type { CommitPlan, ManifestEntry, ManifestHead, Namespace, PartSwap } from '@umbra/core'
 import { storeAnchor } from './anchor.ts'
 import type { HeadCache } from './head-cache.ts'
 import { HeadPacer } from './head-pacer.ts'
@@ -156,13 +156,8 @@ async function currentEntries(
   if (snapshot === undefined) return new Map()
   const append = operations.find((operation) => operation.append !== undefined)?.append
   if (append === undefined)
-    return snapshot.lookup(operations.flatMap(({ mutations }) => mutations.filter(mayExist).map(mutationId)))
+    return snapshot.lookup(operations.flatMap(({ mutations }) => mutations.map(mutationId)))
   const { epoch } = snapshot.version.head.header
   const isSameEpoch = epoch !== '' && append.checkedAt?.epoch === epoch
   return lookupMany(snapshot, [...append.revisions.keys()], isSameEpoch ? append.checkedAt.seq : 0)
-}
-
-/** Whether a record with the id may be there or have been: not when it was minted for this very put. */
-function mayExist(mutation: Mutation): boolean {
-  return mutation.kind === 'delete' || mutation.freshId !== true
 }
