@@ -5,6 +5,9 @@ import type { Snapshot } from './snapshot.ts'
 /** Until a store says "too many writes of this key" it is not known to have a limit; this is R2's, milliseconds. */
 const LIMITED_INTERVAL_MS = 1_000
 
+/** From the moment a version says it was written to the moment the store has it, milliseconds. A little more than usual. */
+const LANDING_MS = 200
+
 /** Between the turns of two writers of one head, milliseconds: time for the one before to be seen. */
 const TURN_MS = 350
 
@@ -14,11 +17,12 @@ const TURN_MS = 350
  * the first to know the new version, and the others would starve (findings: 4 writers, p99 312 s against 12.6 s).
  */
 export class HeadPacer {
-  readonly #context: Pick<ManifestContext, 'clock'>
+  readonly #context: Pick<ManifestContext, 'clock' | 'ids'>
   #intervalMs: number
   #lastWriteAt = Number.NEGATIVE_INFINITY
+  #guest: { readonly etag: string; readonly isFirst: boolean } | undefined
 
-  constructor(context: Pick<ManifestContext, 'clock' | 'headIntervalMs'>) {
+  constructor(context: Pick<ManifestContext, 'clock' | 'ids' | 'headIntervalMs'>) {
     this.#context = context
     this.#intervalMs = context.headIntervalMs
   }
@@ -27,6 +31,7 @@ export class HeadPacer {
     return this.#intervalMs
   }
 
+  /** A write was sent, or answered: the store may have counted it at any moment in between. */
   noteWrite(): void {
     this.#lastWriteAt = this.#context.clock.now()
   }
@@ -43,9 +48,9 @@ export class HeadPacer {
     const order = activeWriters(header)
     const last = order.indexOf(lastWriter(header) ?? '')
     const mine = order.indexOf(writer)
-    if (last === -1 || order.length < 2) return 0
-    // A writer that is new here comes after all others.
-    return mine === -1 ? order.length : (mine - last - 1 + order.length) % order.length
+    if (last === -1) return 0
+    if (mine === -1) return this.#isGuestFirst(snapshot) ? 0 : order.length
+    return order.length < 2 ? 0 : (mine - last - 1 + order.length) % order.length
   }
 
   /** Milliseconds until the writer's turn. */
@@ -55,11 +60,24 @@ export class HeadPacer {
     const sinceMine = this.#lastWriteAt + this.#intervalMs - now
     if (snapshot === undefined) return clamp(sinceMine, this.#intervalMs)
     const { header } = snapshot.version.head
+    // What this process wrote had landed when it was answered; and who has no place in the order must not come late.
+    const isOthers = lastWriter(header) !== writer && activeWriters(header).includes(writer)
     // Another host's clock may be ahead; what this process saw cannot have happened later than it saw it.
-    const writtenAt = Math.min(Date.parse(header.at), snapshot.seenAt)
+    const writtenAt = Math.min(Date.parse(header.at) + (isOthers ? LANDING_MS : 0), snapshot.seenAt)
     const turnsMs = this.turn(snapshot, writer) * TURN_MS
     const sinceTheirs = writtenAt + this.#intervalMs + turnsMs - now
-    return clamp(Math.max(sinceMine, sinceTheirs), this.#intervalMs + turnsMs)
+    return clamp(Math.max(sinceMine, sinceTheirs), this.#intervalMs + turnsMs + (isOthers ? LANDING_MS : 0))
+  }
+
+  /**
+   * A writer that is not among the active ones has no place in their order, so it takes the first turn or the last, by
+   * chance and anew for each version. Were it always the last, it would wait for as long as the others have work.
+   */
+  #isGuestFirst({ version }: Snapshot): boolean {
+    if (this.#guest?.etag !== version.etag) {
+      this.#guest = { etag: version.etag, isFirst: this.#context.ids.random() < 0.5 }
+    }
+    return this.#guest.isFirst
   }
 }
 
