@@ -129,8 +129,8 @@ export const NEGATIVE_CONTROLS: readonly NegativeControl[] = [
       watch: () => undefined,
     },
     properties: ['broken-chain'],
-    operations: 4,
-    seed: 1,
+    operations: 6,
+    seed: 2,
   },
   {
     name: 'garbage is collected by age alone, without a floor',
