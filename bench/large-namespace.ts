@@ -26,7 +26,7 @@ export async function createLargeNamespace(
   count: number,
 ): Promise<void> {
   const r2 = await openR2(settings)
-  const clock = { now: () => FIRST_AT, sleep: systemClock.sleep }
+  const clock = { ...systemClock, now: () => FIRST_AT }
   const storage = manageBackend(r2.backend, { clock })
   const { module, userId } = namespace
   const bodies = Math.min(BODIES, count)

@@ -20,7 +20,7 @@ export class HeadPacer {
   readonly #context: Pick<ManifestContext, 'clock' | 'ids'>
   #intervalMs: number
   #lastWriteAt = Number.NEGATIVE_INFINITY
-  #guest: { readonly etag: string; readonly isFirst: boolean } | undefined
+  #tossed: { readonly etag: string; readonly result: boolean } | undefined
 
   constructor(context: Pick<ManifestContext, 'clock' | 'ids' | 'headIntervalMs'>) {
     this.#context = context
@@ -36,6 +36,11 @@ export class HeadPacer {
     this.#lastWriteAt = this.#context.clock.now()
   }
 
+  /** The last write did not take effect, because another one was first. */
+  noteLoss(): void {
+    this.#lastWriteAt = Number.NEGATIVE_INFINITY
+  }
+
   /** The store refused a write as one too many: it has a limit, and had one all along. */
   noteRefusal(): void {
     this.#intervalMs = Math.max(this.#intervalMs, LIMITED_INTERVAL_MS)
@@ -49,8 +54,9 @@ export class HeadPacer {
     const last = order.indexOf(lastWriter(header) ?? '')
     const mine = order.indexOf(writer)
     if (last === -1) return 0
-    if (mine === -1) return this.#isGuestFirst(snapshot) ? 0 : order.length
-    return order.length < 2 ? 0 : (mine - last - 1 + order.length) % order.length
+    // Who is new here has no place in the order. Were it always the last, it would wait as long as the others have work.
+    if (mine === -1) return this.#toss(snapshot) ? 0 : order.length
+    return (mine - last - 1 + order.length) % order.length
   }
 
   /** Milliseconds until the writer's turn. */
@@ -59,25 +65,29 @@ export class HeadPacer {
     const now = this.#context.clock.now()
     const sinceMine = this.#lastWriteAt + this.#intervalMs - now
     if (snapshot === undefined) return clamp(sinceMine, this.#intervalMs)
-    const { header } = snapshot.version.head
-    // What this process wrote had landed when it was answered; and who has no place in the order must not come late.
-    const isOthers = lastWriter(header) !== writer && activeWriters(header).includes(writer)
     // Another host's clock may be ahead; what this process saw cannot have happened later than it saw it.
-    const writtenAt = Math.min(Date.parse(header.at) + (isOthers ? LANDING_MS : 0), snapshot.seenAt)
-    const turnsMs = this.turn(snapshot, writer) * TURN_MS
-    const sinceTheirs = writtenAt + this.#intervalMs + turnsMs - now
-    return clamp(Math.max(sinceMine, sinceTheirs), this.#intervalMs + turnsMs + (isOthers ? LANDING_MS : 0))
+    const writtenAt = Math.min(Date.parse(snapshot.version.head.header.at), snapshot.seenAt)
+    const yieldMs = this.turn(snapshot, writer) * TURN_MS + this.#courtesyMs(snapshot, writer)
+    return clamp(
+      Math.max(sinceMine, writtenAt + this.#intervalMs + yieldMs - now),
+      this.#intervalMs + yieldMs,
+    )
   }
 
-  /**
-   * A writer that is not among the active ones has no place in their order, so it takes the first turn or the last, by
-   * chance and anew for each version. Were it always the last, it would wait for as long as the others have work.
-   */
-  #isGuestFirst({ version }: Snapshot): boolean {
-    if (this.#guest?.etag !== version.etag) {
-      this.#guest = { etag: version.etag, isFirst: this.#context.ids.random() < 0.5 }
-    }
-    return this.#guest.isFirst
+  /** What a writer waits besides turns: so that the version before has landed, and so that a new writer gets in. */
+  #courtesyMs(snapshot: Snapshot, writer: string): number {
+    const { header } = snapshot.version.head
+    const order = activeWriters(header)
+    if (!order.includes(writer)) return 0
+    if (lastWriter(header) !== writer) return LANDING_MS
+    return order.length === 1 && this.#toss(snapshot) ? TURN_MS : 0
+  }
+
+  /** By chance, and for each version anew. */
+  #toss({ version }: Snapshot): boolean {
+    if (this.#tossed?.etag !== version.etag)
+      this.#tossed = { etag: version.etag, result: this.#context.ids.random() < 0.5 }
+    return this.#tossed.result
   }
 }
 

@@ -11,13 +11,13 @@ interface Budget {
   readonly unfairness: number
 }
 
-/** What was measured, and up to a third more. Milliseconds. */
+/** The worst of what six seeds gave, and a fifth more. The longest waits are those of writers that begin all at once. Milliseconds. */
 const BUDGETS: readonly Budget[] = [
-  { writers: 1, p50: 900, p99: 1_800, putsPerCommit: 1.05, unfairness: 1 },
-  { writers: 2, p50: 1_800, p99: 5_000, putsPerCommit: 1.15, unfairness: 1.2 },
-  { writers: 4, p50: 3_500, p99: 14_000, putsPerCommit: 1.4, unfairness: 1.4 },
-  { writers: 8, p50: 7_000, p99: 23_000, putsPerCommit: 1.5, unfairness: 1.5 },
-  { writers: 16, p50: 16_000, p99: 60_000, putsPerCommit: 2.2, unfairness: 2.5 },
+  { writers: 1, p50: 950, p99: 1_700, putsPerCommit: 1.05, unfairness: 1 },
+  { writers: 2, p50: 1_700, p99: 9_000, putsPerCommit: 1.3, unfairness: 1.4 },
+  { writers: 4, p50: 3_300, p99: 20_000, putsPerCommit: 1.4, unfairness: 1.5 },
+  { writers: 8, p50: 6_800, p99: 34_000, putsPerCommit: 1.7, unfairness: 1.8 },
+  { writers: 16, p50: 15_500, p99: 80_000, putsPerCommit: 2.4, unfairness: 4.2 },
 ]
 
 /** Writers that back off exponentially, simulated on such a store for ten minutes. */
