@@ -5,11 +5,11 @@ import type { Snapshot } from './snapshot.ts'
 /** Until a store says "too many writes of this key" it is not known to have a limit; this is R2's, milliseconds. */
 const LIMITED_INTERVAL_MS = 1_000
 
+/** From the moment a version says it was written to the moment the store has it, milliseconds. A little more than usual. */
+const LANDING_MS = 200
+
 /** Between the turns of two writers of one head, milliseconds: time for the one before to be seen. */
 const TURN_MS = 350
-
-/** Between a version's own time and its taking effect, milliseconds: it is planned before it is sent. */
-const SENDING_MS = 300
 
 /**
  * When a writer may write the head next, on a store that allows one write of a key per interval. Alone it waits out the
@@ -20,6 +20,7 @@ export class HeadPacer {
   readonly #context: Pick<ManifestContext, 'clock' | 'ids'>
   #intervalMs: number
   #lastWriteAt = Number.NEGATIVE_INFINITY
+  #tossed: { readonly etag: string; readonly result: boolean } | undefined
 
   constructor(context: Pick<ManifestContext, 'clock' | 'ids' | 'headIntervalMs'>) {
     this.#context = context
@@ -30,7 +31,7 @@ export class HeadPacer {
     return this.#intervalMs
   }
 
-  /** Called when a write is sent and again when it is answered: it took effect at some moment between the two. */
+  /** A write was sent, or answered: the store may have counted it at any moment in between. */
   noteWrite(): void {
     this.#lastWriteAt = this.#context.clock.now()
   }
@@ -45,33 +46,48 @@ export class HeadPacer {
     this.#intervalMs = Math.max(this.#intervalMs, LIMITED_INTERVAL_MS)
   }
 
-  /**
-   * How many turns the writer lets pass, possibly a fraction: 0 when it is its turn. The others do not know yet of a writer
-   * that is new here, so it takes any place; and a writer that seems to be alone leaves a gap for one.
-   */
+  /** How many writers come before this one: 0 when it is its turn. */
   turn(snapshot: Snapshot | undefined, writer: string): number {
     if (this.#intervalMs === 0 || snapshot === undefined) return 0
     const { header } = snapshot.version.head
     const order = activeWriters(header)
     const last = order.indexOf(lastWriter(header) ?? '')
     const mine = order.indexOf(writer)
-    if (mine === -1) return this.#context.ids.random() * order.length
-    if (order.length < 2) return this.#context.ids.random()
-    return last === -1 ? 0 : (mine - last - 1 + order.length) % order.length
+    if (last === -1) return 0
+    // Who is new here has no place in the order. Were it always the last, it would wait as long as the others have work.
+    if (mine === -1) return this.#toss(snapshot) ? 0 : order.length
+    return (mine - last - 1 + order.length) % order.length
   }
 
-  /** Milliseconds until then. */
-  delayMs(snapshot: Snapshot | undefined, turn: number): number {
+  /** Milliseconds until the writer's turn. */
+  delayMs(snapshot: Snapshot | undefined, writer: string): number {
     if (this.#intervalMs === 0) return 0
     const now = this.#context.clock.now()
     const sinceMine = this.#lastWriteAt + this.#intervalMs - now
     if (snapshot === undefined) return clamp(sinceMine, this.#intervalMs)
-    const { header } = snapshot.version.head
     // Another host's clock may be ahead; what this process saw cannot have happened later than it saw it.
-    const writtenAt = Math.min(Date.parse(header.at) + SENDING_MS, snapshot.seenAt)
-    const turnsMs = turn * TURN_MS
-    const sinceTheirs = writtenAt + this.#intervalMs + turnsMs - now
-    return clamp(Math.max(sinceMine, sinceTheirs), this.#intervalMs + turnsMs + SENDING_MS)
+    const writtenAt = Math.min(Date.parse(snapshot.version.head.header.at), snapshot.seenAt)
+    const yieldMs = this.turn(snapshot, writer) * TURN_MS + this.#courtesyMs(snapshot, writer)
+    return clamp(
+      Math.max(sinceMine, writtenAt + this.#intervalMs + yieldMs - now),
+      this.#intervalMs + yieldMs,
+    )
+  }
+
+  /** What a writer waits besides turns: so that the version before has landed, and so that a new writer gets in. */
+  #courtesyMs(snapshot: Snapshot, writer: string): number {
+    const { header } = snapshot.version.head
+    const order = activeWriters(header)
+    if (!order.includes(writer)) return 0
+    if (lastWriter(header) !== writer) return LANDING_MS
+    return order.length === 1 && this.#toss(snapshot) ? TURN_MS : 0
+  }
+
+  /** By chance, and for each version anew. */
+  #toss({ version }: Snapshot): boolean {
+    if (this.#tossed?.etag !== version.etag)
+      this.#tossed = { etag: version.etag, result: this.#context.ids.random() < 0.5 }
+    return this.#tossed.result
   }
 }
 

@@ -126,10 +126,9 @@ export class HeadWriter {
   async waitForTurn(writer: string): Promise<void> {
     for (;;) {
       const snapshot = this.#parts.cache.known
-      const turn = this.pacer.turn(snapshot, writer)
-      const delayMs = this.pacer.delayMs(snapshot, turn)
+      const delayMs = this.pacer.delayMs(snapshot, writer)
       if (delayMs > 0) await this.#context.clock.sleep(delayMs)
-      if (turn === 0 || delayMs === 0) return
+      if (this.pacer.turn(snapshot, writer) === 0) return
       // Others come first: a look is twelve times cheaper than a write that loses.
       const current = await this.#parts.cache.refresh()
       if (current?.version.etag === snapshot?.version.etag) return
