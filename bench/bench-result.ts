@@ -22,8 +22,10 @@ export interface BenchResult {
   /** The figure the budget is about. */
   readonly value: number
   readonly unit: string
-  readonly budget: { readonly atLeast: number } | { readonly atMost: number }
-  readonly met: boolean
+  /** Absent where the figure is only told. */
+  readonly budget?: { readonly atLeast: number } | { readonly atMost: number }
+  /** Absent without a budget. */
+  readonly met?: boolean
   readonly ours: Measurement
   readonly baseline: Measurement
   readonly peers: readonly Measurement[]
@@ -34,6 +36,7 @@ export interface BenchResult {
 export type BenchInput = Omit<BenchResult, 'met'>
 
 export function toResult(input: BenchInput): BenchResult {
+  if (input.budget === undefined) return input
   const met =
     'atLeast' in input.budget ? input.value >= input.budget.atLeast : input.value <= input.budget.atMost
   return { ...input, met }

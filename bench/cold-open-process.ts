@@ -7,6 +7,8 @@ import { sampleRecord } from './sample-records.ts'
 
 /** What one fresh process measured; the times in seconds, the memory in bytes. */
 export interface ColdOpenFigures {
+  /** Opening the storage. */
+  readonly open: number
   /** Opening the storage and reading the newest 100 entries. */
   readonly newestPage: number
   /** Then finding one of the oldest records by its id. */
@@ -27,11 +29,20 @@ interface Task {
   readonly id: string
   /** Reads, lists and commits so many times after the first ones, to see what memory that takes. */
   readonly rounds: number
+  /** Then merges everything into one run. */
+  readonly compact?: boolean
 }
 
 const SAMPLE_INTERVAL_MS = 20
 
-async function measure({ settings, module, userId, id, rounds }: Task): Promise<ColdOpenFigures> {
+async function measure({
+  settings,
+  module,
+  userId,
+  id,
+  rounds,
+  compact = false,
+}: Task): Promise<ColdOpenFigures> {
   const idleBytes = memoryUsage.rss()
   let peakBytes = idleBytes
   const sample = () => {
@@ -39,9 +50,11 @@ async function measure({ settings, module, userId, id, rounds }: Task): Promise<
   }
   const sampling = setInterval(sample, SAMPLE_INTERVAL_MS)
   const lap = laps()
-  const storage = manageBackend(await createR2Backend(settings))
+  const backend = await createR2Backend(settings)
+  const storage = manageBackend(backend)
+  const open = lap()
   const { items } = await storage.listEntries(module, userId, { order: 'newest', limit: 100 })
-  const newestPage = lap()
+  const newestPage = open + lap()
   if (items.length !== 100) throw new Error('the newest page is not full')
   if ((await storage.retrieveInfo(module, userId, id)) === null) throw new Error('a record is missing')
   const lookup = lap()
@@ -58,10 +71,11 @@ async function measure({ settings, module, userId, id, rounds }: Task): Promise<
     }))
     await storage.storeMany(records)
   }
+  if (compact) await backend.maintenance?.compact({ module, userId })
   await storage.close()
   clearInterval(sampling)
   sample()
-  return { newestPage, lookup, oldestPage, idleBytes, peakBytes }
+  return { open, newestPage, lookup, oldestPage, idleBytes, peakBytes }
 }
 
 /** Seconds since the last call. */

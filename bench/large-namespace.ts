@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
-import { createIdSource } from '@umbra/core'
+import { createIdSource, manageBackend, systemClock } from '@umbra/core'
 import type { ManifestEntry, Namespace } from '@umbra/core'
-import { manageBackend } from '@umbra/core'
 import type { R2Settings } from '@umbra/r2'
 import { openR2 } from '../packages/r2/src/create-r2-backend.ts'
 import { sampleRecord } from './sample-records.ts'
@@ -27,7 +26,8 @@ export async function createLargeNamespace(
   count: number,
 ): Promise<void> {
   const r2 = await openR2(settings)
-  const storage = manageBackend(r2.backend)
+  const clock = { ...systemClock, now: () => FIRST_AT }
+  const storage = manageBackend(r2.backend, { clock })
   const { module, userId } = namespace
   const bodies = Math.min(BODIES, count)
   await storage.importData(module, userId, samples(bodies))

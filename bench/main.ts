@@ -64,15 +64,19 @@ function parseResults(json: string): readonly BenchResult[] {
 }
 
 function describe(result: BenchResult): string {
-  const budget = 'atLeast' in result.budget ? `>= ${result.budget.atLeast}` : `<= ${result.budget.atMost}`
-  const verdict = result.met ? 'met' : 'MISSED'
+  const verdict = result.budget === undefined ? '' : ` (${describeBudget(result, result.budget)})`
   const figures = [result.ours, result.baseline, ...result.peers].map(
     (one) => `      ${describeMeasurement(one)}`,
   )
   return [
-    `${result.id}  ${result.value.toFixed(2)} ${result.unit} (budget ${budget}: ${verdict})  ${result.name}`,
+    `${result.id}  ${result.value.toFixed(2)} ${result.unit}${verdict}  ${result.name}`,
     ...figures,
   ].join('\n')
+}
+
+function describeBudget({ met }: BenchResult, budget: NonNullable<BenchResult['budget']>): string {
+  const bound = 'atLeast' in budget ? `>= ${budget.atLeast}` : `<= ${budget.atMost}`
+  return `budget ${bound}: ${met === true ? 'met' : 'MISSED'}`
 }
 
 function describeMeasurement({ name, value, unit, note }: Measurement): string {

@@ -60,8 +60,6 @@ function toCostResult(
     name: `requests of storeMany, ${group} at once, one commit after the other`,
     value: total,
     unit: '$ per million records',
-    // One body each; one head for each group, and a hundredth of that for seals and merges.
-    budget: { atMost: CLASS_A_DOLLARS * (1 + 1.05 / group) },
     ours: dollars('in all', total),
     baseline: dollars('the bodies alone, one PUT each', data),
     peers: [

@@ -11,6 +11,8 @@ export function createRawClient(settings: R2Settings) {
     forcePathStyle: true,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
+    // The local server does not answer `100 Continue`; the client would wait six seconds for every body above 2 MiB.
+    expectContinueHeader: false,
     requestHandler: { httpAgent: { keepAlive: true, maxSockets: 256 } },
   })
   return {

@@ -14,7 +14,7 @@ interface Scale {
   y(value: number): number
 }
 
-const MARGIN = { top: 48, right: 24, bottom: 52, left: 66 }
+const MARGIN = { top: 48, right: 40, bottom: 52, left: 66 }
 
 /** A line for each series; both axes logarithmic, with a grid line for each power of ten. */
 export function renderPanel(panel: Panel): string {
@@ -70,17 +70,29 @@ function renderSeries({ name, points }: Series, { toLabel }: Panel, scale: Scale
   const dots = points.map(
     ({ x, y }) => `<circle class="${colour}-fill" cx="${at(scale.x(x))}" cy="${at(scale.y(y))}" r="3"/>`,
   )
+  const places = points.map(({ x, y }) => ({ x: scale.x(x), y: scale.y(y) }))
+  const [before, end] = [places.at(-2), places.at(-1)]
   const last = points.at(-1)
   const label =
-    last === undefined
+    last === undefined || end === undefined
       ? ''
-      : `<text class="${colour}-fill" x="${at(scale.x(last.x))}" y="${at(scale.y(last.y) + labelOffset(isOurs, isSecond))}" text-anchor="end">${name}: ${toLabel(last.y)}</text>`
+      : `<text class="${colour}-fill" x="${at(end.x)}" y="${at(labelHeight(before ?? end, end, isOurs && !isSecond))}" text-anchor="end">${name}: ${toLabel(last.y)}</text>`
   return `<path class="line ${colour}${isSecond ? ' dashed' : ''}" d="${path.join('')}"/>${dots.join('')}${label}`
 }
 
-/** Below our line, above the dashed one and above the other's, where there is room. */
-function labelOffset(isOurs: boolean, isSecond: boolean): number {
-  return isOurs && !isSecond ? 20 : -10
+interface Place {
+  readonly x: number
+  readonly y: number
+}
+
+/** What a label takes at most. */
+const LABEL_WIDTH = 125
+
+/** Clear of the end of its own line: above it, or below where another line is above. */
+function labelHeight(before: Place, end: Place, isBelow: boolean): number {
+  const share = Math.min(1, LABEL_WIDTH / Math.max(1, end.x - before.x))
+  const start = end.y + (before.y - end.y) * share
+  return isBelow ? Math.max(start, end.y) + 20 : Math.min(start, end.y) - 10
 }
 
 function at(value: number): string {

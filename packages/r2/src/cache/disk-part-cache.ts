@@ -30,7 +30,8 @@ type Fetch = Parameters<PartCache['open']>[1]
  * Parts as files named by their SHA-256. A file that is there already is checked whole before its first use in a
  * process, and fetched again when it is damaged; later uses check that it is still there and has its size.
  *
- * Parts used by this process in the last minute are not deleted to make room, so the bound may be exceeded for that long.
+ * Parts used by this process in the last minute are not deleted to make room, and what other processes add is noticed after
+ * a minute at the latest, so the bound may be exceeded for that long.
  * Another process may delete any part at any time: whoever finds a file gone opens the part again.
  *
  * A folder that cannot be written (read-only, full, no permission) is not an error: a private folder in the system's
@@ -59,6 +60,8 @@ class DiskPartCache {
   readonly #running = new InFlight()
   /** When each part that this process has checked was last used. */
   readonly #usedAt = new Map<string, number>()
+  /** Bytes this process may still add before the folder is looked through again, and when that was last done. */
+  #room = { bytes: 0, seenAt: Number.NEGATIVE_INFINITY }
   #folder: Promise<CacheFolder> | undefined
   #closing: Promise<void> | undefined
 
@@ -97,7 +100,7 @@ class DiskPartCache {
       return
     }
     await this.#noteUse(folder, name)
-    await this.#makeRoom(folder)
+    await this.#makeRoom(folder, pointer.bytes)
   }
 
   async forget(pointer: PartPointer): Promise<void> {
@@ -183,7 +186,7 @@ class DiskPartCache {
       if (source === undefined) return undefined
       await downloadPart(source, pointer, { path, temporaryPath: folder.temporaryPath(this.#freshName()) })
       await this.#noteUse(folder, name)
-      await this.#makeRoom(folder)
+      await this.#makeRoom(folder, pointer.bytes)
     } else await this.#noteUse(folder, name)
     return { pointer, path }
   }
@@ -206,11 +209,16 @@ class DiskPartCache {
     if (before === undefined || now - before >= IN_USE_MS) await folder.touch(name, now)
   }
 
-  async #makeRoom(folder: CacheFolder): Promise<void> {
+  /** Looks through the folder only when it may be full: a busy process adds many parts, and there may be thousands. */
+  async #makeRoom(folder: CacheFolder, addedBytes: number): Promise<void> {
+    const now = this.#clock.now()
+    this.#room.bytes -= addedBytes
+    if (this.#room.bytes >= 0 && Math.abs(now - this.#room.seenAt) < IN_USE_MS) return
     const maxBytes = this.#settings.maxBytes ?? DEFAULT_CACHE_MAX_BYTES
     const files = await folder.list()
     let total = files.reduce((sum, { bytes }) => sum + bytes, 0)
-    const inUseSince = this.#clock.now() - IN_USE_MS
+    this.#room = { bytes: maxBytes - total, seenAt: now }
+    const inUseSince = now - IN_USE_MS
     for (const { name, bytes } of files.toSorted((a, b) => a.usedAtMs - b.usedAtMs)) {
       if (total <= maxBytes) return
       if ((this.#usedAt.get(name) ?? -Infinity) > inUseSince) continue

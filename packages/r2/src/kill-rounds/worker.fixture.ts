@@ -3,6 +3,7 @@ import { writeSync } from 'node:fs'
 import { createIdSource, isUmbraError, manageBackend } from '@umbra/core'
 import { createR2Backend } from '../create-r2-backend.ts'
 import { KILL_ROUND_LIMITS } from './kill-plan.fixture.ts'
+import { runUpkeepLoop } from './upkeep-loop.fixture.ts'
 import type { WorkerEvent, WorkerTask } from './worker-event.fixture.ts'
 import { runWriteLoop } from './write-loop.fixture.ts'
 
@@ -25,15 +26,17 @@ const random = (): number =>
 
 try {
   const retry = { maxAttempts: 8, baseDelayMs: 5, maxDelayMs: 200 }
-  const storage = manageBackend(
-    await createR2Backend(task.settings, { ids, retry, limits: KILL_ROUND_LIMITS }),
-  )
+  const backend = await createR2Backend(task.settings, { ids, retry, limits: KILL_ROUND_LIMITS })
+  const storage = manageBackend(backend)
   print({ event: 'ready' })
-  await Promise.all(
-    Array.from({ length: task.loops }, (_, loop) =>
+  const { maintenance } = backend
+  if (maintenance === undefined) throw new Error('the backend has no maintenance')
+  await Promise.all([
+    runUpkeepLoop({ maintenance, task, print, random }),
+    ...Array.from({ length: task.loops }, (_, loop) =>
       runWriteLoop({ storage, task, print, random, name: `${task.name}.${loop}` }),
     ),
-  )
+  ])
 } catch (error) {
   if (!isUmbraError(error) || !error.retryable) throw error
   print({ event: 'not-started', code: error.code })

@@ -1,7 +1,7 @@
 import type { HeadHeader } from '@umbra/core'
 
-/** A writer that committed so recently, milliseconds, is expected to commit again. */
-const ACTIVE_MS = 20_000
+/** A writer that committed so recently, milliseconds, is expected to commit again: so long does a round of 25 writers take. */
+const ACTIVE_MS = 40_000
 
 /** The writers expected to commit again, in the order of their turns. Times are compared with the head's own, not with a clock. */
 export function activeWriters({ w, at }: HeadHeader): readonly string[] {

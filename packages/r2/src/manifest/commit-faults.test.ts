@@ -217,6 +217,7 @@ describe('commits over a bad network', () => {
     await manifest.commit([putMutation('a', 'one')])
     stepMs = 600_000
     await manifest.commit([putMutation('b', 'two')])
-    expect(Math.max(...slept)).toBeLessThanOrEqual(1_000)
+    // The interval, the gap that a lone writer leaves for another, and the time a version takes to be sent.
+    expect(Math.max(...slept)).toBeLessThanOrEqual(1_650)
   })
 })

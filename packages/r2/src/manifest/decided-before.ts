@@ -34,5 +34,7 @@ const REASONS = {
 } as const
 
 function conflict(reason: keyof typeof REASONS, writer: string, mark?: WriterMark): UmbraError {
-  return new UmbraError('CONFLICT', `${REASONS[reason]}. writer=${writer}`, { details: { reason, writer, ...(mark && { mark }) } })
+  return new UmbraError('CONFLICT', `${REASONS[reason]}. writer=${writer}`, {
+    details: { reason, writer, ...(mark && { mark }) },
+  })
 }

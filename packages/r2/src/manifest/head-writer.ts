@@ -114,6 +114,7 @@ export class HeadWriter {
   async conclude(request: PublishRequest, outcome: PublishOutcome): Promise<PublishOutcome> {
     if (outcome.kind === 'unknown') return outcome
     this.#parts.cache.advance(outcome.version)
+    if (outcome.kind === 'superseded') this.pacer.noteLoss()
     if (outcome.kind !== 'landed') return outcome
     if (request.swap !== undefined) this.#parts.maintainer.done(request.swap, request.next)
     await this.#ensureAnchor(request.next)

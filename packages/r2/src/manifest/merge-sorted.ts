@@ -18,7 +18,8 @@ export async function* mergeSorted(
   order: EntryQuery['order'],
 ): AsyncGenerator<ManifestEntry, void, undefined> {
   const compare = compareEntries(order)
-  const closed = new Set(sources)
+  // The one that may hold the first entry comes first: often no other need be opened.
+  const closed = new Set([...sources].sort((a, b) => compareBounds(a.bound, b.bound, order)))
   const open: OpenSource[] = []
   try {
     for (;;) {
@@ -53,6 +54,13 @@ function mayComeBefore(
 ): boolean {
   if (bound === undefined || entry === undefined) return true
   return order === 'oldest' ? bound <= entry.timestamp : bound >= entry.timestamp
+}
+
+/** Sources of which nothing is known come first. */
+function compareBounds(a: string | undefined, b: string | undefined, order: EntryQuery['order']): number {
+  if (a === undefined || b === undefined) return Number(a !== undefined) - Number(b !== undefined)
+  if (a === b) return 0
+  return a < b === (order === 'oldest') ? -1 : 1
 }
 
 async function start(source: SortedSource, open: OpenSource[]): Promise<void> {

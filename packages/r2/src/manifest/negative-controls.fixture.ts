@@ -1,7 +1,6 @@
 import { recordOperations } from '@umbra/core/testing'
 import type { ViolatedProperty } from '@umbra/core/testing'
 import * as broken from './broken-rules.fixture.ts'
-import { COLLECTING } from './manifest-simulation.fixture.ts'
 import type { ManifestSimulation } from './manifest-simulation.fixture.ts'
 
 /** A rule that is broken, and what the simulator must say about it. */
@@ -19,10 +18,18 @@ export interface NegativeControl {
   readonly seed: number
 }
 
-/** Every part is merged at once, and a tombstone is old as soon as it is written. */
+/** Parts are merged in the background, few at a time, and a tombstone is old as soon as it is written. */
 const MERGING: ManifestSimulation = {
-  ...COLLECTING,
-  limits: { ...COLLECTING.limits, tombstoneMs: 0, tailLines: 1 },
+  maintenance: [],
+  limits: { tombstoneMs: 0, tailLines: 1, clockSkewMs: 0 },
+  plans: {
+    operations: recordOperations({ ids: ['a', 'b'], kinds: ['create', 'delete'] }),
+    maxOperations: 14,
+    maxProcesses: 2,
+    maxFaults: 0,
+    maxCrashes: 0,
+    maxSkewMs: 0,
+  },
 }
 
 /** Orphans go within seconds, while an upload may wait for its commit for longer. */
@@ -49,7 +56,10 @@ const RECREATING: ManifestSimulation = {
   plans: {
     operations: recordOperations({ ids: ['a', 'b'], kinds: ['create', 'batch', 'delete'] }),
     faults: ['delayed-delete', 'duplicated-request'],
+    targets: ['m/u/'],
+    maxFaults: 3,
     maxProcesses: 2,
+    maxOperations: 8,
     maxCrashes: 0,
     maxSkewMs: 0,
   },
@@ -119,8 +129,8 @@ export const NEGATIVE_CONTROLS: readonly NegativeControl[] = [
       watch: () => undefined,
     },
     properties: ['broken-chain'],
-    operations: 4,
-    seed: 1,
+    operations: 6,
+    seed: 2,
   },
   {
     name: 'garbage is collected by age alone, without a floor',
@@ -151,7 +161,7 @@ export const NEGATIVE_CONTROLS: readonly NegativeControl[] = [
     mistake: { rules: { applySwap: broken.blindMerge } },
     properties: ['unexplained-change'],
     operations: 12,
-    seed: 1,
+    seed: 2,
   },
   {
     name: 'a merge loses a part and nobody counts',
@@ -172,8 +182,8 @@ export const NEGATIVE_CONTROLS: readonly NegativeControl[] = [
     setting: MERGING,
     mistake: { rules: { mayDropTombstones: broken.tombstonesAnywhere } },
     properties: ['applied-twice'],
-    operations: 10,
-    seed: 3,
+    operations: 16,
+    seed: 5,
   },
   {
     name: 'a tombstone is dropped at once, and the count of revisions with it',

@@ -103,6 +103,21 @@ describe('operations that their writer numbers', () => {
     await expect(clone).rejects.toMatchObject({ code: 'CONFLICT', details: { reason: 'writer-cloned' } })
   })
 
+  it('are known to a process that last looked before another one counted under the same name', async () => {
+    const store = createSimulatedStore(() => 'none')
+    const one = manifest(store, 'p')
+    const other = manifest(store, 'q')
+    const first = await one.commitNumbered({ writer: 'w', mark: undefined, operations: [create(1, 'a')] })
+    const second = await other.commitNumbered({
+      writer: 'w',
+      mark: first.mark,
+      operations: [create(2, 'b')],
+    })
+    const third = await one.commitNumbered({ writer: 'w', mark: second.mark, operations: [create(3, 'c')] })
+    expect(third.outcomes.map(({ kind }) => kind)).toEqual(['committed'])
+    expect(texts(store)).toEqual(['by op 1', 'by op 2', 'by op 3'])
+  })
+
   it('are not sent again when the store has forgotten their writer', async () => {
     const store = createSimulatedStore(() => 'none')
     const { mark } = await manifest(store, 'p').commitNumbered({

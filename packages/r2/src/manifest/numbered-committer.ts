@@ -46,7 +46,11 @@ export async function commitNumbered(
   const uploads = new Map<number, Uploads>()
   let snapshot = cache.known ?? (await cache.refresh())
   for (;;) {
-    const decided = decidedBefore(snapshot?.version.head.header, request)
+    const decided = await decidedAsOf(snapshot, cache, request)
+    if (decided === undefined) {
+      snapshot = cache.known
+      continue
+    }
     const open = request.operations.slice(decided.outcomes.length)
     if (open.length === 0) return decided
     await uploadMissing(parts, { open, uploads, snapshot })
@@ -71,6 +75,24 @@ export async function commitNumbered(
     if (isOurs(attempt, outcome)) return landed(decided, planned.plan, attempt)
     if (outcome.kind === 'unknown') throw outcomePending(parts.namespace, outcome.cause)
     // Whatever version it is now, its watermark says what became of the operations.
+  }
+}
+
+/**
+ * What the version says of the operations. Undefined when it contradicts the writer and is not the newest one: another
+ * process under the same name may have counted since it was read. Only the newest version convicts anybody.
+ */
+async function decidedAsOf(
+  snapshot: Snapshot | undefined,
+  cache: HeadCache,
+  request: NumberedRequest,
+): Promise<NumberedResult | undefined> {
+  try {
+    return decidedBefore(snapshot?.version.head.header, request)
+  } catch (error) {
+    const current = await cache.refresh()
+    if (current?.version.etag === snapshot?.version.etag) throw error
+    return undefined
   }
 }
 

@@ -11,7 +11,7 @@ import type { SimulatedOperation } from './simulated-manifest.fixture.ts'
 type Failure = SimulationFailure<SimulatedOperation>
 
 /** A mistake that takes longer to find is not one that the simulator can be trusted to find. */
-const MAX_PLANS = 1_500
+const MAX_PLANS = 3_000
 
 const PLANS_WITH_THE_RULE = 300
 

@@ -47,6 +47,7 @@ export async function publishHead(
       request.pacer.noteWrite()
       const options = { ...condition, contentType: 'application/x-ndjson' }
       const { etag } = await context.objects.put(key, body, options)
+      request.pacer.noteWrite()
       return { kind: 'landed', version: { head: request.next, etag } }
     } catch (error) {
       open ||= context.rules.mayHaveLanded(error)

@@ -53,6 +53,8 @@ export interface RunScan {
  * code points. Bounded memory whatever the number of rows.
  */
 export interface RunFormat {
+  /** Starts what the first read will need, so that it happens while a part is fetched or checked. May be called often. */
+  prepare?(): void
   /** File name extension, without the dot. */
   readonly extension: string
   /** Writes entries, in any order and with no id twice, as a run. */

@@ -85,6 +85,7 @@ export class Snapshot {
 
   /** Reads a part on this machine. */
   async use<T>(part: PartPointer, read: (local: LocalPart) => Promise<T>): Promise<T> {
+    this.#context.runs.prepare?.()
     try {
       return await read(await openPart(this.namespace, part, this.#context))
     } catch (error) {

@@ -92,6 +92,9 @@ export function createParquetRunFormat(settings: ParquetRunSettings = {}): RunFo
   }
   return {
     extension: 'parquet',
+    prepare() {
+      if (closing === undefined) reads.prepare()
+    },
     write: (entries, path) => enqueue(() => write(entries, path)),
     merge: (parts, request) => enqueue(() => merge(parts, request)),
     async lookup(part, ids) {

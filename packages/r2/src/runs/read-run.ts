@@ -2,6 +2,7 @@ import type { ManifestEntry } from '@umbra/core'
 import type { DuckDBValue } from '../parquet/duckdb-api.ts'
 import type { DuckDbConnection } from '../parquet/duckdb-session.ts'
 import type { LocalPart, RunScan } from '../manifest/run-format.ts'
+import { narrowScan } from './narrow-scan.ts'
 import { ENTRY_SELECTION, readParquet } from './run-sql.ts'
 import { toEntries } from './run-row.ts'
 
@@ -37,11 +38,12 @@ export async function* readRun(
 
 export async function* scanRun(
   connection: DuckDbConnection,
-  { path }: LocalPart,
+  part: LocalPart,
   scan: RunScan,
 ): AsyncGenerator<ManifestEntry, void, undefined> {
+  const { path } = part
   if (scan.limit !== undefined) {
-    yield* scanPage(connection, path, scan)
+    yield* scanLimited(connection, part, { ...scan, limit: scan.limit })
     return
   }
   let after = scan.after
@@ -55,6 +57,27 @@ export async function* scanRun(
     if (count < limit) return
   }
   yield* scanPage(connection, path, { ...scan, ...(after && { after }) })
+}
+
+/**
+ * Looks first where so many entries should be if they came evenly: row groups of other times are then not read. When
+ * there are as many, they are the ones that were asked for; otherwise everything is looked through.
+ */
+async function* scanLimited(
+  connection: DuckDbConnection,
+  { path, pointer }: LocalPart,
+  scan: RunScan & { readonly limit: number },
+): AsyncGenerator<ManifestEntry, void, undefined> {
+  const narrowed = narrowScan(pointer, scan)
+  if (narrowed !== undefined) {
+    const entries: ManifestEntry[] = []
+    for await (const entry of scanPage(connection, path, narrowed)) entries.push(entry)
+    if (entries.length === scan.limit) {
+      yield* entries
+      return
+    }
+  }
+  yield* scanPage(connection, path, scan)
 }
 
 async function* scanPage(

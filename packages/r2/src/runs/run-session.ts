@@ -23,6 +23,13 @@ export class RunSession {
     this.#limit = limit
   }
 
+  /** Opens the session unless it is open. A failure is met again, and reported, by `acquire`. */
+  prepare(): void {
+    if (this.#session !== undefined || this.#closing !== undefined) return
+    this.#session = this.#open()
+    this.#session.catch(() => undefined)
+  }
+
   async acquire(): Promise<DuckDbConnection> {
     if (this.#closing !== undefined) throw closedError()
     const idle = this.#idle.pop()

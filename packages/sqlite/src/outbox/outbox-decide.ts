@@ -2,7 +2,7 @@ import { recordEtag, rollHash } from '@umbra/core'
 import type { ManifestEntry, UmbraError, WriterMark } from '@umbra/core'
 import type { OutboxContext } from './outbox-context.ts'
 import { toErrorJson } from './outbox-error.ts'
-import { evictKept, removeOperation } from './outbox-kept.ts'
+import { evictKept } from './outbox-kept.ts'
 import { leasedRow, releaseLease, takeLease } from './outbox-lanes.ts'
 import type { DecidedOperation, LaneLease } from './outbox-port.ts'
 import { predictedEtag } from './outbox-rows.ts'
@@ -98,14 +98,10 @@ function refuse(
   { operation }: DecidedOperation,
   refusal: { readonly kind: 'conflict' | 'dead'; readonly error: UmbraError },
 ): void {
-  const { statements, clock, holder } = context
+  const { statements, clock } = context
   const op = statements.getOp.get({ pk: operation.pk })
   if (op?.state !== 'trying' && op?.state !== 'pending') return
-  if (op.state === 'trying' && op.holder === holder.name) {
-    removeOperation(context, op.pk)
-    statements.addBytes.run({ bytes: -op.bytes, keptBytes: 0 })
-    return
-  }
+  // It stays, whoever waits for it: its caller may not have come to wait yet, and must find it.
   statements.decideOp.run({
     pk: op.pk,
     state: refusal.kind,

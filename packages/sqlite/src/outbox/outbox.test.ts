@@ -106,14 +106,15 @@ describe('decisions', () => {
     await expect(outbox.discard(opId)).rejects.toMatchObject({ code: 'NOT_FOUND' })
   })
 
-  it('forget a refusal whose caller waits in this process', async () => {
+  it('keep a refusal until its caller has heard of it, whenever it comes to wait', async () => {
     const outbox = await openTestOutbox()
-    await outbox.append(LANE, { mutations: [put('a', 'x')] }, 'trying')
+    const { pk } = await outbox.append(LANE, { mutations: [put('a', 'x')] }, 'trying')
     const lease = await leaseOf(outbox)
     const decided = outbox
       .waiting(lease, 1)
       .map((operation) => ({ operation, decision: { kind: 'conflict', error: conflict } as const }))
     await outbox.decide(lease, decided, undefined)
+    expect(await outbox.settled(pk)).toMatchObject({ kind: 'refused', error: { code: conflict.code } })
     expect(outbox.listed()).toEqual([])
     expect(outbox.usage().bytes).toBe(0)
   })

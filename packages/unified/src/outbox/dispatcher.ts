@@ -71,7 +71,9 @@ export class Dispatcher {
     state.again = true
     state.running ??= this.#runUntilEmpty(state).finally(() => {
       state.running = undefined
-      this.#forget(state)
+      // Asked for after the sender had looked for the last time.
+      if (state.again) void this.run(state)
+      else this.#forget(state)
     })
     return state.running
   }
@@ -89,6 +91,8 @@ export class Dispatcher {
         await this.#fail(state, end.error)
         return
       }
+      // Whoever had the lease before may have sent operations of ours.
+      if (end.kind === 'empty') await this.#tellSettled(state)
       // Answers of a sender that lost its lease come from whoever has it now.
       if (end.kind === 'lost' && state.waiters.size > 0) state.again = true
     }
@@ -99,10 +103,7 @@ export class Dispatcher {
       const lease = (await this.#context.outbox.lease(state.lane)) ?? (await this.#waitForLease(state))
       if (lease === undefined) return { kind: 'lost' }
       const hooks = { decided: (...about: Parameters<typeof this.decided>) => this.decided(...about) }
-      const end = await sendLane(this.#context, state, { lease, hooks })
-      // Whoever had the lease meanwhile has decided what is not there any more.
-      if (end.kind === 'empty') await this.#hearOutcomes(state)
-      return end
+      return await sendLane(this.#context, state, { lease, hooks })
     } catch (error) {
       return { kind: 'failed', error }
     }
@@ -113,7 +114,7 @@ export class Dispatcher {
     const { outbox, clock } = this.#context
     while (state.waiters.size > 0) {
       await clock.sleep(LOOK_MS)
-      await this.#hearOutcomes(state)
+      await this.#tellSettled(state)
       const lease = await outbox.lease(state.lane)
       if (lease !== undefined) return lease
     }
@@ -122,12 +123,12 @@ export class Dispatcher {
     return undefined
   }
 
-  /** Tells callers what another process has recorded. Only while nothing is sent: the sender tells what it records itself. */
-  async #hearOutcomes({ waiters }: LaneState): Promise<void> {
-    for (const [pk, waiter] of waiters) {
+  /** Tells whoever waits for an operation that another process sent. */
+  async #tellSettled(state: LaneState): Promise<void> {
+    for (const [pk, waiter] of state.waiters) {
       const outcome = await this.#context.outbox.settled(pk)
       if (outcome.kind === 'waiting') continue
-      waiters.delete(pk)
+      state.waiters.delete(pk)
       if (outcome.kind === 'committed') waiter.resolve({ kind: 'committed', entries: undefined })
       else waiter.resolve({ kind: 'conflict', error: outcome.error })
     }
@@ -136,10 +137,15 @@ export class Dispatcher {
   /** Tells whoever waits. A refusal that nobody waits for is listed, and announced. */
   async decided(state: LaneState, decided: readonly DecidedOperation[]): Promise<void> {
     for (const one of decided) {
-      const waiter = state.waiters.get(one.operation.pk)
-      state.waiters.delete(one.operation.pk)
+      const { pk, state: was, mine } = one.operation
+      const waiter = state.waiters.get(pk)
+      const isRefused = one.decision.kind !== 'committed'
+      state.waiters.delete(pk)
+      // Its caller is told, so it need not be listed.
+      if (waiter !== undefined && isRefused) await this.#context.outbox.settled(pk)
       if (waiter !== undefined) waiter.resolve(one.decision)
-      else if (one.decision.kind !== 'committed') await this.#hooks.onRefused(state, one)
+      // A caller of this process that has not come to wait yet will find it.
+      else if (isRefused && !(was === 'trying' && mine)) await this.#hooks.onRefused(state, one)
     }
   }
 
@@ -154,8 +160,6 @@ export class Dispatcher {
     state.again = false
     try {
       await this.#park(state, [...state.waiters.keys()])
-      // Who is left is not pending: another process has decided it.
-      await this.#hearOutcomes(state)
     } catch (cause) {
       // The file itself fails: whoever waits must hear of it, and cannot be told that the operation is safe.
       for (const [pk, waiter] of state.waiters) {

@@ -98,7 +98,7 @@ it('loses and doubles nothing in 60 kills at statements and requests, while the 
     done.abort()
     await flapping
   }
-  expect(killed).toBeGreaterThan(40)
+  expect(killed).toBeGreaterThan(25)
   expect(acknowledged.size).toBeGreaterThan(50)
   await check(acknowledged, paths)
 }, 240_000)
