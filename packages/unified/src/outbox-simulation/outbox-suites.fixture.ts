@@ -13,6 +13,16 @@ export const OUTBOX_SUITES: readonly OutboxSuite[] = [
   { name: 'a file for each process', simulation: {}, plans: 250 },
   { name: 'two processes on one file', simulation: { sharesFile: true }, plans: 100 },
   {
+    name: 'three processes on one file that change the same records',
+    simulation: {
+      sharesFile: true,
+      kinds: ['create', 'update', 'update'],
+      tasks: ['wait'],
+      plans: { maxOperations: 14, maxProcesses: 3 },
+    },
+    plans: 150,
+  },
+  {
     name: 'copied files',
     simulation: { freshIds: true, tasks: ['wait', 'clone', ...KILLS] },
     plans: 75,
