@@ -30,6 +30,7 @@ export async function checkOutbox(
   return [
     ...found,
     ...checkDrained(world),
+    ...checkRenames(world),
     ...checkAccounted(result, world, applied),
     ...checkOrder(world, applied),
   ]
@@ -59,6 +60,12 @@ function appliedContents({ store }: SimulationResult<OutboxOperation>): Readonly
 function checkDrained({ undrained }: OutboxWorld): readonly Violation[] {
   if (undrained === 0) return []
   return [{ property: 'never-ended', message: `${undrained} operations were never sent` }]
+}
+
+/** A name that was not somebody else's need not be given up: what was sent under it is told apart best under it. */
+function checkRenames({ renames, copies }: OutboxWorld): readonly Violation[] {
+  if (renames === 0 || copies > 0) return []
+  return [{ property: 'defect', message: `a file that nobody copied was taken for a copy ${renames} times` }]
 }
 
 function checkAccounted(

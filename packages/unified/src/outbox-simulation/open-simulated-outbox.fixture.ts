@@ -73,7 +73,7 @@ export async function openSimulatedOutbox(
   return { file, backend, outbox, trace }
 }
 
-/** Writes down what is queued, once it is. */
+/** Writes down what is queued, once it is, and when the file is taken for a copy. */
 function noting(outbox: Outbox, world: OutboxWorld, file: OutboxFile): Outbox {
   return {
     ...outbox,
@@ -82,6 +82,11 @@ function noting(outbox: Outbox, world: OutboxWorld, file: OutboxFile): Outbox {
       const label = 'mutations' in write ? world.labels.get(write.mutations) : undefined
       if (label !== undefined) world.queued.push({ label, file, opId: appended.opId, pk: appended.pk })
       return appended
+    },
+    renameWriter: async (lease) => {
+      const renamed = await outbox.renameWriter(lease)
+      if (renamed !== undefined) world.renames++
+      return renamed
     },
   }
 }

@@ -48,6 +48,8 @@ export class OutboxWorld {
   readonly refused: RefusedWrite[] = []
   undrained = 0
   copies = 0
+  /** How often a file was taken for a copy. */
+  renames = 0
   /** Names of holders, each with its process. One that is gone for good is noticed only by its lease, as on another machine. */
   readonly #alive = new Map<string, string>()
   readonly #owned = new Map<string, OutboxFile[]>()
