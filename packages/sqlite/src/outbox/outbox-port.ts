@@ -136,6 +136,8 @@ export interface Outbox {
   lease(lane: Lane): Promise<LaneLease | undefined>
   /** The oldest undecided operations: always the same ones or more until some are decided, so a repeat covers what was sent. */
   waiting(lease: LaneLease, limit: number): readonly QueuedOperation[]
+  /** Whether the lease is still ours. What was read before is then all that anybody before us can have sent. */
+  holds(lease: LaneLease): boolean
   /** Notes what a blob is sent over. Resolves to false when the lease was lost. */
   noteBase(lease: LaneLease, operation: QueuedOperation, base: string): Promise<boolean>
   /**
