@@ -102,6 +102,15 @@ describe('collect', () => {
     expect(superseded).toBeGreaterThan(0)
   })
 
+  it('raises the floor as far as the latest of several collections in one commit asked', async () => {
+    const { manifest } = open()
+    await manifest.commit([putMutation('a', 'a1')])
+    const [late, early] = ['2025-12-31T12:00:00.000Z', '2025-12-31T11:00:00.000Z']
+    await Promise.all([late, early].map((floor) => manifest.publish({ floor })))
+    const header = (await manifest.snapshot())?.version.head.header
+    expect(header).toMatchObject({ seq: 2, floor: late })
+  })
+
   it('deletes what a killed process left behind, and raises the floor first', async () => {
     const { store, manifest, maintenance, keys, liveTexts } = open()
     await manifest.commit([putMutation('a', 'a1')])
