@@ -1,21 +1,25 @@
 import { setImmediate } from 'node:timers/promises'
-import { headKey, parseHead, recordEtag } from '@umbra/core'
+import { applySwap, headKey, parseHead, recordEtag } from '@umbra/core'
 import type { ManifestEntry } from '@umbra/core'
 import { describe, expect, it } from 'vitest'
 import { NamespaceManifest } from '../manifest/namespace-manifest.ts'
+import { PROTOCOL_RULES } from '../manifest/protocol-rules.ts'
+import type { ProtocolRules } from '../manifest/protocol-rules.ts'
 import { createSimulatedContext, putMutation } from '../manifest/simulated-context.fixture.ts'
 import { MANIFEST_LIMITS } from '../manifest/manifest-limits.ts'
 import { createSimulatedStore } from '../manifest/simulated-store.fixture.ts'
-import type { Fault } from '../manifest/simulated-store.fixture.ts'
 import { createMaintenance } from './create-maintenance.ts'
 
 const namespace = { module: 'm', userId: 'u' }
 const LIMITS = { ...MANIFEST_LIMITS, tailLines: 2, overfull: 2, fanOut: 2, maxParts: 4, graceMs: 1_000 }
 const DAY_MS = 24 * 60 * 60 * 1_000
 
-function open(nextFault: () => Fault = () => 'none') {
-  const store = createSimulatedStore(nextFault)
-  const context = createSimulatedContext(store, 'p', { limits: LIMITS })
+function open(rules: Partial<ProtocolRules> = {}) {
+  const store = createSimulatedStore(() => 'none')
+  const context = createSimulatedContext(store, 'p', {
+    limits: LIMITS,
+    rules: { ...PROTOCOL_RULES, ...rules },
+  })
   const manifest = new NamespaceManifest(namespace, context)
   const maintenance = createMaintenance(() => manifest, context)
   const keys = async () => {
@@ -165,6 +169,15 @@ describe('purge', () => {
       true,
     )
     expect(await liveTexts()).toEqual(['secret-a', 'secret-c', 'secret-d'])
+  })
+
+  it('says so when others were faster with every merge, and lines of the record are left', async () => {
+    const { manifest, maintenance, remove } = open({
+      applySwap: (head, swap) => (swap.kind === 'merge' ? undefined : applySwap(head, swap)),
+    })
+    for (const id of ['a', 'b']) await manifest.commit([putMutation(id, `secret-${id}`)])
+    await remove('b')
+    await expect(maintenance.purge(namespace, 'b')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   })
 
   it('refuses a record that is alive', async () => {

@@ -42,6 +42,10 @@ async function probe(
   const objects = new Map<string, string>()
   const server = await startScriptedServer((request, response) => {
     if (request.method === 'PUT') return write(objects, request, response)
+    if (request.method === 'HEAD') {
+      const etag = objects.get(request.url)
+      return response.writeHead(etag === undefined ? 404 : 200, etag === undefined ? {} : { etag }).end()
+    }
     objects.delete(request.url.replace('DeleteObject', 'PutObject'))
     response.writeHead(204).end()
   })
@@ -116,6 +120,28 @@ describe('probeConditions', () => {
       else storeIfHolds(objects, request, response)
     })
     expect(await report).toEqual(ALL_HOLD)
+  })
+
+  it('does not judge a store whose network answers with the refusal of a second copy of a request', async () => {
+    const { report } = await probe((objects, request, response) => {
+      const isRacer = request.url.includes('/race') && 'if-match' in request.headers
+      if (!isRacer || !holds(objects, request)) return storeIfHolds(objects, request, response)
+      objects.set(request.url, etagOf(request.body))
+      answerError(response, 412, 'PreconditionFailed')
+    })
+    await expect(report).rejects.toMatchObject({ code: 'UNAVAILABLE', retryable: true })
+  })
+
+  it('finds out a store in which somebody wins without being told', async () => {
+    const { report } = await probe((objects, request, response) => {
+      const isRacer = request.url.includes('/race') && 'if-match' in request.headers
+      const loses = isRacer && !holds(objects, request)
+      // The loser's write stays, though it was refused.
+      if (loses) objects.set(request.url, etagOf(request.body))
+      if (loses) answerError(response, 412, 'PreconditionFailed')
+      else storeIfHolds(objects, request, response)
+    })
+    expect(await report).toEqual({ ...ALL_HOLD, oneWinner: false })
   })
 
   it('does not judge a store that could not be asked', async () => {
