@@ -36,16 +36,19 @@ const storeIfHolds: Write = (objects, request, response) => {
   else answerError(response, 412, 'PreconditionFailed')
 }
 
+const answerHead: Write = (objects, { url }, response) => {
+  const key = [...objects.keys()].find((one) => one.startsWith(`${url}?`)) ?? ''
+  const dates = { 'last-modified': 'Tue, 24 Nov 2026 00:00:00 GMT', 'content-length': 36 }
+  response.writeHead(200, { etag: objects.get(key) ?? '', ...dates }).end()
+}
+
 async function probe(
   write: Write,
 ): Promise<{ report: Promise<ConditionReport>; objects: Map<string, string> }> {
   const objects = new Map<string, string>()
   const server = await startScriptedServer((request, response) => {
     if (request.method === 'PUT') return write(objects, request, response)
-    if (request.method === 'HEAD') {
-      const etag = objects.get(request.url)
-      return response.writeHead(etag === undefined ? 404 : 200, etag === undefined ? {} : { etag }).end()
-    }
+    if (request.method === 'HEAD') return answerHead(objects, request, response)
     objects.delete(request.url.replace('DeleteObject', 'PutObject'))
     response.writeHead(204).end()
   })
