@@ -12,6 +12,7 @@ import { createMaintenance } from './create-maintenance.ts'
 
 const namespace = { module: 'm', userId: 'u' }
 const LIMITS = { ...MANIFEST_LIMITS, tailLines: 2, overfull: 2, fanOut: 2, maxParts: 4, graceMs: 1_000 }
+const FOREIGN_BEFORE = '"before":{"_":"gone","key":"manifests.d/m/other/s/x.jsonl","at":""}'
 const DAY_MS = 24 * 60 * 60 * 1_000
 
 function open(rules: Partial<ProtocolRules> = {}) {
@@ -129,6 +130,31 @@ describe('collect', () => {
     expect((await manifest.snapshot())?.version.head.header.floor).not.toBeNull()
     await manifest.commit([putMutation('b', 'b1')])
     expect(await liveTexts()).toEqual(['a1', 'b1'])
+  })
+
+  it.each([
+    ['cut short', (text: string) => text.slice(0, -5)],
+    ['empty', () => ''],
+    ['another one’s', (text: string) => text.replaceAll('m/u/', 'm/other/')],
+    ['edited', (text: string) => `${text}{"key":"m/other/2026/01/01/x.json"}\n`],
+    ['made to lead elsewhere', (text: string) => text.replace('"before":null', FOREIGN_BEFORE)],
+  ])('believes nothing of a garbage list that is %s: what it named are orphans', async (_, damage) => {
+    const { store, context, manifest, maintenance, keys, update, liveTexts } = open()
+    for (const id of ['a', 'b', 'c']) await manifest.commit([putMutation(id, `${id}1`)])
+    await update('a', 'a2')
+    await maintenance.compact(namespace)
+    await manifest.finish()
+    const foreign = ['m/other/2026/01/01/x.json', 'manifests.d/m/other/s/x.jsonl']
+    for (const key of foreign) await store.put(key, new Uint8Array(1))
+    const list = (await manifest.snapshot())?.version.head.garbage?.key ?? ''
+    const text = Buffer.from(store.history(list).at(-1) ?? new Uint8Array()).toString()
+    await store.put(list, Buffer.from(damage(text)))
+    await context.clock.sleep(DAY_MS)
+    expect((await maintenance.check(namespace)).problems).toMatchObject([{ kind: 'orphans' }])
+    await maintenance.collect(namespace)
+    expect(await keys()).toEqual(expect.arrayContaining(foreign))
+    expect(await liveTexts()).toEqual(['a2', 'b1', 'c1'])
+    expect((await maintenance.check(namespace)).problems).toEqual([])
   })
 
   it('leaves alone what tails, segments, runs and garbage lists still name', async () => {

@@ -75,8 +75,10 @@ async function replacedParts(
   manifest: NamespaceManifest,
   context: ManifestContext,
 ): Promise<readonly string[]> {
-  const garbage = await readGarbageChain((await manifest.snapshot())?.version.head.garbage, context)
-  const prefix = partsPrefix(manifest.namespace)
+  const { namespace } = manifest
+  const head = (await manifest.snapshot())?.version.head
+  const garbage = await readGarbageChain(namespace, head?.garbage, context)
+  const prefix = partsPrefix(namespace)
   return garbage.flatMap(({ keys }) => keys.filter((key) => key.startsWith(prefix)))
 }
 
