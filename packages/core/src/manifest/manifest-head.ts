@@ -11,7 +11,7 @@ export interface Watermark {
   readonly seq: number
   /** When that was: ISO 8601, UTC. */
   readonly at: string
-  /** Numbers of the rejected operations among those whose outcome the writer did not know when this version was planned. */
+  /** Of the operations this version decided, the numbers of those it rejected. */
   readonly skip?: readonly number[]
 }
 

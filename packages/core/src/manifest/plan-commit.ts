@@ -65,8 +65,6 @@ export interface CommitContext {
   readonly clockSkewMs?: number
   /** Writers whose watermarks the head keeps. Default: 64. */
   readonly maxWriters?: number
-  /** Numbers of the writer's operations that an earlier version rejected, which it may not have been told yet. */
-  readonly skipped?: readonly number[]
   /** The writer has stored the anchor. */
   readonly anchored?: boolean
 }
@@ -98,7 +96,7 @@ class HeadDraft {
   readonly #context: CommitContext
   readonly #current: Map<string, ManifestEntry>
   readonly #added: ManifestLine[] = []
-  readonly #skipped: number[]
+  readonly #skipped: number[] = []
   #live: number
   #sum: string
   #watermark: Omit<Watermark, 'seq' | 'at'>
@@ -116,7 +114,6 @@ class HeadDraft {
     this.#live = base?.head.header.live ?? 0
     this.#sum = base?.head.header.sum ?? EMPTY_SUM
     this.#watermark = base?.head.header.w[context.writer] ?? { n: 0, h: '' }
-    this.#skipped = [...(context.skipped ?? [])]
   }
 
   apply(operation: ManifestOperation): OperationOutcome {

@@ -33,8 +33,6 @@ export interface PlanRequest {
   readonly operations: readonly PlannableOperation[]
   /** Raises the head's floor: ISO 8601, UTC. */
   readonly floor?: string
-  /** See `CommitContext`. */
-  readonly skipped?: readonly number[]
 }
 
 /** Plans versions of one namespace's head and stores them: what every kind of committer does the same way. */

@@ -97,32 +97,6 @@ describe('operations that their writer numbers', () => {
     )
   })
 
-  it('that were rejected stay so, though the answers to that and to the commit after it were lost', async () => {
-    let isCutOff = false
-    let isLosing = true
-    const store = createSimulatedStore((operation, key) => {
-      if (operation === 'get') return isCutOff ? 'lost-request' : 'none'
-      isCutOff = isLosing && key === headKey(namespace)
-      return isCutOff ? 'lost-answer' : 'none'
-    })
-    const operations = [create(1, 'a'), create(2, 'a'), create(3, 'b'), create(4, 'b')]
-    const send = (name: string, count: number) =>
-      manifest(store, name, 0).commitNumbered({
-        writer: 'w',
-        mark: undefined,
-        operations: operations.slice(0, count),
-        attempted: true,
-      })
-    for (const count of [2, 4]) {
-      await expect(send(`p${count}`, count)).rejects.toMatchObject({ code: 'OUTCOME_PENDING' })
-      isCutOff = false
-    }
-    isLosing = false
-    const { outcomes } = await send('q', 4)
-    expect(outcomes.map(({ kind }) => kind)).toEqual(['committed', 'rejected', 'committed', 'rejected'])
-    expect(texts(store)).toEqual(['by op 1', 'by op 3'])
-  })
-
   it('of two processes under one name are told apart, and neither set is dropped silently', async () => {
     const store = createSimulatedStore(() => 'none')
     const shared = await manifest(store, 'p').commitNumbered({

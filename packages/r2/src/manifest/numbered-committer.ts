@@ -51,8 +51,7 @@ export async function commitNumbered(
     if (open.length === 0 || decided.outcomes.length > 0) return decided
     await uploadMissing(parts, { open, uploads, snapshot })
     const operations = open.map((one) => ({ ...one, uploads: uploads.get(one.n) ?? [] }))
-    const skipped = rejectedNumbers(decided, request)
-    const planned = await heads.plan(snapshot, { operations, writer: request.writer, skipped })
+    const planned = await heads.plan(snapshot, { operations, writer: request.writer })
     if (planned !== undefined && (await uploadAgain(parts, planned.plan, { open, uploads, snapshot })))
       continue
     if (planned?.plan.next === undefined) {
@@ -88,11 +87,6 @@ async function decidedAsOf(
     if (current?.version.etag === snapshot?.version.etag) throw error
     return undefined
   }
-}
-
-/** The next version takes the place of the watermark that says so: a caller that is not answered asks for them again. */
-function rejectedNumbers({ outcomes }: NumberedResult, { operations }: NumberedRequest): readonly number[] {
-  return operations.flatMap(({ n }, index) => (outcomes[index]?.kind === 'rejected' ? [n] : []))
 }
 
 interface UploadWork {
