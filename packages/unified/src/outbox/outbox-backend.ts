@@ -22,6 +22,7 @@ import type { LaneState } from './lane-state.ts'
 import { overwriteWhenLater } from './last-write-wins.ts'
 import { createOutboxBlobs } from './outbox-blobs.ts'
 import { createOutboxImport } from './outbox-import.ts'
+import { createOutboxMaintenance } from './outbox-maintenance.ts'
 import { DEFAULT_OUTBOX_POLICY } from './outbox-policy.ts'
 import type { OutboxPolicy } from './outbox-policy.ts'
 import { createOutboxWriter } from './outbox-writer.ts'
@@ -100,7 +101,7 @@ export function createOutboxBackend(parts: OutboxParts): StorageBackend {
     capabilities: primary.capabilities,
     uploads: primary.uploads,
     ...(primary.pins && { pins: primary.pins }),
-    ...(primary.maintenance && { maintenance: primary.maintenance }),
+    ...(primary.maintenance && { maintenance: createOutboxMaintenance(primary.maintenance, lanes) }),
     ...(primary.inventory && { inventory: createOverlayInventory(primary.inventory, outbox) }),
     ...(primary.bulk && {
       bulk: createOutboxImport(primary.bulk, { ...lanes, noteSeen: (path) => reads.noteSeen(path) }),

@@ -1,4 +1,5 @@
 import { UmbraError } from '@umbra/core'
+import type { ErrorDetails } from '@umbra/core'
 import type { Dispatcher } from './dispatcher.ts'
 import type { Drainer } from './drainer.ts'
 import type { SendContext } from './send-context.ts'
@@ -21,7 +22,7 @@ export interface LaneSettlerParts {
 export async function settleLane(
   { context, dispatcher, drainer }: LaneSettlerParts,
   path: string,
-  request: { readonly isPending: () => boolean; readonly waits: string },
+  request: { readonly isPending: () => boolean; readonly waits: string; readonly details?: ErrorDetails },
 ): Promise<void> {
   const { breaker, clock, policy } = context
   for (let waitedMs = 0; request.isPending(); waitedMs += LOOK_MS) {
@@ -30,7 +31,7 @@ export async function settleLane(
     if (isAway || paused !== undefined || waitedMs >= policy.onlineTimeoutMs)
       throw new UmbraError('UNAVAILABLE', request.waits, {
         ...(paused && { cause: paused }),
-        details: { pending: context.outbox.pendingEntries(path).size },
+        details: { ...request.details, pending: context.outbox.pendingEntries(path).size },
       })
     if (waitedMs === 0) drainer.hurry()
     await clock.sleep(LOOK_MS)
