@@ -29,7 +29,8 @@ export async function createStorageManager(
 export interface UnifiedComponents extends ManagerComponents {
   /**
    * How writes are kept while R2 cannot be reached, in the database at `SQLITE_PATH`; only for `r2`. `false`: not at all, so
-   * such a write rejects with `UNAVAILABLE` or `OUTCOME_PENDING`, and so does opening.
+   * such a write rejects with `UNAVAILABLE` or `OUTCOME_PENDING`, and so does opening. Settings that say no
+   * (`UMBRA_OUTBOX=off`) are not overruled by what is given here.
    */
   readonly outbox?: false | OutboxOptions
 }
@@ -45,7 +46,7 @@ async function openBackend(
     case 'sqlite':
       return openSqlite(settings, components)
     case 'r2':
-      return components.outbox === false
+      return components.outbox === false || settings.outbox === false
         ? openR2(settings, components)
         : openWithOutbox(settings, components, components.outbox ?? {})
     case 'hybrid': {

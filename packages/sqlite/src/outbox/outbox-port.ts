@@ -179,6 +179,11 @@ export interface Outbox {
   /** Queues a listed operation again, over the given etags (`-`: none) in place of those it names. */
   retry(id: string, expects: readonly (string | undefined)[]): Promise<void>
   discard(id: string): Promise<void>
+  /**
+   * Removes what is kept of the committed versions of a record: contents and descriptions. Its deletions stay, and so does
+   * every other record of the same operations.
+   */
+  forget(path: string, id: string): Promise<void>
   close(): Promise<void>
 }
 

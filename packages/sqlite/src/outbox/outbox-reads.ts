@@ -53,9 +53,7 @@ export function createOutboxReads(context: OutboxContext): OutboxReads {
     const newest = row && statements.newestPendingOf.get({ lane: row.pk, id: path })?.mutation
     if (newest === undefined) return undefined
     if (newest.kind === 'delete') return { blob: undefined }
-    const { pk } = storedBody(newest)
-    const bytes = bodies.inline(pk)
-    return bytes && { blob: { bytes, etag: newest.etag } }
+    return { blob: { bytes: bodies.whole(storedBody(newest)), etag: newest.etag } }
   }
 
   function openBody(path: string, entry: ManifestEntry, range?: ByteRange) {

@@ -1,4 +1,5 @@
 import { createCompactCommand } from './commands/compact.ts'
+import { createConflictsCommand } from './commands/conflicts.ts'
 import { createCostCommand } from './commands/cost.ts'
 import { createExportCommand } from './commands/export.ts'
 import { createFsckCommand } from './commands/fsck.ts'
@@ -10,6 +11,7 @@ import { createMigrateCommand } from './commands/migrate.ts'
 import { createPutCommand } from './commands/put.ts'
 import { createRebuildCommand } from './commands/rebuild.ts'
 import { createSearchCommand } from './commands/search.ts'
+import { createSyncCommand } from './commands/sync.ts'
 import type { CreateCommand } from './create-command.ts'
 
 /** A new command is a file in commands/ and a line here. */
@@ -18,6 +20,8 @@ export const COMMANDS: readonly CreateCommand[] = [
   createGetCommand,
   createPutCommand,
   createSearchCommand,
+  createSyncCommand,
+  createConflictsCommand,
   createMigrateCommand,
   createImportCommand,
   createExportCommand,
