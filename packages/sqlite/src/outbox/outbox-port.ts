@@ -125,7 +125,8 @@ export interface PendingBlob {
 export interface Outbox {
   /**
    * Queues one operation, and takes the lane's lease when it is free. `trying`: its caller waits for the store's answer.
-   * Rejects with `OUTBOX_FULL` when there is no room; nothing is queued then.
+   * Rejects with `OUTBOX_FULL` when there is no room, and as a commit does when it certainly conflicts with what is pending;
+   * nothing is queued then.
    */
   append(
     lane: Lane,
