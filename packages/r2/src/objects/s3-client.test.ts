@@ -49,6 +49,8 @@ describe('requests on the wire', () => {
     expect(names.filter((name) => name.startsWith('x-amz-checksum') || name.startsWith('x-amz-sdk'))).toEqual(
       [],
     )
+    expect(names.filter((name) => name.startsWith('amz-sdk') || name === 'x-amz-user-agent')).toEqual([])
+    expect(request?.headers['user-agent']).toBe('umbra-storage')
     expect(names).not.toContain('expect')
     expect(names).not.toContain('content-encoding')
     expect(names).not.toContain('transfer-encoding')
