@@ -76,7 +76,10 @@ export class NamespaceCommitter {
       this.#writer.check(snapshot?.version.head)
       const writer = this.#writer.name
       // Each of them deletes what is older than its own.
-      const floor = group.flatMap((operation) => operation.floor ?? []).sort().at(-1)
+      const floor = group
+        .flatMap((operation) => operation.floor ?? [])
+        .sort()
+        .at(-1)
       const planned = await this.#heads.plan(snapshot, {
         operations: group,
         writer,

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import { killMigrations } from './kill-migrations.fixture.ts'
 
-it('a migration that is killed at any moment and run again ends with equal sides', async () => {
+it('property 32: a migration that is killed at any moment and run again ends with equal sides', async () => {
   const folder = await createStorageFolder()
   const server = await startLocalR2()
   const { kills, differences } = await killMigrations(folder.sqlitePath, server.settings, 25)

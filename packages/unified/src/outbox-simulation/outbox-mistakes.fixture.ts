@@ -28,6 +28,8 @@ export const OUTBOX_MISTAKES: readonly OutboxMistake[] = [
   {
     name: 'falls back on a second row instead of the same one',
     seams: { outbox: withSecondRow },
+    // The queue itself refuses a second row of anything else.
+    setting: { freshIds: true },
     properties: ['rejected-yet-applied', 'applied-twice'],
   },
   {

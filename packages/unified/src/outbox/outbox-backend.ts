@@ -12,7 +12,7 @@ import type {
 } from '@umbra/core'
 import type { DecidedOperation, Outbox } from '@umbra/sqlite'
 import { Breaker } from './breaker.ts'
-import { checkKnown } from './check-known.ts'
+import { checkLastSeen } from './check-last-seen.ts'
 import { isOutage } from './classify-failure.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { Drainer } from './drainer.ts'
@@ -112,8 +112,8 @@ export function createOutboxBackend(parts: OutboxParts): StorageBackend {
 
     async commit(namespace, mutations) {
       const lane = laneOf(namespace)
-      const written = await writer.write(lane, { mutations }, (store) =>
-        checkKnown(context, namespace, { path: lane.path, mutations, store }),
+      const written = await writer.write(lane, { mutations }, () =>
+        checkLastSeen(context, namespace, { path: lane.path, mutations }),
       )
       if (written.kind === 'committed') reads.noteSeen(lane.path)
       return toStored(context, namespace, written)
