@@ -17,6 +17,9 @@ import type { Snapshot } from './snapshot.ts'
 
 type Uploads = readonly (UploadedRevision | undefined)[]
 
+/** Times bodies are stored again: others may take a revision meanwhile, but not for ever. */
+const MAX_UPLOAD_ROUNDS = 10
+
 export interface NumberedCommitterParts {
   readonly namespace: Namespace
   readonly cache: HeadCache
@@ -24,9 +27,15 @@ export interface NumberedCommitterParts {
   /** Stores the bodies of an operation, those at `places` again, or all of them for the first time. */
   upload(
     operation: NumberedOperation,
-    snapshot: Snapshot | undefined,
+    state: UploadState,
     again?: { readonly uploads: Uploads; readonly places: ReadonlyMap<number, number> },
   ): Promise<Uploads>
+}
+
+export interface UploadState {
+  readonly snapshot: Snapshot | undefined
+  /** An earlier call may have stored the bodies. */
+  readonly attempted: boolean
 }
 
 export interface NumberedResult {
@@ -43,7 +52,9 @@ export async function commitNumbered(
   request: NumberedRequest,
 ): Promise<NumberedResult> {
   const { cache, heads } = parts
+  const { attempted = false } = request
   const uploads = new Map<number, Uploads>()
+  let rounds = 0
   let snapshot = cache.known ?? (await cache.refresh())
   for (;;) {
     const decided = await decidedAsOf(snapshot, cache, request)
@@ -53,12 +64,14 @@ export async function commitNumbered(
     }
     const open = request.operations.slice(decided.outcomes.length)
     if (open.length === 0) return decided
-    await uploadMissing(parts, { open, uploads, snapshot })
+    await uploadMissing(parts, { open, uploads, snapshot, attempted })
     const operations = open.map((one) => ({ ...one, uploads: uploads.get(one.n) ?? [] }))
     const skipped = rejectedNumbers(decided, request)
     const planned = await heads.plan(snapshot, { operations, writer: request.writer, skipped })
-    if (planned !== undefined && (await uploadAgain(parts, planned.plan, { open, uploads, snapshot })))
+    if (await uploadAgain(parts, planned?.plan, { open, uploads, snapshot, attempted })) {
+      if (++rounds === MAX_UPLOAD_ROUNDS) throw alwaysOutdated()
       continue
+    }
     if (planned?.plan.next === undefined) {
       const current = await cache.refresh()
       if (planned !== undefined && current?.version.etag === snapshot?.version.etag)
@@ -102,16 +115,15 @@ function rejectedNumbers({ outcomes }: NumberedResult, { operations }: NumberedR
   return operations.flatMap(({ n }, index) => (outcomes[index]?.kind === 'rejected' ? [n] : []))
 }
 
-interface UploadWork {
+interface UploadWork extends UploadState {
   readonly open: readonly NumberedOperation[]
   readonly uploads: Map<number, Uploads>
-  readonly snapshot: Snapshot | undefined
 }
 
 async function uploadMissing(parts: NumberedCommitterParts, work: UploadWork): Promise<void> {
   const missing = work.open.filter(({ n }) => !work.uploads.has(n))
   const uploading = missing.map(async (operation) => {
-    work.uploads.set(operation.n, await parts.upload(operation, work.snapshot))
+    work.uploads.set(operation.n, await parts.upload(operation, work))
   })
   // Waits for all of them: the caller frees the bodies as soon as this rejects.
   const failed = (await Promise.allSettled(uploading)).find(({ status }) => status === 'rejected')
@@ -121,16 +133,16 @@ async function uploadMissing(parts: NumberedCommitterParts, work: UploadWork): P
 /** An operation that cannot be counted as it is must not be passed over by the ones after it. */
 async function uploadAgain(
   parts: NumberedCommitterParts,
-  plan: CommitPlan,
+  plan: CommitPlan | undefined,
   work: UploadWork,
 ): Promise<boolean> {
   let any = false
-  for (const [index, outcome] of plan.outcomes.entries()) {
+  for (const [index, outcome] of (plan?.outcomes ?? []).entries()) {
     const operation = work.open[index]
     if (outcome.kind !== 'outdated' || operation === undefined) continue
     const places = new Map(outcome.places.map((place) => [place.index, place.rev]))
     const before = work.uploads.get(operation.n) ?? []
-    const again = await parts.upload(operation, work.snapshot, { uploads: before, places })
+    const again = await parts.upload(operation, work, { uploads: before, places })
     work.uploads.set(operation.n, again)
     any = true
   }
@@ -155,6 +167,13 @@ function toNumbered(outcome: OperationOutcome): NumberedOutcome {
   if (outcome.kind === 'applied') return { kind: 'committed', entries: outcome.entries }
   if (outcome.kind === 'rejected') return outcome
   throw new UmbraError('INTERNAL', 'an operation was passed over')
+}
+
+function alwaysOutdated(): UmbraError {
+  return new UmbraError(
+    'UNAVAILABLE',
+    'the bodies were outdated as soon as they were stored; call again with the same operations, and check the clocks of this machine and of the one that collects garbage',
+  )
 }
 
 function outcomePending(namespace: Namespace, cause: unknown): UmbraError {
