@@ -9,6 +9,8 @@ export interface NumberedOperation {
   readonly n: number
   /** Unique. */
   readonly opId: string
+  /** When it was queued, before any attempt: milliseconds since 1970. */
+  readonly queuedAt: number
   readonly mutations: readonly Mutation[]
 }
 

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import { applySwap, headKey, parseHead, recordEtag } from '@umbra/core'
-import type { ManifestEntry } from '@umbra/core'
+import type { ManifestEntry, ObjectStore } from '@umbra/core'
 import { describe, expect, it } from 'vitest'
 import { NamespaceManifest } from '../manifest/namespace-manifest.ts'
 import { PROTOCOL_RULES } from '../manifest/protocol-rules.ts'
@@ -204,6 +204,24 @@ describe('purge', () => {
     for (const id of ['a', 'b']) await manifest.commit([putMutation(id, `secret-${id}`)])
     await remove('b')
     await expect(maintenance.purge(namespace, 'b')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  })
+
+  it('leaves the body of a creation of the same id that is on its way', async () => {
+    const { store, manifest, maintenance, remove } = open()
+    await manifest.commit([putMutation('b', 'secret-b')])
+    await remove('b')
+    let purging: Promise<void> | undefined
+    const objects: ObjectStore = {
+      ...store,
+      async put(key, ...rest) {
+        if (key === headKey(namespace)) await (purging ??= maintenance.purge(namespace, 'b'))
+        return store.put(key, ...rest)
+      },
+    }
+    const other = new NamespaceManifest(namespace, createSimulatedContext(objects, 'q', { limits: LIMITS }))
+    const [created] = await other.commit([putMutation('b', 'b anew')])
+    expect(purging).toBeDefined()
+    expect(await store.head(created?.key ?? '')).toBeDefined()
   })
 
   it('refuses a record that is alive', async () => {

@@ -28,22 +28,33 @@ export async function purgeRecord(
   await Promise.all(rewritten.map((part) => context.cache.forget(part)))
 }
 
-/** Every object of the record, whether or not something refers to it: its revisions share the beginning of their names. */
+/**
+ * Every object of the record, whether or not something refers to it: its revisions share the beginning of their names. One of
+ * a later revision than the deletion is that of a record created anew, perhaps on its way to its commit.
+ */
 async function bodyKeys(
   versions: readonly ManifestEntry[],
   id: string,
   { objects }: ManifestContext,
 ): Promise<readonly string[]> {
   const folders = new Set(versions.map(({ key }) => key.slice(0, key.lastIndexOf('/') + 1)))
+  const deletedAs = versions.at(-1)?.rev ?? 0
   const keys: string[] = []
   for (const folder of folders) {
     const prefix = `${folder}${encodePathPart(id)}`
     for await (const { key } of objects.list(prefix, { partialPrefix: true })) {
-      // `a.json` and `a~2-….json` are of record `a`; `ab.json` is not.
-      if (['.', '~'].includes(key.charAt(prefix.length))) keys.push(key)
+      const rev = revisionIn(key.slice(prefix.length))
+      if (rev !== undefined && rev <= deletedAs) keys.push(key)
     }
   }
   return keys
+}
+
+/** `a.json` and `a~2-….json` are of record `a`; `ab.json` is not. */
+function revisionIn(restOfKey: string): number | undefined {
+  if (restOfKey.startsWith('.')) return 1
+  const digits = /^~(\d+)-/.exec(restOfKey)?.[1]
+  return digits === undefined ? undefined : Number(digits)
 }
 
 /** Merges from the oldest part that can have a line of the id on; resolves to every part that is referred to no more. */

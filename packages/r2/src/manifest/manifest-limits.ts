@@ -10,7 +10,7 @@ export interface ManifestLimits {
   readonly overfull: number
   /** Parts of one level that are merged into one of the next. */
   readonly fanOut: number
-  /** Most parts of a head; a commit that finds more waits for a merge. */
+  /** Parts of a head beyond which neighbours are merged whatever their levels; in the background, so no commit waits for it. */
   readonly maxParts: number
   /** Most records of one commit of an import. */
   readonly importRows: number

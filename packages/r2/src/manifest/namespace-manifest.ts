@@ -27,7 +27,7 @@ type Uploads = readonly (UploadedRevision | undefined)[]
 
 type UploadRequest = readonly [
   mutations: readonly Mutation[],
-  naming: Pick<RevisionUpload, 'nonce' | 'again'>,
+  naming: Pick<RevisionUpload, 'nonce' | 'again' | 'repeat'>,
   revisionOf: (mutation: Mutation, index: number) => number | undefined,
 ]
 
@@ -122,13 +122,24 @@ export class NamespaceManifest {
     )
   }
 
-  /** Under a key that follows from the operation, so that a repeat finds what is there; so nothing is discarded. */
+  /**
+   * Under a key that follows from the operation, so that a repeat finds what is there; so nothing is discarded. What is not
+   * there although it may have been stored long ago may have been collected, by a collector that is not done yet: it goes
+   * under another key.
+   */
   async #uploadNumbered(
-    ...[{ opId, mutations }, snapshot, again]: Parameters<NumberedCommitterParts['upload']>
+    ...[{ opId, mutations, queuedAt }, snapshot, again]: Parameters<NumberedCommitterParts['upload']>
   ): Promise<Uploads> {
     const current = again === undefined ? await this.#current(snapshot, mutations.map(mutationId)) : undefined
-    const nonce = again === undefined ? opId : this.#context.ids.next(this.#context.clock.now())
-    const naming = { nonce, ...(again !== undefined && { again: true as const }) }
+    const { ids, clock, limits } = this.#context
+    const nonce = again === undefined ? opId : ids.next(clock.now())
+    // Long before a collector may touch it, whatever the clocks say.
+    const isOld = clock.now() - queuedAt >= limits.graceMs / 2
+    const naming = {
+      nonce,
+      ...(again !== undefined && { again: true as const }),
+      ...(isOld && again === undefined && { repeat: true as const }),
+    }
     const { stored, failure } = await this.#upload(mutations, naming, (mutation, index) => {
       if (again !== undefined) return again.places.get(index)
       return mutation.kind === 'put'

@@ -1,7 +1,10 @@
+import { EventEmitter, once } from 'node:events'
 import { headKey, parseHead } from '@umbra/core'
-import type { NumberedOperation, NumberedOutcome, WriterMark } from '@umbra/core'
+import type { NumberedOperation, NumberedOutcome, ObjectStore, WriterMark } from '@umbra/core'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { createMaintenance } from '../maintenance/create-maintenance.ts'
+import { MANIFEST_LIMITS } from './manifest-limits.ts'
 import { NamespaceManifest } from './namespace-manifest.ts'
 import { createSimulatedContext, putMutation } from './simulated-context.fixture.ts'
 import { createSimulatedStore } from './simulated-store.fixture.ts'
@@ -11,6 +14,7 @@ const namespace = { module: 'm', userId: 'u' }
 const create = (n: number, id: string): NumberedOperation => ({
   n,
   opId: `op-${n}-${id}`,
+  queuedAt: 0,
   mutations: [putMutation(id, `by op ${n}`)],
 })
 
@@ -130,6 +134,56 @@ describe('operations that their writer numbers', () => {
     const third = await one.commitNumbered({ writer: 'w', mark: second.mark, operations: [create(3, 'c')] })
     expect(third.outcomes.map(({ kind }) => kind)).toEqual(['committed'])
     expect(texts(store)).toEqual(['by op 1', 'by op 2', 'by op 3'])
+  })
+
+  it('keep their bodies when a collector that stalled goes on after they were sent again', async () => {
+    const limits = { ...MANIFEST_LIMITS, graceMs: 1_000, clockSkewMs: 0 }
+    let isCutOff = false
+    const store = createSimulatedStore((operation, key) =>
+      isCutOff && operation === 'put' && key === headKey(namespace) ? 'lost-request' : 'none',
+    )
+    const send = (name: string, attempted: boolean) =>
+      new NamespaceManifest(namespace, createSimulatedContext(store, name, { limits })).commitNumbered({
+        writer: 'w',
+        mark: undefined,
+        attempted,
+        operations: [create(1, 'a')],
+      })
+    const stall = new EventEmitter()
+    const stalling = once(stall, 'begun')
+    const deleteMany = async (keys: readonly string[]) => {
+      stall.emit('begun')
+      await once(stall, 'over')
+      return store.deleteMany(keys)
+    }
+    const collect = (name: string, objects: ObjectStore) => {
+      const context = createSimulatedContext(objects, name, { limits })
+      return createMaintenance(() => new NamespaceManifest(namespace, context), context).collect(namespace)
+    }
+    await manifest(store, 'other').commit([putMutation('seed', 'seed')])
+    isCutOff = true
+    await expect(send('p', false)).rejects.toMatchObject({ code: 'OUTCOME_PENDING' })
+    isCutOff = false
+    const stalled = collect('stalled', { ...store, deleteMany })
+    await stalling
+    await collect('collector', store)
+    expect(await send('q', true)).toMatchObject({ outcomes: [{ kind: 'committed' }] })
+    stall.emit('over')
+    await stalled
+    const { tail } = parseHead(store.history(headKey(namespace)).at(-1) ?? new Uint8Array(), namespace)
+    const bodies = tail.map(({ entry }) => store.head(entry.key))
+    expect(await Promise.all(bodies)).not.toContain(undefined)
+  })
+
+  it('are not stored again without end by a machine whose clock is far behind', async () => {
+    const store = createSimulatedStore(() => 'none')
+    const other = manifest(store, 'p')
+    await other.commit([putMutation('seed', 'seed')])
+    await other.publish({ floor: '2026-01-02T00:00:00.000Z' })
+    const operations = [create(1, 'a')]
+    const sending = manifest(store, 'q').commitNumbered({ writer: 'w', mark: undefined, operations })
+    await expect(sending).rejects.toMatchObject({ code: 'UNAVAILABLE', retryable: true })
+    expect(texts(store)).toEqual(['seed'])
   })
 
   it('are not sent again when the store has forgotten their writer', async () => {

@@ -17,6 +17,9 @@ import type { Snapshot } from './snapshot.ts'
 
 type Uploads = readonly (UploadedRevision | undefined)[]
 
+/** Times bodies are stored again: others may take a revision meanwhile, but not for ever. */
+const MAX_UPLOAD_ROUNDS = 10
+
 export interface NumberedCommitterParts {
   readonly namespace: Namespace
   readonly cache: HeadCache
@@ -39,6 +42,7 @@ export async function commitNumbered(
 ): Promise<NumberedResult> {
   const { cache, heads } = parts
   const uploads = new Map<number, Uploads>()
+  let rounds = 0
   let snapshot = cache.known ?? (await cache.refresh())
   for (;;) {
     const decided = await decidedAsOf(snapshot, cache, request)
@@ -52,8 +56,10 @@ export async function commitNumbered(
     await uploadMissing(parts, { open, uploads, snapshot })
     const operations = open.map((one) => ({ ...one, uploads: uploads.get(one.n) ?? [] }))
     const planned = await heads.plan(snapshot, { operations, writer: request.writer })
-    if (planned !== undefined && (await uploadAgain(parts, planned.plan, { open, uploads, snapshot })))
+    if (await uploadAgain(parts, planned?.plan, { open, uploads, snapshot })) {
+      if (++rounds === MAX_UPLOAD_ROUNDS) throw alwaysOutdated()
       continue
+    }
     if (planned?.plan.next === undefined) {
       const current = await cache.refresh()
       if (planned !== undefined && current?.version.etag === snapshot?.version.etag)
@@ -108,11 +114,11 @@ async function uploadMissing(parts: NumberedCommitterParts, work: UploadWork): P
 /** An operation that cannot be counted as it is must not be passed over by the ones after it. */
 async function uploadAgain(
   parts: NumberedCommitterParts,
-  plan: CommitPlan,
+  plan: CommitPlan | undefined,
   work: UploadWork,
 ): Promise<boolean> {
   let any = false
-  for (const [index, outcome] of plan.outcomes.entries()) {
+  for (const [index, outcome] of (plan?.outcomes ?? []).entries()) {
     const operation = work.open[index]
     if (outcome.kind !== 'outdated' || operation === undefined) continue
     const places = new Map(outcome.places.map((place) => [place.index, place.rev]))
@@ -142,6 +148,13 @@ function toNumbered(outcome: OperationOutcome): NumberedOutcome {
   if (outcome.kind === 'applied') return { kind: 'committed', entries: outcome.entries }
   if (outcome.kind === 'rejected') return outcome
   throw new UmbraError('INTERNAL', 'an operation was passed over')
+}
+
+function alwaysOutdated(): UmbraError {
+  return new UmbraError(
+    'UNAVAILABLE',
+    'the bodies were outdated as soon as they were stored; call again with the same operations, and check the clocks of this machine and of the one that collects garbage',
+  )
 }
 
 function outcomePending(namespace: Namespace, cause: unknown): UmbraError {

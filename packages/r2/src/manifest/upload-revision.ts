@@ -17,7 +17,11 @@ export interface RevisionUpload {
   readonly nonce: string
   /** The body was stored before, under a key that may be deleted at any time. */
   readonly again?: true
+  /** An earlier attempt may have stored the body with this nonce, and a collector may have deleted it since. */
+  readonly repeat?: true
 }
+
+type Stored = Pick<UploadedRevision, 'etag' | 'uploadedAt'>
 
 /**
  * Stores the body of a revision under a key that nothing ever had or will have, create-only. A deletion may reach the
@@ -28,17 +32,29 @@ export async function uploadRevision(
   upload: RevisionUpload,
   context: ManifestContext,
 ): Promise<UploadedRevision> {
-  const { mutation, rev, nonce } = upload
-  const { size } = mutation.body
-  // A body sent in parts cannot be created atomically, so its key must be one that nobody else can name.
-  const plain = mutation.freshId === true && upload.again !== true && size <= MULTIPART_THRESHOLD_BYTES
-  const unique = uniqueRevisionKey(mutation.draft, rev, nonce)
-  const keys = plain ? [revisionKey(mutation.draft, rev, nonce), unique] : [unique]
+  const { rev } = upload
+  const keys = keysOf(upload)
+  if (upload.repeat === true) {
+    for (const key of keys) {
+      const stored = await findOwn(key, upload.nonce, context)
+      if (stored !== undefined) return { key, rev, ...stored }
+    }
+    const { repeat: _, ...once } = upload
+    return uploadRevision({ ...once, nonce: context.ids.next(context.clock.now()), again: true }, context)
+  }
   for (const key of keys) {
     const created = await createObject(key, upload, context)
     if (created !== undefined) return { key, rev, ...created }
   }
-  throw new UmbraError('INTERNAL', `a fresh key is taken; the id source repeats itself. key=${unique}`)
+  throw new UmbraError('INTERNAL', `a fresh key is taken; the id source repeats itself. key=${keys.at(-1)}`)
+}
+
+function keysOf({ mutation, rev, nonce, again }: RevisionUpload): readonly string[] {
+  const { size } = mutation.body
+  // A body sent in parts cannot be created atomically, so its key must be one that nobody else can name.
+  const plain = mutation.freshId === true && again !== true && size <= MULTIPART_THRESHOLD_BYTES
+  const unique = uniqueRevisionKey(mutation.draft, rev, nonce)
+  return plain ? [revisionKey(mutation.draft, rev, nonce), unique] : [unique]
 }
 
 /** Undefined when somebody else's object has the key. */
@@ -46,7 +62,7 @@ async function createObject(
   key: string,
   { mutation, rev, nonce }: RevisionUpload,
   context: ManifestContext,
-): Promise<Pick<UploadedRevision, 'etag' | 'uploadedAt'> | undefined> {
+): Promise<Stored | undefined> {
   const { draft, body } = mutation
   const uploadedAt = new Date(context.clock.now()).toISOString()
   const metadata = { id: draft.id, rev: String(rev), sha256: body.sha256, op: nonce, at: draft.timestamp }
@@ -56,9 +72,14 @@ async function createObject(
     return { etag, uploadedAt }
   } catch (error) {
     if (!hasErrorCode(error, 'PRECONDITION_FAILED')) throw error
-    // A repeat of a request whose answer was lost finds its own object, which may be older than this attempt.
-    const found = await withRetry(() => context.objects.head(key), context.retry)
-    if (found?.metadata['op'] !== nonce) return undefined
-    return { etag: found.etag, uploadedAt: found.lastModified.toISOString() }
+    // A repeat of a request whose answer was lost finds its own object.
+    return findOwn(key, nonce, context)
   }
+}
+
+/** An object of this nonce, which may be older than this attempt. */
+async function findOwn(key: string, nonce: string, context: ManifestContext): Promise<Stored | undefined> {
+  const found = await withRetry(() => context.objects.head(key), context.retry)
+  if (found?.metadata['op'] !== nonce) return undefined
+  return { etag: found.etag, uploadedAt: found.lastModified.toISOString() }
 }

@@ -47,12 +47,12 @@ export async function sendRecords(
  * Under a new name a creation that had been applied, and whose record was deleted since, must not bring the record back: an
  * id that was minted for it may never have existed.
  */
-function toNumbered({ n, opId, mutations, resent }: QueuedOperation): NumberedOperation {
-  if (!resent) return { n, opId, mutations }
+function toNumbered({ n, opId, createdAt, mutations, resent }: QueuedOperation): NumberedOperation {
+  const operation = { n, opId, queuedAt: createdAt, mutations }
+  if (!resent) return operation
   const neverThere = { kind: 'older', rev: 1 } as const
   return {
-    n,
-    opId,
+    ...operation,
     mutations: mutations.map((mutation) =>
       isMinted(mutation) ? { ...mutation, expect: neverThere } : mutation,
     ),
