@@ -42,6 +42,7 @@ export type {
   NumberedOperation,
   NumberedOutcome,
   NumberedRequest,
+  NumberedResult,
   WriterMark,
 } from './backend/numbered-commits.ts'
 export { recordAddressSchema } from './manager/input-schemas.ts'

@@ -9,6 +9,7 @@ import type {
 } from '@umbra/core'
 import { createHybridBackend } from './hybrid/hybrid-backend.ts'
 import type { Outbox, OutboxSettings } from '@umbra/sqlite'
+import type { OutboxParts } from './outbox/outbox-backend.ts'
 import type { OutboxPolicy } from './outbox/outbox-policy.ts'
 import { createLazyParquetCodec } from './lazy-parquet-codec.ts'
 
@@ -28,8 +29,8 @@ export async function createStorageManager(
 
 export interface UnifiedComponents extends ManagerComponents {
   /**
-   * How writes are kept while R2 cannot be reached, in the database at `SQLITE_PATH`; only for `r2`. `false`: not at all, so
-   * such a write rejects with `UNAVAILABLE` or `OUTCOME_PENDING`, and so does opening. Settings that say no
+   * How writes are kept while R2 cannot be reached, in the database at `SQLITE_PATH`; for `r2` and `hybrid`. `false`: not at
+   * all, so such a write rejects with `UNAVAILABLE` or `OUTCOME_PENDING`, and so does opening. Settings that say no
    * (`UMBRA_OUTBOX=off`) are not overruled by what is given here.
    */
   readonly outbox?: false | OutboxOptions
@@ -46,13 +47,11 @@ async function openBackend(
     case 'sqlite':
       return openSqlite(settings, components)
     case 'r2':
-      return components.outbox === false || settings.outbox === false
-        ? openR2(settings, components)
-        : openWithOutbox(settings, components, components.outbox ?? {})
+      return openR2Side(settings, components)
     case 'hybrid': {
       const secondary = await openSqlite(settings, components)
       try {
-        return createHybridBackend({ primary: await openR2(settings, components), secondary })
+        return await openR2Side(settings, components, secondary)
       } catch (error) {
         await secondary.close()
         throw error
@@ -98,30 +97,48 @@ const R2_CAPABILITIES: StorageCapabilities = {
   durable: true,
 }
 
-/** R2 behind an outbox. When R2 does not answer, opens all the same: what is stored waits, and what was seen is known. */
-async function openWithOutbox(
+/** R2, or with `secondary` a hybrid of both; behind an outbox unless that is turned off. */
+async function openR2Side(
   settings: R2Settings,
   components: UnifiedComponents,
-  options: OutboxOptions,
+  secondary?: StorageBackend,
 ): Promise<StorageBackend> {
-  const [{ openOutbox }, { createOutboxBackend }, { createReopeningBackend }] = await Promise.all([
-    import('@umbra/sqlite'),
-    import('./outbox/outbox-backend.ts'),
-    import('./outbox/reopening-backend.ts'),
-  ])
-  const { clock, ids } = components
+  const { outbox = {} } = components
+  if (outbox !== false && settings.outbox !== false)
+    return openWithOutbox(settings, { ...components, outbox }, secondary)
+  const primary = await openR2(settings, components)
+  return secondary === undefined ? primary : createHybridBackend({ primary, secondary })
+}
+
+/** When R2 does not answer, opens all the same: what is stored waits, and what was seen is known. */
+async function openWithOutbox(
+  settings: R2Settings,
+  components: ManagerComponents & { readonly outbox: OutboxOptions },
+  secondary: StorageBackend | undefined,
+): Promise<StorageBackend> {
+  const [{ openOutbox }, { createOutboxBackend }, { createReopeningBackend }, { createHybridWithOutbox }] =
+    await Promise.all([
+      import('@umbra/sqlite'),
+      import('./outbox/outbox-backend.ts'),
+      import('./outbox/reopening-backend.ts'),
+      import('./hybrid/hybrid-with-outbox.ts'),
+    ])
+  const { clock, ids, outbox: options } = components
   const own = { ...(clock && { clock }), ...(ids && { ids }) }
   const outbox = await openOutbox({ ...options, path: settings.sqlite.path }, own)
   const open = () => openR2(settings, components)
+  const assemble = (parts: Pick<OutboxParts, 'primary' | 'awayBecause'>) => {
+    const all = { ...own, ...parts, outbox, policy: options }
+    return secondary === undefined ? createOutboxBackend(all) : createHybridWithOutbox({ ...all, secondary })
+  }
   try {
-    const primary = await open()
-    return createOutboxBackend({ ...own, primary, outbox, policy: options })
+    return assemble({ primary: await open() })
   } catch (error) {
     if (!mayComeBack(error, outbox)) {
       await outbox.close()
       throw error
     }
     const primary = createReopeningBackend(open, { name: 'r2', capabilities: R2_CAPABILITIES })
-    return createOutboxBackend({ ...own, primary, outbox, policy: options, awayBecause: error })
+    return assemble({ primary, awayBecause: error })
   }
 }

@@ -6,9 +6,9 @@ export interface GetStorageManagerOptions {
   /** Default: the environment of this process. */
   readonly env?: Environment
   /**
-   * `sqlite` (default): when R2 is asked for but its settings are incomplete, or the R2 half of a hybrid cannot be used at
-   * start-up, warn once and run on SQLite. `none`: reject instead. With `r2` and complete settings there is no need for it:
-   * while R2 does not answer, writes wait in the outbox.
+   * `sqlite` (default): when R2 is asked for but its settings are incomplete, or the R2 half of a hybrid refuses us at
+   * start-up, warn once and run on SQLite. `none`: reject instead. While R2 does not answer there is no need for it: writes
+   * wait in the outbox.
    */
   readonly fallback?: 'sqlite' | 'none'
 }
@@ -60,8 +60,9 @@ async function open({
 }
 
 /**
- * Whether R2 is not there for us: not configured or, as a half of a hybrid, not reachable or not open to us. Defects and
- * damage are not. Without its other half R2 is the truth, and another place to store would be a second one.
+ * Whether R2 is not there for us: not configured or, as a half of a hybrid, not open to us. Defects and damage are not,
+ * nor is an outage, for which writes wait. Without its other half R2 is the truth, and another place to store would be a
+ * second one.
  */
 function isAboutR2(error: unknown, backend: StorageSettings['backend'] | undefined): error is UmbraError {
   if (hasErrorCode(error, 'CONFIGURATION') && 'problems' in error.details) {
@@ -69,16 +70,7 @@ function isAboutR2(error: unknown, backend: StorageSettings['backend'] | undefin
     return Array.isArray(missing) && missing.every((name) => String(name).startsWith('R2_'))
   }
   if (backend !== 'hybrid') return false
-  return hasErrorCode(
-    error,
-    'CONFIGURATION',
-    'UNAVAILABLE',
-    'TIMEOUT',
-    'RATE_LIMITED',
-    'UNAUTHENTICATED',
-    'FORBIDDEN',
-    'UNSUPPORTED',
-  )
+  return hasErrorCode(error, 'CONFIGURATION', 'UNAUTHENTICATED', 'FORBIDDEN', 'UNSUPPORTED')
 }
 
 function warnOnce(message: string): void {

@@ -8,6 +8,7 @@ import { evictKept } from './outbox-kept.ts'
 import { laneRow, takeLease } from './outbox-lanes.ts'
 import type { Appended, BlobWrite, Lane } from './outbox-port.ts'
 import { predictedEntry, predictedEtag, toExpectColumn } from './outbox-rows.ts'
+import { refuseConflicting } from './refuse-conflicting.ts'
 import type { LaneRow, MutationRow, NewMutation } from './outbox-rows.ts'
 
 /** What an operation and each of its mutations take besides their bodies and descriptions, roughly. Bytes. */
@@ -32,7 +33,7 @@ export async function appendOperation(
     else
       for (const mutation of request.write.mutations) prepared.push(await prepareMutation(context, mutation))
     const base = 'blob' in request.write ? request.write.blob.base : null
-    return await context.writes.run(() => insert(context, lane, { prepared, state: request.state, base }))
+    return await context.writes.run(() => insert(context, lane, { ...request, prepared, base }))
   } catch (error) {
     await Promise.allSettled(prepared.map(async ({ body }) => body && context.bodyStore.discard(body)))
     throw error
@@ -83,6 +84,7 @@ async function prepareBlob(context: OutboxContext, lane: Lane, blob: BlobWrite):
 }
 
 interface PreparedOperation {
+  readonly write: OutboxWrite
   readonly prepared: readonly PreparedWrite[]
   readonly state: 'trying' | 'pending'
   readonly base: string | null
@@ -93,6 +95,7 @@ function insert(context: OutboxContext, lane: Lane, operation: PreparedOperation
   const bytes = operation.prepared.reduce((sum, { mutation }) => sum + bytesOf(mutation), OVERHEAD_BYTES)
   reserve(context, bytes)
   const row = laneRow(context, lane)
+  refuseConflicting(context, { pk: row.pk, lane }, operation.write)
   const now = clock.now()
   const opId = ids.next(now)
   const predicted = operation.prepared.map(({ mutation }) => predict(context, row, mutation))

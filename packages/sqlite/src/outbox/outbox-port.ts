@@ -125,7 +125,8 @@ export interface PendingBlob {
 export interface Outbox {
   /**
    * Queues one operation, and takes the lane's lease when it is free. `trying`: its caller waits for the store's answer.
-   * Rejects with `OUTBOX_FULL` when there is no room; nothing is queued then.
+   * Rejects with `OUTBOX_FULL` when there is no room, and as a commit does when it certainly conflicts with what is pending;
+   * nothing is queued then.
    */
   append(
     lane: Lane,
@@ -136,6 +137,8 @@ export interface Outbox {
   lease(lane: Lane): Promise<LaneLease | undefined>
   /** The oldest undecided operations: always the same ones or more until some are decided, so a repeat covers what was sent. */
   waiting(lease: LaneLease, limit: number): readonly QueuedOperation[]
+  /** Whether the lease is still ours. What was read before is then all that anybody before us can have sent. */
+  holds(lease: LaneLease): boolean
   /** Notes what a blob is sent over. Resolves to false when the lease was lost. */
   noteBase(lease: LaneLease, operation: QueuedOperation, base: string): Promise<boolean>
   /**

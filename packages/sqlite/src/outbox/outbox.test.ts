@@ -38,6 +38,26 @@ describe('the queue', () => {
     ])
   })
 
+  it('tells one of several callers, in whatever processes, that its change of a version is pending', async () => {
+    const path = await newDatabasePath()
+    const [one, two] = [await openTestOutbox({ path }), await openTestOutbox({ path })]
+    const outcomesOf = async (write: Parameters<Outbox['append']>[1], lane = LANE) => {
+      const appending = [one, two, one, two, one].map((outbox) => outbox.append(lane, write, 'pending'))
+      const settled = await Promise.allSettled(appending)
+      return settled
+        .map((outcome) => (outcome.status === 'fulfilled' ? 'pending' : outcome.reason.code))
+        .sort()
+    }
+    const refused = (code: string) => [...Array.from({ length: 4 }, () => code), 'pending']
+    expect(await outcomesOf({ mutations: [put('a', '1')] })).toEqual(refused('ALREADY_EXISTS'))
+    const version = two.pendingEntry(LANE.path, 'a')
+    const change = put('a', '2', etagOf(version === undefined ? [] : [version]))
+    expect(await outcomesOf({ mutations: [change] })).toEqual(refused('PRECONDITION_FAILED'))
+    const blob = { bytes: new Uint8Array([1]), expect: { kind: 'absent' }, base: null } as const
+    const lane = { path: 'json_blobs/a.json', namespace: undefined }
+    expect(await outcomesOf({ blob }, lane)).toEqual(refused('PRECONDITION_FAILED'))
+  })
+
   it('keeps mutations and bodies of every size exactly', async () => {
     const path = await newDatabasePath()
     const first = await openTestOutbox({ path })

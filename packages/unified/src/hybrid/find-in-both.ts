@@ -1,4 +1,4 @@
-import { encodeCursor, selectEntries } from '@umbra/core'
+import { decodeCursor, encodeCursor, selectEntries } from '@umbra/core'
 import type { EntryQuery, Namespace, Page, StoredEntry } from '@umbra/core'
 import { inPrimary, inSecondary } from './hybrid-parts.ts'
 import type { HybridParts } from './hybrid-parts.ts'
@@ -29,17 +29,19 @@ export async function findInBoth(
   return { items: found }
 }
 
-/** One page of the secondary alone, without copies of deleted records. */
+/** One page of the secondary alone, without copies of deleted records. Empty only when there are no more. */
 export async function findInSecondary(
-  parts: HybridParts,
+  { secondary }: HybridParts,
   namespace: Namespace,
   query: EntryQuery,
 ): Promise<Page<StoredEntry>> {
-  const page = await parts.secondary.findEntries(namespace, query)
-  const deleted = await Promise.all(
-    page.items.map(({ entry }) => wasDeleted(parts.secondary, namespace, entry)),
-  )
-  return { ...page, items: page.items.filter((_, index) => deleted[index] === false).map(inSecondary) }
+  for (let next = query; ;) {
+    const page = await secondary.findEntries(namespace, next)
+    const deleted = await Promise.all(page.items.map(({ entry }) => wasDeleted(secondary, namespace, entry)))
+    const items = page.items.filter((_, index) => deleted[index] === false).map(inSecondary)
+    if (items.length > 0 || page.cursor === undefined) return { ...page, items }
+    next = { ...query, after: decodeCursor(page.cursor, query.order) }
+  }
 }
 
 function cutPage(found: readonly StoredEntry[], { limit, order }: EntryQuery): Page<StoredEntry> {

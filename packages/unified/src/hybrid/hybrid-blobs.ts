@@ -3,10 +3,12 @@ import type { BlobExpectation, BlobStore, StoredBlob } from '@umbra/core'
 import { createBlobCopies } from './blob-copies.ts'
 import type { CopyBacklog } from './copy-backlog.ts'
 import type { HybridParts } from './hybrid-parts.ts'
-import { readEither } from './hybrid-parts.ts'
 import { createKeyedQueue } from './keyed-queue.ts'
 
-/** Blobs in both: the primary decides, then the copy follows. One change of a path at a time in this process. */
+/**
+ * Blobs in both: the primary decides, then the copy follows, at the latest when the blob is next read. One change of a path
+ * at a time in this process. Reads reject while the primary cannot be reached.
+ */
 export function createHybridBlobs({ primary, secondary }: HybridParts, backlog: CopyBacklog): BlobStore {
   const inTurn = createKeyedQueue()
   const truth = primary.blobs
@@ -78,9 +80,8 @@ export function createHybridBlobs({ primary, secondary }: HybridParts, backlog: 
     }
   }
 
-  /** Copies what could not be copied before. */
+  /** Copies what was not copied before: another process wrote it, or the one that did died before its copy. */
   async function catchUp(path: string): Promise<void> {
-    if (!backlog.has(path)) return
     const current = await truth.get(path)
     if (current === undefined) backlog.remove([path])
     else await copy(path, current.bytes)
@@ -89,13 +90,11 @@ export function createHybridBlobs({ primary, secondary }: HybridParts, backlog: 
   return {
     put: (path, bytes, expect) => inTurn(path, () => put(path, bytes, expect)),
     delete: (path, expect) => inTurn(path, () => remove(path, expect)),
-    get: (path) =>
-      readEither(
-        async () => {
-          if (backlog.has(path)) await inTurn(path, () => catchUp(path))
-          return (await find(path)).blob
-        },
-        () => copies.get(path),
-      ),
+    async get(path) {
+      const { blob } = await find(path)
+      const isBehind = blob !== undefined && (await copies.get(path))?.etag !== blob.etag
+      if (isBehind || backlog.has(path)) await inTurn(path, () => catchUp(path))
+      return blob
+    },
   }
 }

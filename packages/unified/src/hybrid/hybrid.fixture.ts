@@ -20,7 +20,7 @@ export interface Disturbances {
   secondary?(backend: StorageBackend): StorageBackend
 }
 
-/** A hybrid over a real server and a real database file, as one process would hold it. */
+/** A hybrid without an outbox over a real server and a real database file, as one process would hold it. */
 export async function openHybrid(
   server: LocalR2,
   sqlitePath: string,

@@ -1,6 +1,6 @@
 import { checkExpectation, mutationId } from '@umbra/core'
 import type { ManifestEntry, Mutation, Namespace } from '@umbra/core'
-import { isOutage } from './classify-failure.ts'
+import { classifyFailure, isOutage } from './classify-failure.ts'
 import type { SendContext } from './send-context.ts'
 
 /**
@@ -38,7 +38,8 @@ async function lastSeen(
     const options = { consistency: { kind: 'bounded', maxAgeMs: Infinity } } as const
     return (await primary.getEntry(namespace, id, options))?.entry
   } catch (error) {
-    if (isOutage(error)) return undefined
+    // Refused credentials and the like pause a namespace: they give nothing up, and know nothing either.
+    if (isOutage(error) || classifyFailure(error) === 'pause') return undefined
     throw error
   }
 }

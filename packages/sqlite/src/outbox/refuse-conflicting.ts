@@ -1,0 +1,39 @@
+import { checkBlobExpectation, checkExpectation, mutationId } from '@umbra/core'
+import type { ManifestEntry, Mutation } from '@umbra/core'
+import type { OutboxContext } from './outbox-context.ts'
+import type { BlobWrite, Lane } from './outbox-port.ts'
+import { predictedEntry } from './outbox-rows.ts'
+
+/**
+ * Refuses what certainly conflicts with what is pending. Runs in the transaction that queues, so that of several callers
+ * who change one version, in whatever processes, only one is told that its change is pending.
+ *
+ * @throws what a commit throws: `ALREADY_EXISTS`, `NOT_FOUND`, `PRECONDITION_FAILED`.
+ */
+export function refuseConflicting(
+  { statements }: OutboxContext,
+  queue: { readonly pk: number; readonly lane: Lane },
+  write: { readonly mutations: readonly Mutation[] } | { readonly blob: BlobWrite },
+): void {
+  const newestOf = (id: string) => statements.newestPendingOf.get({ lane: queue.pk, id })
+  if ('blob' in write) {
+    const { path } = queue.lane
+    const newest = newestOf(path)?.mutation
+    const etag = newest?.kind === 'put' ? newest.etag : undefined
+    if (newest !== undefined) checkBlobExpectation(path, etag, write.blob.expect)
+    return
+  }
+  for (const [index, mutation] of write.mutations.entries()) {
+    if (mutation.kind === 'put' && mutation.freshId === true) continue
+    const newest = newestOf(mutationId(mutation))
+    const entry = newest && predictedEntry(newest.mutation, newest.opId, queue.lane)
+    if (entry === undefined || isNewer(mutation, entry)) continue
+    const problem = checkExpectation(mutation, entry, index)
+    if (problem !== undefined) throw problem
+  }
+}
+
+/** The caller names a version that came after the pending one: somebody else's, and the store's to decide. */
+function isNewer({ expect }: Mutation, pending: ManifestEntry): boolean {
+  return expect.kind === 'etag' && Number.parseInt(expect.etag, 10) > pending.rev
+}

@@ -1,0 +1,189 @@
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { manageBackend, parseSettings } from '@umbra/core'
+import type { StorageBackend, StorageManager } from '@umbra/core'
+import { createR2Backend } from '@umbra/r2'
+import { startLocalR2 } from '@umbra/r2/local'
+import type { LocalR2 } from '@umbra/r2/local'
+import { createSqliteBackend } from '@umbra/sqlite'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createStorageManager } from '../create-storage-manager.ts'
+import { toEnvironment } from '../local-environment.fixture.ts'
+import { createStorageFolder } from '../storage-folder.fixture.ts'
+import type { StorageFolder } from '../storage-folder.fixture.ts'
+
+const OUTBOX = { recoveryJitterMs: 0, breakMs: 50, maxBreakMs: 200 }
+const CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local-secret' }
+
+let folder: StorageFolder
+let server: LocalR2
+let at: { readonly module: string; readonly userId: string }
+const opened: StorageManager[] = []
+
+const startServer = (port?: number) =>
+  startLocalR2({ dir: join(folder.path, 'r2'), credentials: CREDENTIALS, ...(port && { port }) })
+
+/** Stops R2; resolves to the way to start it again where it was. */
+async function stopServer(): Promise<() => Promise<void>> {
+  const port = Number(new URL(server.endpoint).port)
+  await server.close()
+  return async () => {
+    server = await startServer(port)
+  }
+}
+
+async function opens(opening: Promise<StorageManager>): Promise<StorageManager> {
+  const storage = await opening
+  opened.push(storage)
+  return storage
+}
+
+const openHybrid = (sqlitePath = folder.sqlitePath) =>
+  opens(
+    createStorageManager(
+      parseSettings({ ...toEnvironment(server), SQLITE_PATH: sqlitePath, STORAGE_BACKEND: 'hybrid' }),
+      { outbox: OUTBOX },
+    ),
+  )
+const openAlone = async (opening: Promise<StorageBackend>) => opens(opening.then((one) => manageBackend(one)))
+const openR2 = () => openAlone(createR2Backend(server.settings))
+const openSqlite = () => openAlone(createSqliteBackend({ path: folder.sqlitePath }))
+
+/** What a store holds, as far as both sides must agree about it. */
+async function contentsOf(storage: StorageManager) {
+  const records = await storage.retrieveData(at.module, at.userId)
+  return records.map(({ id, etag, data }) => ({ id, etag, data }))
+}
+
+/** Both sides hold exactly this, and nothing is left to do or to decide. */
+async function expectBoth(storage: StorageManager, data: readonly unknown[]) {
+  expect(await storage.sync({ timeoutMs: 20_000 })).toEqual({ pending: 0 })
+  expect(await storage.conflicts()).toEqual([])
+  const inR2 = await contentsOf(await openR2())
+  expect(inR2.map((one) => one.data)).toEqual(data)
+  expect(await contentsOf(await openSqlite())).toEqual(inR2)
+}
+
+beforeEach(async () => {
+  folder = await createStorageFolder()
+  server = await startServer()
+  at = { module: `m-${randomUUID()}`, userId: 'u' }
+})
+afterEach(async () => {
+  for (const storage of opened.splice(0)) await storage.close()
+  await server.close()
+  await folder.remove()
+})
+
+describe('a hybrid whose R2 goes away', () => {
+  it('keeps every kind of write, and brings each to both sides once R2 is back', async () => {
+    const storage = await openHybrid()
+    const kept = await storage.storeData({ ...at, id: 'a', data: 1 })
+    await storage.storeData({ ...at, id: 'b', data: 1 })
+    expect(kept).toMatchObject({ pending: false, storageBackend: 'r2' })
+    const startAgain = await stopServer()
+
+    const changed = await storage.updateData({ ...at, recordId: 'a', data: 2, ifMatch: kept.etag })
+    expect(changed).toMatchObject({ pending: true, revision: 2, storageBackend: 'sqlite' })
+    await storage.updateData({ ...at, recordId: 'a', data: (n: unknown) => Number(n) + 1 })
+    expect(await storage.deleteData(at.module, at.userId, 'b')).toBe(true)
+    expect(await storage.storeData({ ...at, id: 'c', data: 'new' })).toMatchObject({ pending: true })
+    expect(await storage.putBlob('settings', { a: 1 })).toMatchObject({ pending: true })
+    expect((await storage.health()).outbox?.depth).toBe(5)
+    expect(await contentsOf(storage)).toMatchObject([
+      { id: 'a', data: 3 },
+      { id: 'c', data: 'new' },
+    ])
+
+    await startAgain()
+    await expectBoth(storage, [3, 'new'])
+    expect(await storage.retrieveData(...path('a'))).toMatchObject({ revision: 3, pending: false })
+    for (const side of [storage, await openR2(), await openSqlite()])
+      expect((await side.getBlob('settings'))?.value).toEqual({ a: 1 })
+  })
+
+  it('reads everything from SQLite, also after a restart, and says that it may be out of date', async () => {
+    const alone = await openSqlite()
+    await alone.storeData({ ...at, id: 'only', data: 'walnut' })
+    const storage = await openHybrid()
+    await storage.storeData({ ...at, id: 'both', data: 'walnut' })
+    await storage.putBlob('blob', 'kept')
+    const { stale } = (await storage.retrieveData(...path('both'))) ?? {}
+    expect(stale).toBeUndefined()
+    await stopServer()
+    await storage.close()
+
+    const restarted = await openHybrid()
+    await restarted.storeData({ ...at, id: 'later', data: 'walnut' })
+    const found = await restarted.searchData(at.module, at.userId, 'walnut', { order: 'oldest' })
+    const inSqlite = { storageBackend: 'sqlite', stale: { asOf: null, pending: 1 } }
+    expect(found.items).toMatchObject([
+      { id: 'only', data: 'walnut', pending: false, ...inSqlite },
+      { id: 'both', data: 'walnut', pending: false, ...inSqlite },
+      { id: 'later', data: 'walnut', pending: true, ...inSqlite },
+    ])
+    expect(await restarted.retrieveData(...path('both'))).toMatchObject({ data: 'walnut', ...inSqlite })
+    expect((await restarted.getBlob('blob'))?.value).toBe('kept')
+    const strong = restarted.retrieveData(...path('both'), { consistency: 'strong' })
+    await expect(strong).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  })
+
+  it('opens without R2, and hands over when it is back', async () => {
+    const startAgain = await stopServer()
+    const storage = await openHybrid()
+    const told: string[] = []
+    for (const event of ['recovered', 'drained'] as const) storage.on(event, () => told.push(event))
+    expect(await storage.storeData({ ...at, data: 'first' })).toMatchObject({ pending: true })
+    expect(await storage.health()).toMatchObject({ healthy: false, outbox: { depth: 1 } })
+    await startAgain()
+    await expectBoth(storage, ['first'])
+    expect(told).toEqual(['recovered', 'drained'])
+    expect(await storage.health()).toMatchObject({ healthy: true, outbox: { depth: 0, breaker: 'closed' } })
+  })
+
+  it('changes and deletes what is only in SQLite', async () => {
+    const alone = await openSqlite()
+    await alone.storeData({ ...at, id: 'changed', data: 1 })
+    await alone.storeData({ ...at, id: 'deleted', data: 1 })
+    const storage = await openHybrid()
+    const startAgain = await stopServer()
+    await storage.updateData({ ...at, recordId: 'changed', data: 2 })
+    await storage.deleteData(at.module, at.userId, 'deleted')
+    const taken = storage.storeData({ ...at, id: 'changed', data: 3 })
+    await expect(taken).rejects.toMatchObject({ code: 'ALREADY_EXISTS' })
+    await startAgain()
+    await expectBoth(storage, [2])
+    expect(await storage.retrieveData(...path('changed'))).toMatchObject({ revision: 2 })
+  })
+
+  it('gives each of two changes of one version its own outcome, and both sides the one that won', async () => {
+    const storage = await openHybrid()
+    const { etag } = await storage.storeData({ ...at, id: 'r', data: 'old' })
+    const startAgain = await stopServer()
+    const mine = { ...at, recordId: 'r', ifMatch: etag }
+    expect(await storage.updateData({ ...mine, data: 'mine' })).toMatchObject({ pending: true })
+    const second = storage.updateData({ ...mine, data: 'second' })
+    await expect(second).rejects.toMatchObject({ code: 'PRECONDITION_FAILED' })
+    await storage.close()
+    await startAgain()
+    const other = await openR2()
+    await other.updateData({ ...mine, data: 'theirs' })
+
+    const restarted = await openHybrid()
+    expect(await restarted.sync({ timeoutMs: 20_000 })).toEqual({ pending: 0 })
+    const [conflict, ...more] = await restarted.conflicts()
+    expect(conflict).toMatchObject({ kind: 'conflict', recordIds: ['r'] })
+    expect(more).toEqual([])
+    const theirs = await contentsOf(other)
+    expect(theirs).toMatchObject([{ data: 'theirs' }])
+    expect(await contentsOf(restarted)).toEqual(theirs)
+    expect(await contentsOf(await openSqlite())).toEqual(theirs)
+
+    await restarted.resolveConflict(conflict?.id ?? '', 'retry')
+    await expectBoth(restarted, ['mine'])
+  })
+})
+
+function path(id: string): [module: string, userId: string, id: string] {
+  return [at.module, at.userId, id]
+}
