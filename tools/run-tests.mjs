@@ -8,6 +8,10 @@ const COUNTS = ['{packages,apps}/*/.test-counts', 'tools/.test-counts']
 for (const folder of globSync(COUNTS, { onlyDirectories: true, dot: true }))
   rmSync(folder, { recursive: true })
 
+// Where the default database would be, for a test that forgot to name its own.
+const findData = () => globSync('{packages/*,apps/*,tools}/data', { onlyDirectories: true })
+const dataBefore = new Set(findData())
+
 const run = spawnSync(
   'npx',
   [
@@ -32,5 +36,9 @@ const failed =
   sum('numFailedTests') + reports.filter((report) => !report.success && report.numFailedTests === 0).length
 const skipped = sum('numPendingTests') + sum('numTodoTests')
 
+const dataLeft = findData().filter((folder) => !dataBefore.has(folder))
+if (dataLeft.length > 0) console.log(`tests left behind: ${dataLeft.join(', ')}`)
+
 console.log(`${sum('numPassedTests')} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`)
-process.exitCode = run.status === 0 && failed === 0 && reports.length > 0 ? 0 : 1
+const passed = run.status === 0 && failed === 0 && reports.length > 0 && dataLeft.length === 0
+process.exitCode = passed ? 0 : 1

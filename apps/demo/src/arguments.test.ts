@@ -12,7 +12,13 @@ describe('parseDemoArguments', () => {
     expect(parseDemoArguments(['--keep', `--backend=${backend}`])).toEqual(expected)
   })
 
+  it('shows an outage alone', () => {
+    expect(parseDemoArguments(['--outage'])).toEqual({ kind: 'outage' })
+  })
+
   it.each([
+    [['--outage', '--keep'], '--outage goes with no other option'],
+    [['--backend', 'r2', '--outage'], '--outage goes with no other option'],
     [['--colour'], "Unknown option '--colour'"],
     [['hybrid'], "Unexpected argument 'hybrid'"],
     [['--backend'], "Option '--backend <value>' argument missing"],

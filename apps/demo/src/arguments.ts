@@ -6,6 +6,7 @@ export type DemoBackend = (typeof BACKENDS)[number]
 
 export type DemoCommand =
   | { readonly kind: 'run'; readonly backends: readonly DemoBackend[]; readonly keep: boolean }
+  | { readonly kind: 'outage' }
   | { readonly kind: 'help' }
   | { readonly kind: 'wrong'; readonly problem: string }
 
@@ -17,6 +18,7 @@ export const HELP = `Umbra Storage: a guided demonstration on real data.
 usage: npm run demo -- [options]
 
   --backend sqlite|r2|hybrid   show one backend (default: sqlite, then r2)
+  --outage                     not the tour: store while a local R2 server is really away
   --keep                       keep the stored data and say where it is
   --help                       show this
 
@@ -30,9 +32,18 @@ export function parseDemoArguments(words: readonly string[]): DemoCommand {
   try {
     const { values } = parseArgs({
       args: [...words],
-      options: { backend: { type: 'string' }, keep: { type: 'boolean' }, help: { type: 'boolean' } },
+      options: {
+        backend: { type: 'string' },
+        outage: { type: 'boolean' },
+        keep: { type: 'boolean' },
+        help: { type: 'boolean' },
+      },
     })
     if (values.help === true) return { kind: 'help' }
+    if (values.outage === true) {
+      if (Object.keys(values).length === 1) return { kind: 'outage' }
+      return { kind: 'wrong', problem: '--outage goes with no other option' }
+    }
     const backends = values.backend === undefined ? TOUR : BACKENDS.filter((name) => name === values.backend)
     if (backends.length === 0) {
       return {

@@ -52,6 +52,29 @@ describe('the demonstration', () => {
     expectNothingLeft(run)
   })
 
+  it('stores while R2 is really away, and shows that nothing was lost or stored twice', async () => {
+    const run = await runDemo(['--outage'])
+    expect(run).toMatchObject({ exitCode: 0, stderr: '' })
+    expect(run.stdout).toContain('event   degraded: UNAVAILABLE')
+    expect(run.stdout).toMatch(/✔ 26 more writes in .*: pending: true/)
+    expect(run.stdout).toMatch(/health {2}healthy: false, breaker: \S+, pending: 26/)
+    expect(run.stdout).toContain('✔ it opens, and the same 26 writes are pending')
+    expect(run.stdout).toMatch(/event {3}recovered: 26 pending\n +event {3}drained\n {2}✔ drained/)
+    expect(run.stdout).toContain('✔ read from the bucket alone: 125 records, each once')
+    expect(Math.max(...run.stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100)
+    expectNothingLeft(run)
+  })
+
+  it('cleans up when an outage is interrupted', async () => {
+    const run = await runDemo(['--outage'], {
+      onOutput: (stdout, demo) => {
+        if (stdout.includes('is stopped')) demo.kill('SIGINT')
+      },
+    })
+    expect(run.exitCode).toBe(130)
+    expectNothingLeft(run)
+  })
+
   it('cleans up when it is interrupted', async () => {
     const run = await runDemo(['--backend', 'r2'], {
       onOutput: (stdout, demo) => {

@@ -6,6 +6,7 @@ import { createCleanup } from './cleanup.ts'
 import { processEnvironment } from './env.ts'
 import { interruption } from './interruption.ts'
 import { createOutput } from './output/output.ts'
+import { runOutage } from './outage/run-outage.ts'
 import { runTour } from './tour.ts'
 
 /** Resolves to the exit code. */
@@ -18,19 +19,22 @@ async function main(command: DemoCommand): Promise<number> {
       process.stderr.write(`${command.problem}; see npm run demo -- --help\n`)
       return 2
     case 'run':
+    case 'outage':
       return runAndCleanUp(command)
     default:
       return command satisfies never
   }
 }
 
-async function runAndCleanUp({ backends, keep }: Extract<DemoCommand, { kind: 'run' }>): Promise<number> {
+async function runAndCleanUp(command: Extract<DemoCommand, { kind: 'run' | 'outage' }>): Promise<number> {
+  const env = processEnvironment()
   const cleanup = createCleanup()
   const out = createOutput(process.stdout)
   const interrupted = interruption(process)
   try {
-    const tour = runTour({ backends, keep, env: processEnvironment(), out, cleanup }).then(() => 0)
-    return await Promise.race([tour, interrupted])
+    const tour =
+      command.kind === 'outage' ? runOutage({ out, cleanup }) : runTour({ ...command, env, out, cleanup })
+    return await Promise.race([tour.then(() => 0), interrupted])
   } catch (error) {
     out.stopProgress()
     process.stderr.write(`\nthe tour stops here. ${describeFailure(error)}\n`)

@@ -5,6 +5,7 @@ import type { Output } from './output/output.ts'
 export function showNextSteps(out: Output, backends: readonly DemoBackend[]): void {
   const steps = [
     ...(backends.includes('hybrid') ? [] : [['npm run demo -- --backend hybrid', 'R2 and SQLite together']]),
+    ['npm run demo -- --outage', 'storing while R2 is really away'],
     ['npm run demo -- --keep', 'the same, keeping the data to look at'],
     ['UMBRA_DEV=1 npm run api', 'the HTTP API, for this machine alone'],
     ['npm test', 'the whole test suite'],

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { access, mkdtemp, rm } from 'node:fs/promises'
+import { access, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { openStore } from '../objects/r2-store.fixture.ts'
 import { startLocalR2 } from './start-local-r2.ts'
 
@@ -65,6 +65,20 @@ describe('startLocalR2', () => {
     cleanups.push(close)
     const found = await store.get('a/b')
     expect(found?.kind === 'found' && Buffer.from(await found.bytes()).toString()).toBe('kept')
+  })
+
+  it('has removed everything but the given folder once it is closed', async () => {
+    const scratch = await mkdtemp(join(tmpdir(), 'umbra-test-'))
+    cleanups.push(() => rm(scratch, { recursive: true }))
+    vi.stubEnv('TMPDIR', scratch)
+    cleanups.push(() => void vi.unstubAllEnvs())
+    const local = await startLocalR2({ dir: join(scratch, 'kept') })
+    const { store, close } = openStore(local.settings)
+    await store.put('a/b', Buffer.from('x'))
+    close()
+    expect(await readdir(scratch)).toHaveLength(2)
+    await local.close()
+    expect(await readdir(scratch)).toEqual(['kept'])
   })
 
   it('runs several servers at once, each with its own objects', async () => {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { UmbraError } from '@umbra/core'
 import type { Miniflare, MiniflareOptions } from 'miniflare'
@@ -50,8 +50,11 @@ export async function startLocalR2(options: LocalR2Options = {}): Promise<LocalR
   let server: Miniflare | undefined
   const close = once(async () => {
     guard.release()
+    const scratch = server && scratchFolderOf(server)
     try {
       await server?.dispose()
+      if (scratch !== undefined)
+        await rm(scratch, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
     } finally {
       if (temporaryFolder !== undefined) await rm(temporaryFolder, { recursive: true, force: true })
     }
@@ -104,6 +107,16 @@ async function loadMiniflare(): Promise<{ Miniflare: typeof Miniflare }> {
     const message = 'the local server needs miniflare; run npm install --save-dev miniflare@4.20260730.0'
     throw new UmbraError('CONFIGURATION', message, { cause })
   }
+}
+
+/**
+ * Where the server keeps what is not in the bucket. Its library begins to remove that folder when the server ends, and does
+ * not wait for it: a process that ends right after it would leave a part.
+ */
+function scratchFolderOf(server: Miniflare): string | undefined {
+  const cache = server.unsafeGetPersistPaths().get('cache')
+  const folder = cache === undefined ? '' : dirname(cache)
+  return basename(folder).startsWith('miniflare-') ? folder : undefined
 }
 
 function randomCredentials(): Pick<R2Settings, 'accessKeyId' | 'secretAccessKey'> {

@@ -5,6 +5,7 @@ import type { Environment, StorageManager } from '@umbra/core'
 import { createR2Backend } from '@umbra/r2'
 import { startLocalR2 } from '@umbra/r2/local'
 import type { LocalR2 } from '@umbra/r2/local'
+import { createSqliteBackend } from '@umbra/sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createStorageManager } from '../create-storage-manager.ts'
 import { toEnvironment } from '../local-environment.fixture.ts'
@@ -97,6 +98,19 @@ describe('umbra sync', () => {
     expect([exitCode, JSON.parse(stdout)]).toEqual([0, { stored: 2, pending: 0, conflicts: [] }])
     expect(await dataOf('a')).toBe(1)
     expect(await inR2((storage) => storage.getBlob('settings'))).toMatchObject({ value: 2 })
+  })
+
+  it('leaves the copies of a hybrid as complete as R2', async () => {
+    env = { ...env, STORAGE_BACKEND: 'hybrid' }
+    await writeDuringOutage((storage) => storage.storeData({ ...AT, id: 'a', data: 1 }))
+    expect(await runUmbra(['sync'], { env })).toMatchObject({
+      exitCode: 0,
+      stdout: '1 stored, 0 pending, 0 refused\n',
+    })
+    expect(await dataOf('a')).toBe(1)
+    const copies = manageBackend(await createSqliteBackend({ path: folder.sqlitePath }))
+    expect(await copies.retrieveData('finance', 'ada', 'a')).toMatchObject({ data: 1 })
+    await copies.close()
   })
 
   it('ends with 4 when R2 does not answer in time, and drops nothing', async () => {

@@ -23,12 +23,13 @@ export async function withOutbox<T>(
   }
 }
 
-/** R2 behind that outbox: what is pending is sent while it is open. */
+/** R2 behind that outbox, with its copies where the application keeps them: what is pending is sent while it is open. */
 export async function withSender<T>(
   env: Environment,
   use: (storage: StorageManager) => Promise<T>,
 ): Promise<T> {
-  const always = { STORAGE_BACKEND: 'r2', FEATURE_R2_STORAGE: 'true', UMBRA_OUTBOX: 'on' }
+  const backend = parseSettings(env).backend === 'hybrid' ? 'hybrid' : 'r2'
+  const always = { STORAGE_BACKEND: backend, FEATURE_R2_STORAGE: 'true', UMBRA_OUTBOX: 'on' }
   const storage = await createStorageManager(parseSettings({ ...env, ...always }))
   try {
     return await use(storage)

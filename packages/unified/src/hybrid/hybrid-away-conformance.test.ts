@@ -17,7 +17,10 @@ import { createHybridWithOutbox } from './hybrid-with-outbox.ts'
 // At the end everything the suite wrote is sent at once, its largest bodies too.
 vi.setConfig({ hookTimeout: 180_000 })
 
-/** Without what the suite knows nothing of: that a store may be away, so that writes wait and answers may be out of date. */
+/**
+ * Without what the suite knows nothing of: that a store may be away, so that writes wait, answers may be out of date, and
+ * what goes past the outbox (imports at once, purges) is refused.
+ */
 function asIfStored(backend: StorageBackend, like: StorageBackend): StorageBackend {
   const originals = new WeakMap<StoredEntry, StoredEntry>()
   const settled = (stored: StoredEntry): StoredEntry => {
@@ -27,7 +30,7 @@ function asIfStored(backend: StorageBackend, like: StorageBackend): StorageBacke
     return shown
   }
   const { blobs } = backend
-  const { pendingWrites: _pendingWrites, ...rest } = backend
+  const { pendingWrites: _pendingWrites, bulk: _bulk, maintenance: _maintenance, ...rest } = backend
   return {
     ...rest,
     capabilities: { ...like.capabilities, snapshots: backend.capabilities.snapshots },

@@ -156,6 +156,25 @@ describe('a hybrid whose R2 goes away', () => {
     expect(await storage.retrieveData(...path('changed'))).toMatchObject({ revision: 2 })
   })
 
+  it('imports only what is stored at once, on both sides, and says what is to be deleted for good later', async () => {
+    const storage = await openHybrid()
+    await storage.storeData({ ...at, id: 'gone', data: 0 })
+    const startAgain = await stopServer()
+    const importing = storage.importData(at.module, at.userId, [{ id: 'a', data: 1 }])
+    await expect(importing).rejects.toMatchObject({ code: 'UNAVAILABLE', details: { committed: 0 } })
+    const deleteHard = () => storage.deleteData(at.module, at.userId, 'gone', { hard: true })
+    await expect(deleteHard()).rejects.toMatchObject({ code: 'UNAVAILABLE', details: { id: 'gone' } })
+    await startAgain()
+    await expectBoth(storage, [])
+    expect(await deleteHard()).toBe(false)
+    const requests = [
+      { id: 'a', data: 1 },
+      { id: 'b', data: 2 },
+    ]
+    expect(await storage.importData(at.module, at.userId, requests)).toEqual({ committed: 2 })
+    await expectBoth(storage, [1, 2])
+  })
+
   it('gives each of two changes of one version its own outcome, and both sides the one that won', async () => {
     const storage = await openHybrid()
     const { etag } = await storage.storeData({ ...at, id: 'r', data: 'old' })

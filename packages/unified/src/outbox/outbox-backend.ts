@@ -103,9 +103,7 @@ export function createOutboxBackend(parts: OutboxParts): StorageBackend {
     ...(primary.pins && { pins: primary.pins }),
     ...(primary.maintenance && { maintenance: createOutboxMaintenance(primary.maintenance, lanes) }),
     ...(primary.inventory && { inventory: createOverlayInventory(primary.inventory, outbox) }),
-    ...(primary.bulk && {
-      bulk: createOutboxImport(primary.bulk, { ...lanes, noteSeen: (path) => reads.noteSeen(path) }),
-    }),
+    bulk: createOutboxImport({ ...lanes, noteSeen: (path) => reads.noteSeen(path) }),
     blobs: createOutboxBlobs(context, writer),
     pendingWrites,
     ...reads,

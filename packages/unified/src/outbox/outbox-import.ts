@@ -1,3 +1,4 @@
+import { importInBatches } from '@umbra/core'
 import type { BulkImport } from '@umbra/core'
 import { laneOf } from './lane-of.ts'
 import { settleLane } from './settle-lane.ts'
@@ -13,7 +14,6 @@ const WAITS = 'writes of this module and user wait in the outbox; import again w
  * acknowledged before them, they wait for those; and nothing is taken from their source before the store has answered.
  */
 export function createOutboxImport(
-  bulk: BulkImport,
   parts: LaneSettlerParts & { readonly noteSeen: (path: string) => void },
 ): BulkImport {
   const { outbox, breaker, primary } = parts.context
@@ -23,7 +23,8 @@ export function createOutboxImport(
       const isPending = () => outbox.pendingEntries(path).size > 0
       await settleLane(parts, path, { isPending, waits: WAITS })
       await breaker.run(() => primary.getEntry(namespace, PROBE_ID))
-      await bulk.importRecords(namespace, records, onCommitted)
+      await (primary.bulk?.importRecords(namespace, records, onCommitted) ??
+        importInBatches(primary, namespace, { records, note: onCommitted }))
       parts.noteSeen(path)
     },
   }
