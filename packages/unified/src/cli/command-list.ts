@@ -1,4 +1,5 @@
 import { createCompactCommand } from './commands/compact.ts'
+import { createCompareCommand } from './commands/compare.ts'
 import { createCostCommand } from './commands/cost.ts'
 import { createExportCommand } from './commands/export.ts'
 import { createFsckCommand } from './commands/fsck.ts'
@@ -19,6 +20,7 @@ export const COMMANDS: readonly CreateCommand[] = [
   createPutCommand,
   createSearchCommand,
   createMigrateCommand,
+  createCompareCommand,
   createImportCommand,
   createExportCommand,
   createCostCommand,

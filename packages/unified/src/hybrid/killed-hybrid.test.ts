@@ -96,7 +96,7 @@ it(`has every write on both sides, once, after ${KILLS} kills while R2 goes and 
   expect(await contentsOf(sqlite, namespace)).toEqual(await contentsOf(r2, namespace))
   expect(await verifyMigration(r2, sqlite)).toMatchObject({ equal: true })
   await Promise.all([storage.close(), sqlite.close(), r2.close()])
-}, 180_000)
+}, 240_000)
 
 /** At this step, or at the one after it, which was not acknowledged but may have been begun: a deletion too. */
 function isAt(record: { readonly revision: number } | undefined, step: number): boolean {
