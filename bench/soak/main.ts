@@ -1,27 +1,43 @@
 import { parseArgs } from 'node:util'
 import { openKillRounds } from './kill-rounds.ts'
 import { openSimulation } from './simulation.ts'
-import type { SoakLoop } from './soak-loop.ts'
+import { openMigrationKills } from './migration-kills.ts'
+import { openProcessKills } from './process-kills.ts'
+import type { SoakLoop, SoakSize } from './soak-loop.ts'
 
-const LOOPS: Readonly<Record<string, () => Promise<SoakLoop>>> = {
+const LOOPS: Readonly<Record<string, (size: SoakSize) => Promise<SoakLoop>>> = {
   simulation: openSimulation,
   'kill-rounds': openKillRounds,
+  'sqlite-kills': (size) => openProcessKills('sqlite', size),
+  'r2-kills': (size) => openProcessKills('r2', size),
+  'hybrid-kills': (size) => openProcessKills('hybrid', size),
+  'migration-kills': openMigrationKills,
 }
 
-const USAGE = `npm run soak -- [--minutes N] [--seed S] [--only ${Object.keys(LOOPS).join('|')}]`
+const USAGE = `npm run soak -- [--minutes N] [--seed S] [--only ${Object.keys(LOOPS).join('|')}]
+  [--kills N] [--operations N]   of one pass of the loops that end in -kills
+With --kills or --operations there is one pass, unless --minutes says otherwise.`
 
 const { values } = parseArgs({
-  options: { minutes: { type: 'string' }, seed: { type: 'string' }, only: { type: 'string' } },
+  options: {
+    minutes: { type: 'string' },
+    seed: { type: 'string' },
+    only: { type: 'string' },
+    kills: { type: 'string' },
+    operations: { type: 'string' },
+  },
 })
-const minutes = Number(values.minutes ?? 1)
+const isBounded = values.kills !== undefined || values.operations !== undefined
+const minutes = Number(values.minutes ?? (isBounded ? 0.001 : 1))
 const firstSeed = Number(values.seed ?? Date.now() % 1_000_000)
+const size = { kills: Number(values.kills ?? 40), operations: Number(values.operations ?? 2_000) }
 const chosen = Object.entries(LOOPS).filter(([name]) => values.only === undefined || name === values.only)
-if (!(minutes > 0) || !Number.isSafeInteger(firstSeed) || chosen.length === 0) {
+if (!(minutes > 0) || !Number.isSafeInteger(firstSeed) || chosen.length === 0 || !isWhole(size)) {
   console.error(USAGE)
   process.exit(2)
 }
 
-const loops = await Promise.all(chosen.map(([, open]) => open()))
+const loops = await Promise.all(chosen.map(([, open]) => open(size)))
 try {
   process.exitCode = (await soak(loops)) ? 0 : 1
 } finally {
@@ -48,6 +64,10 @@ async function soak(loops: readonly SoakLoop[]): Promise<boolean> {
   }
   console.log(`nothing broken: ${JSON.stringify(totals)}`)
   return true
+}
+
+function isWhole({ kills, operations }: SoakSize): boolean {
+  return [kills, operations].every((count) => Number.isSafeInteger(count) && count > 0)
 }
 
 function add(totals: Record<string, number>, counts: Readonly<Record<string, number>>): void {

@@ -13,3 +13,10 @@ export interface SoakPass {
   /** What went against a promise; nothing in a good pass. */
   readonly violations: readonly string[]
 }
+
+/** How much one pass of a loop that kills processes does. */
+export interface SoakSize {
+  readonly kills: number
+  /** Writes begun in all. */
+  readonly operations: number
+}

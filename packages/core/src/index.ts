@@ -9,7 +9,7 @@ export {
 } from './backend/apply-mutation.ts'
 export type { StoredObject } from './backend/apply-mutation.ts'
 export { blobChanged, checkBlobExpectation } from './backend/check-blob-expectation.ts'
-export { checkExpectation } from './backend/check-expectation.ts'
+export { checkAgainstSeen, checkExpectation } from './backend/check-expectation.ts'
 export { decodeCursor, encodeCursor } from './backend/cursor.ts'
 export { compareCodePoints, compareEntries, isAfter } from './backend/entry-order.ts'
 export { selectEntries } from './backend/select-entries.ts'
@@ -42,6 +42,7 @@ export type {
   NumberedOperation,
   NumberedOutcome,
   NumberedRequest,
+  NumberedResult,
   WriterMark,
 } from './backend/numbered-commits.ts'
 export { recordAddressSchema } from './manager/input-schemas.ts'

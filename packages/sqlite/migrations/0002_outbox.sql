@@ -36,7 +36,7 @@ CREATE TABLE `outbox_mutations` (
 --> statement-breakpoint
 CREATE INDEX `outbox_mutations_id` ON `outbox_mutations` (`lane`,`id`);--> statement-breakpoint
 CREATE TABLE `outbox_ops` (
-	`pk` integer PRIMARY KEY NOT NULL,
+	`pk` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
 	`lane` integer NOT NULL,
 	`n` integer NOT NULL,
 	`op_id` text NOT NULL,

@@ -44,6 +44,30 @@ it.each<[string, Environment, 'r2' | 'sqlite' | 'hybrid', boolean]>([
   await storage.close()
 })
 
+it('keeps no outbox when the settings say so, whatever the code says of how it should be', async () => {
+  const sqlitePath = `${folder.sqlitePath}-off`
+  const env = { ...toEnvironment(server), STORAGE_BACKEND: 'r2', SQLITE_PATH: sqlitePath }
+  const off = await createStorageManager(parseSettings({ ...env, UMBRA_OUTBOX: 'off' }), {
+    outbox: { conflicts: 'last-write-wins' },
+  })
+  const { id } = await off.storeData({ module: 'm', userId: 'off', data: 1 })
+  expect((await off.health()).outbox).toBeUndefined()
+  await off.close()
+  expect(existsSync(sqlitePath)).toBe(false)
+  const on = await createStorageManager(parseSettings(env))
+  expect(await on.retrieveData('m', 'off', id)).toMatchObject({ data: 1 })
+  expect((await on.health()).outbox).toMatchObject({ depth: 0 })
+  await on.close()
+  expect(existsSync(sqlitePath)).toBe(true)
+})
+
+it('rejects at the start when R2 is away and there is no outbox', async () => {
+  const away = await startLocalR2()
+  const env = { ...toEnvironment(away), SQLITE_PATH: `${folder.sqlitePath}-away`, UMBRA_OUTBOX: 'off' }
+  await away.close()
+  await expect(createStorageManager(parseSettings(env))).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+})
+
 it('signs links with the secret of the settings', async () => {
   const links = { UMBRA_SIGNING_SECRET: 's'.repeat(32), UMBRA_PUBLIC_URL: 'https://files.example.com' }
   const storage = await createStorageManager(parseSettings({ ...links, SQLITE_PATH: folder.sqlitePath }))

@@ -30,7 +30,8 @@ export async function createStorageManager(
 export interface UnifiedComponents extends ManagerComponents {
   /**
    * How writes are kept while R2 cannot be reached, in the database at `SQLITE_PATH`; for `r2` and `hybrid`. `false`: not at
-   * all, so such a write rejects with `UNAVAILABLE` or `OUTCOME_PENDING`, and so does opening.
+   * all, so such a write rejects with `UNAVAILABLE` or `OUTCOME_PENDING`, and so does opening. Settings that say no
+   * (`UMBRA_OUTBOX=off`) are not overruled by what is given here.
    */
   readonly outbox?: false | OutboxOptions
 }
@@ -46,15 +47,11 @@ async function openBackend(
     case 'sqlite':
       return openSqlite(settings, components)
     case 'r2':
-      return components.outbox === false
-        ? openR2(settings, components)
-        : openWithOutbox(settings, components, components.outbox ?? {})
+      return openR2Side(settings, components)
     case 'hybrid': {
       const secondary = await openSqlite(settings, components)
       try {
-        return components.outbox === false
-          ? createHybridBackend({ primary: await openR2(settings, components), secondary })
-          : await openWithOutbox(settings, components, { ...components.outbox, secondary })
+        return await openR2Side(settings, components, secondary)
       } catch (error) {
         await secondary.close()
         throw error
@@ -100,16 +97,24 @@ const R2_CAPABILITIES: StorageCapabilities = {
   durable: true,
 }
 
-interface WithOutboxOptions extends OutboxOptions {
-  /** The other half of a hybrid. */
-  readonly secondary?: StorageBackend
-}
-
-/** R2 behind an outbox. When R2 does not answer, opens all the same: what is stored waits, and what was seen is known. */
-async function openWithOutbox(
+/** R2, or with `secondary` a hybrid of both; behind an outbox unless that is turned off. */
+async function openR2Side(
   settings: R2Settings,
   components: UnifiedComponents,
-  { secondary, ...options }: WithOutboxOptions,
+  secondary?: StorageBackend,
+): Promise<StorageBackend> {
+  const { outbox = {} } = components
+  if (outbox !== false && settings.outbox !== false)
+    return openWithOutbox(settings, { ...components, outbox }, secondary)
+  const primary = await openR2(settings, components)
+  return secondary === undefined ? primary : createHybridBackend({ primary, secondary })
+}
+
+/** When R2 does not answer, opens all the same: what is stored waits, and what was seen is known. */
+async function openWithOutbox(
+  settings: R2Settings,
+  components: ManagerComponents & { readonly outbox: OutboxOptions },
+  secondary: StorageBackend | undefined,
 ): Promise<StorageBackend> {
   const [{ openOutbox }, { createOutboxBackend }, { createReopeningBackend }, { createHybridWithOutbox }] =
     await Promise.all([
@@ -118,7 +123,7 @@ async function openWithOutbox(
       import('./outbox/reopening-backend.ts'),
       import('./hybrid/hybrid-with-outbox.ts'),
     ])
-  const { clock, ids } = components
+  const { clock, ids, outbox: options } = components
   const own = { ...(clock && { clock }), ...(ids && { ids }) }
   const outbox = await openOutbox({ ...options, path: settings.sqlite.path }, own)
   const open = () => openR2(settings, components)

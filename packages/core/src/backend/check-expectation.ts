@@ -32,3 +32,17 @@ export function checkExpectation(
   const currentEtag = recordEtag(live)
   return currentEtag === mutation.expect.etag ? undefined : recordChanged(id, currentEtag, index)
 }
+
+/**
+ * As {@link checkExpectation}, over a version that need not be the newest: a mutation that names a later one knows more than
+ * we do, and is let through.
+ */
+export function checkAgainstSeen(
+  mutation: Mutation,
+  seen: ManifestEntry,
+  index: number,
+): UmbraError | undefined {
+  const { expect } = mutation
+  if (expect.kind === 'etag' && Number.parseInt(expect.etag, 10) > seen.rev) return undefined
+  return checkExpectation(mutation, seen, index)
+}

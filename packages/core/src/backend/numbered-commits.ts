@@ -36,6 +36,15 @@ export interface NumberedRequest {
   readonly operations: readonly NumberedOperation[]
 }
 
+export interface NumberedResult {
+  /**
+   * Of the first operations, at least one: when an earlier call had decided some, only theirs, for the head remembers the
+   * rejections of one commit alone. Write them down, then call again with the rest.
+   */
+  readonly outcomes: readonly NumberedOutcome[]
+  readonly mark: WriterMark | undefined
+}
+
 export interface NumberedCommits {
   /**
    * Commits operations exactly once, however often it is called with them and whatever became of earlier calls: the
@@ -48,8 +57,5 @@ export interface NumberedCommits {
    * `writer-forgotten` when the store no longer remembers the writer, so that operations sent before cannot be told apart;
    * `head-regressed` when it remembers less than it did, up to `details.mark`: a backup of the namespace was restored.
    */
-  commitNumbered(
-    namespace: Namespace,
-    request: NumberedRequest,
-  ): Promise<{ readonly outcomes: readonly NumberedOutcome[]; readonly mark: WriterMark | undefined }>
+  commitNumbered(namespace: Namespace, request: NumberedRequest): Promise<NumberedResult>
 }

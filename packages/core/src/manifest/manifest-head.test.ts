@@ -275,6 +275,7 @@ describe('parseHead', () => {
     ['a line added by hand', (text: string) => text.replace('\n', '\n{"id":"x"}\n')],
     ['nothing in it', () => ''],
     ['something else in it', () => '<html></html>'],
+    ['only its entries left', (text: string) => `${text.split('\n').slice(1, -2).join('\n')}\n`],
   ])('refuses a manifest with %s and says what to run', (_name, damage) => {
     const bytes = Buffer.from(damage(intact().toString()))
     expect(() => parseHead(bytes, namespace)).toThrow(

@@ -10,7 +10,7 @@ import { ManifestDefect } from './manifest-defect.ts'
 import { toManifestLine } from './manifest-head.ts'
 import type { ManifestHead } from './manifest-head.ts'
 
-/** The nine names of the original system's manifest line. */
+/** The nine names of the original system's manifest line. One with names of ours too was cut out of a newer manifest. */
 const originalEntrySchema = z.object({
   id: z.string().min(1),
   module: z.string(),
@@ -21,6 +21,8 @@ const originalEntrySchema = z.object({
   etag: z.string().nullish(),
   size: z.number().min(0),
   metadata: z.record(z.string(), z.json()).nullish(),
+  rev: z.undefined().optional(),
+  op: z.undefined().optional(),
 })
 
 type OriginalEntry = z.infer<typeof originalEntrySchema>

@@ -48,6 +48,7 @@ describe('parseSettings', () => {
   it('fills in the documented defaults', () => {
     expect(parseSettings({ ...R2, XDG_CACHE_HOME: '/cache' })).toMatchObject({
       r2: { endpoint: 'https://account.r2.cloudflarestorage.com', region: 'auto', bucket: 'bucket' },
+      outbox: true,
       sqlite: { path: './data/umbra.sqlite' },
       cache: { directory: expect.stringMatching(/umbra$/), maxBytes: 1024 ** 3 },
     })
@@ -62,9 +63,11 @@ describe('parseSettings', () => {
       SQLITE_PATH: '/data/u.sqlite',
       UMBRA_CACHE_DIR: '/cache',
       UMBRA_CACHE_MAX_BYTES: '1000',
+      UMBRA_OUTBOX: 'off',
     })
     expect(settings).toMatchObject({
       backend: 'r2',
+      outbox: false,
       r2: { endpoint: 'https://account.eu.r2.cloudflarestorage.com', region: 'weur' },
       sqlite: { path: '/data/u.sqlite', links: { publicUrl: 'https://files.example.com' } },
       cache: { directory: '/cache', maxBytes: 1000 },
@@ -92,6 +95,7 @@ describe('parseSettings', () => {
       UMBRA_CACHE_MAX_BYTES: '1 GB-way',
       UMBRA_SIGNING_SECRET: 'short-way',
       R2_ENDPOINT: 'ftp://way',
+      UMBRA_OUTBOX: 'no-way',
       R2_SECRET_ACCESS_KEY: 'secret-way',
     })
     expect(error.details).toMatchObject({
@@ -102,19 +106,25 @@ describe('parseSettings', () => {
           'UMBRA_SIGNING_SECRET',
           'UMBRA_PUBLIC_URL',
           'R2_ENDPOINT',
+          'UMBRA_OUTBOX',
           'R2_ACCOUNT_ID',
           'R2_ACCESS_KEY_ID',
           'R2_BUCKET',
         ].map((variable) => expect.objectContaining({ variable })),
       ),
     })
-    expect(error.details['problems']).toHaveLength(8)
+    expect(error.details['problems']).toHaveLength(9)
     expect(error.details).not.toHaveProperty('missing')
     expect(inspect(error)).not.toContain('-way')
   })
 
   it('does not look at R2 settings that are not used', () => {
-    const env = { R2_ENDPOINT: 'nonsense', STORAGE_BACKEND: 'r2', FEATURE_R2_STORAGE: 'false' }
+    const env = {
+      R2_ENDPOINT: 'nonsense',
+      UMBRA_OUTBOX: 'nonsense',
+      STORAGE_BACKEND: 'r2',
+      FEATURE_R2_STORAGE: 'false',
+    }
     expect(parseSettings(env).backend).toBe('sqlite')
   })
 

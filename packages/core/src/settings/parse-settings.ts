@@ -37,7 +37,7 @@ export function parseSettings(env: Environment): StorageSettings {
     maxBytes: common.data.UMBRA_CACHE_MAX_BYTES,
   }
   if (backend === 'sqlite' || r2?.data === undefined) return { backend: 'sqlite', sqlite, cache }
-  return { backend, r2: toR2(r2.data), sqlite, cache }
+  return { backend, r2: toR2(r2.data), outbox: r2.data.UMBRA_OUTBOX === 'on', sqlite, cache }
 }
 
 /**

@@ -26,6 +26,8 @@ export type StorageSettings =
   | {
       readonly backend: 'r2' | 'hybrid'
       readonly r2: R2Environment
+      /** Only for `r2`: whether writes are kept in the database at `sqlite.path` while R2 does not answer. Default true. */
+      readonly outbox?: boolean
       readonly sqlite: SqliteEnvironment
       readonly cache: CacheEnvironment
     }

@@ -19,7 +19,12 @@ export type WorkerEvent =
   | { readonly event: 'not-started'; readonly code: string }
   | { readonly event: 'try'; readonly write: WriteAttempt }
   /** The promise has resolved. `etags` in the order of the ids; of a deletion none. */
-  | { readonly event: 'ack'; readonly token: string; readonly etags: readonly string[] }
+  | {
+      readonly event: 'ack'
+      readonly token: string
+      readonly etags: readonly string[]
+      readonly pending?: true
+    }
   /** Rejected in a way that promises that nothing was applied. */
   | { readonly event: 'rejected'; readonly token: string; readonly code: string }
   | { readonly event: 'unknown'; readonly token: string }
@@ -46,6 +51,8 @@ export interface TrailData {
 export interface CounterData {
   readonly total: number
   readonly by: Readonly<Record<string, number>>
+  /** The token of the write that made this revision; absent on the first. */
+  readonly last?: string
 }
 
 export const COUNTER_ID = 'counter'

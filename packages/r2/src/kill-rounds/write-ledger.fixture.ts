@@ -6,12 +6,16 @@ export interface LedgerEntry extends WriteAttempt {
   /** `unknown` also when the worker was killed before it could tell. */
   outcome: 'acknowledged' | 'rejected' | 'unknown'
   etags: readonly string[]
+  /** Acknowledged as safe, and not yet in the store. */
+  pending: boolean
 }
 
 export interface LedgerTotals {
   readonly acknowledged: number
   readonly rejected: number
   readonly unknown: number
+  /** Of the acknowledged ones, those not yet in the store then. */
+  readonly pending: number
   /** Workers that got as far as writing. */
   readonly ready: number
 }
@@ -45,7 +49,7 @@ export function createWriteLedger(): WriteLedger {
   let ready = 0
 
   function announce(write: WriteAttempt): void {
-    const entry: LedgerEntry = { ...write, outcome: 'unknown', etags: [] }
+    const entry: LedgerEntry = { ...write, outcome: 'unknown', etags: [], pending: false }
     byToken.set(write.token, entry)
     const key = nameOf(write.namespace)
     const earlier = byNamespace.get(key)
@@ -69,7 +73,7 @@ export function createWriteLedger(): WriteLedger {
     hear: (event) => {
       if (event.event === 'ready') ready++
       if (event.event === 'try') announce(event.write)
-      if (event.event === 'ack') Object.assign(byToken.get(event.token) ?? {}, acknowledged(event.etags))
+      if (event.event === 'ack') Object.assign(byToken.get(event.token) ?? {}, acknowledged(event))
       if (event.event === 'rejected') reject(event)
       if (event.event === 'violation') violations.push(event.text)
     },
@@ -81,6 +85,7 @@ export function createWriteLedger(): WriteLedger {
         acknowledged: count('acknowledged'),
         rejected: count('rejected'),
         unknown: count('unknown'),
+        pending: all.filter(({ pending }) => pending).length,
         ready,
       }
     },
@@ -88,8 +93,11 @@ export function createWriteLedger(): WriteLedger {
   }
 }
 
-function acknowledged(etags: readonly string[]): Pick<LedgerEntry, 'outcome' | 'etags'> {
-  return { outcome: 'acknowledged', etags }
+function acknowledged({
+  etags,
+  pending,
+}: Extract<WorkerEvent, { event: 'ack' }>): Pick<LedgerEntry, 'outcome' | 'etags' | 'pending'> {
+  return { outcome: 'acknowledged', etags, pending: pending === true }
 }
 
 function nameOf({ module, userId }: Namespace): string {

@@ -6,7 +6,7 @@ import type { CounterData, TrailData, WorkerEvent, WorkerTask, WriteAttempt } fr
 
 export interface WriteLoop {
   readonly storage: StorageManager
-  readonly task: WorkerTask
+  readonly task: Pick<WorkerTask, 'namespaces' | 'maxPauseMs'>
   readonly print: (event: WorkerEvent) => void
   readonly random: () => number
   /** Unique over all loops of all workers. */
@@ -21,7 +21,7 @@ interface OwnRecord {
   trail: readonly string[]
 }
 
-type Acknowledged = Pick<StorageRecord, 'id' | 'etag'>
+type Acknowledged = Pick<StorageRecord, 'id' | 'etag' | 'pending'>
 
 const at = ({ module, userId }: Namespace) => ({ module, userId })
 
@@ -124,6 +124,7 @@ async function add(loop: WriteLoop, token: string, namespace: Namespace): Promis
       data: ({ total, by }: CounterData) => ({
         total: total + 1,
         by: { ...by, [loop.name]: (by[loop.name] ?? 0) + 1 },
+        last: token,
       }),
     }),
   ])
@@ -139,7 +140,8 @@ async function attempt(
   print({ event: 'try', write })
   try {
     const stored = await run()
-    print({ event: 'ack', token, etags: stored.map(({ etag }) => etag) })
+    const pending = stored.some((one) => one.pending)
+    print({ event: 'ack', token, etags: stored.map(({ etag }) => etag), ...(pending && { pending }) })
     return stored
   } catch (error) {
     if (hasErrorCode(error, 'OUTCOME_PENDING')) print({ event: 'unknown', token })

@@ -12,6 +12,8 @@ const GUARD_SCRIPT = 'while read -r pid; do last=$pid; done; kill -9 "$last"; [ 
 export interface OrphanGuard {
   /** Runs `start`, and from then on guards the newest process started from within it. */
   watch<T>(start: () => T): T
+  /** Call when every process to guard has started. */
+  watched(): void
   /** Call before the guarded process is ended in the ordinary way, so that its id can be reused in peace. */
   release(): void
 }
@@ -37,10 +39,16 @@ export function createOrphanGuard(temporaryFolder: string | undefined): OrphanGu
     child.once('spawn', () => guard.stdin.write(`${child.pid}\n`))
   }
   subscribe('child_process', onProcess)
+  const stopWatching = (): void => {
+    unsubscribe('child_process', onProcess)
+    // On Node before 24, a scope that was used once makes every promise of the process dearer.
+    scope.disable()
+  }
   return {
     watch: (start) => scope.run(true, start),
+    watched: stopWatching,
     release: () => {
-      unsubscribe('child_process', onProcess)
+      stopWatching()
       guard.kill('SIGKILL')
     },
   }

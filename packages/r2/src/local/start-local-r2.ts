@@ -61,6 +61,7 @@ export async function startLocalR2(options: LocalR2Options = {}): Promise<LocalR
       () => new Miniflare(serverOptions({ port: options.port ?? 0, dir, bucket, credentials })),
     )
     const endpoint = new URL(S3_PATH, await server.ready).href
+    guard.watched()
     return { endpoint, bucket, ...credentials, settings: { endpoint, bucket, ...credentials }, close }
   } catch (cause) {
     // A server that did not start rejects once more when it is closed; `cause` already says why.

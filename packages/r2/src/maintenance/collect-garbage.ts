@@ -1,5 +1,5 @@
 import { parseDataKey } from '@umbra/core'
-import type { GarbagePointer } from '@umbra/core'
+import type { GarbagePointer, Namespace } from '@umbra/core'
 import { readGarbage } from '../manifest/garbage-list.ts'
 import type { ManifestContext } from '../manifest/manifest-context.ts'
 import type { NamespaceManifest } from '../manifest/namespace-manifest.ts'
@@ -12,12 +12,13 @@ export interface Collected {
 
 /** The garbage lists of a version, oldest first, with the objects they name. */
 export async function readGarbageChain(
+  namespace: Namespace,
   newest: GarbagePointer | undefined,
   context: ManifestContext,
 ): Promise<readonly { readonly pointer: GarbagePointer; readonly keys: readonly string[] }[]> {
   const lists: { pointer: GarbagePointer; keys: readonly string[] }[] = []
   for (let pointer = newest; pointer !== undefined;) {
-    const list = await readGarbage(pointer, context)
+    const list = await readGarbage(namespace, pointer, context)
     if (list === undefined) break
     lists.unshift({ pointer, keys: list.keys })
     pointer = list.before
@@ -39,7 +40,7 @@ export async function collectGarbage(
   const dueBefore = new Date(
     context.clock.now() - context.limits.graceMs - context.commitTimeoutMs,
   ).toISOString()
-  const lists = await readGarbageChain(snapshot?.version.head.garbage, context)
+  const lists = await readGarbageChain(manifest.namespace, snapshot?.version.head.garbage, context)
   let deleted = 0
   for (const { pointer, keys } of lists) {
     if (snapshot === undefined || pointer.at >= dueBefore) break

@@ -77,7 +77,7 @@ async function unreferred(
 ): Promise<readonly ObjectInfo[]> {
   if (objects.length === 0) return []
   const { namespace, version } = snapshot
-  const garbage = await readGarbageChain(version.head.garbage, context)
+  const garbage = await readGarbageChain(namespace, version.head.garbage, context)
   const copies = await newestCopies(snapshot, context)
   const named = new Set([
     anchorKey(namespace),

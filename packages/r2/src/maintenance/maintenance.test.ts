@@ -1,21 +1,26 @@
 import { setImmediate } from 'node:timers/promises'
-import { headKey, parseHead, recordEtag } from '@umbra/core'
+import { applySwap, headKey, parseHead, recordEtag } from '@umbra/core'
 import type { ManifestEntry } from '@umbra/core'
 import { describe, expect, it } from 'vitest'
 import { NamespaceManifest } from '../manifest/namespace-manifest.ts'
+import { PROTOCOL_RULES } from '../manifest/protocol-rules.ts'
+import type { ProtocolRules } from '../manifest/protocol-rules.ts'
 import { createSimulatedContext, putMutation } from '../manifest/simulated-context.fixture.ts'
 import { MANIFEST_LIMITS } from '../manifest/manifest-limits.ts'
 import { createSimulatedStore } from '../manifest/simulated-store.fixture.ts'
-import type { Fault } from '../manifest/simulated-store.fixture.ts'
 import { createMaintenance } from './create-maintenance.ts'
 
 const namespace = { module: 'm', userId: 'u' }
 const LIMITS = { ...MANIFEST_LIMITS, tailLines: 2, overfull: 2, fanOut: 2, maxParts: 4, graceMs: 1_000 }
+const FOREIGN_BEFORE = '"before":{"_":"gone","key":"manifests.d/m/other/s/x.jsonl","at":""}'
 const DAY_MS = 24 * 60 * 60 * 1_000
 
-function open(nextFault: () => Fault = () => 'none') {
-  const store = createSimulatedStore(nextFault)
-  const context = createSimulatedContext(store, 'p', { limits: LIMITS })
+function open(rules: Partial<ProtocolRules> = {}) {
+  const store = createSimulatedStore(() => 'none')
+  const context = createSimulatedContext(store, 'p', {
+    limits: LIMITS,
+    rules: { ...PROTOCOL_RULES, ...rules },
+  })
   const manifest = new NamespaceManifest(namespace, context)
   const maintenance = createMaintenance(() => manifest, context)
   const keys = async () => {
@@ -102,6 +107,15 @@ describe('collect', () => {
     expect(superseded).toBeGreaterThan(0)
   })
 
+  it('raises the floor as far as the latest of several collections in one commit asked', async () => {
+    const { manifest } = open()
+    await manifest.commit([putMutation('a', 'a1')])
+    const [late, early] = ['2025-12-31T12:00:00.000Z', '2025-12-31T11:00:00.000Z']
+    await Promise.all([late, early].map((floor) => manifest.publish({ floor })))
+    const header = (await manifest.snapshot())?.version.head.header
+    expect(header).toMatchObject({ seq: 2, floor: late })
+  })
+
   it('deletes what a killed process left behind, and raises the floor first', async () => {
     const { store, manifest, maintenance, keys, liveTexts } = open()
     await manifest.commit([putMutation('a', 'a1')])
@@ -116,6 +130,31 @@ describe('collect', () => {
     expect((await manifest.snapshot())?.version.head.header.floor).not.toBeNull()
     await manifest.commit([putMutation('b', 'b1')])
     expect(await liveTexts()).toEqual(['a1', 'b1'])
+  })
+
+  it.each([
+    ['cut short', (text: string) => text.slice(0, -5)],
+    ['empty', () => ''],
+    ['another one’s', (text: string) => text.replaceAll('m/u/', 'm/other/')],
+    ['edited', (text: string) => `${text}{"key":"m/other/2026/01/01/x.json"}\n`],
+    ['made to lead elsewhere', (text: string) => text.replace('"before":null', FOREIGN_BEFORE)],
+  ])('believes nothing of a garbage list that is %s: what it named are orphans', async (_, damage) => {
+    const { store, context, manifest, maintenance, keys, update, liveTexts } = open()
+    for (const id of ['a', 'b', 'c']) await manifest.commit([putMutation(id, `${id}1`)])
+    await update('a', 'a2')
+    await maintenance.compact(namespace)
+    await manifest.finish()
+    const foreign = ['m/other/2026/01/01/x.json', 'manifests.d/m/other/s/x.jsonl']
+    for (const key of foreign) await store.put(key, new Uint8Array(1))
+    const list = (await manifest.snapshot())?.version.head.garbage?.key ?? ''
+    const text = Buffer.from(store.history(list).at(-1) ?? new Uint8Array()).toString()
+    await store.put(list, Buffer.from(damage(text)))
+    await context.clock.sleep(DAY_MS)
+    expect((await maintenance.check(namespace)).problems).toMatchObject([{ kind: 'orphans' }])
+    await maintenance.collect(namespace)
+    expect(await keys()).toEqual(expect.arrayContaining(foreign))
+    expect(await liveTexts()).toEqual(['a2', 'b1', 'c1'])
+    expect((await maintenance.check(namespace)).problems).toEqual([])
   })
 
   it('leaves alone what tails, segments, runs and garbage lists still name', async () => {
@@ -156,6 +195,15 @@ describe('purge', () => {
       true,
     )
     expect(await liveTexts()).toEqual(['secret-a', 'secret-c', 'secret-d'])
+  })
+
+  it('says so when others were faster with every merge, and lines of the record are left', async () => {
+    const { manifest, maintenance, remove } = open({
+      applySwap: (head, swap) => (swap.kind === 'merge' ? undefined : applySwap(head, swap)),
+    })
+    for (const id of ['a', 'b']) await manifest.commit([putMutation(id, `secret-${id}`)])
+    await remove('b')
+    await expect(maintenance.purge(namespace, 'b')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   })
 
   it('refuses a record that is alive', async () => {

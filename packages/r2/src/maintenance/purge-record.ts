@@ -22,6 +22,7 @@ export async function purgeRecord(
   if (newest?.op === 'put') throw notDeleted(id)
   await deleteAll(await bodyKeys(versions, id, context), context)
   const rewritten = await rewriteParts(manifest, id, context)
+  if (await hasLinesLeft(manifest, id)) throw notRewritten(id)
   await deleteCopies(manifest, context)
   await deleteAll(await replacedParts(manifest, context), context)
   await Promise.all(rewritten.map((part) => context.cache.forget(part)))
@@ -61,13 +62,23 @@ async function rewriteParts(
   )
 }
 
+/** Others may have been faster with every merge, and merged other parts than these. */
+async function hasLinesLeft(manifest: NamespaceManifest, id: string): Promise<boolean> {
+  const versions = (await manifest.read((snapshot) => snapshot.versionsOf([id]))) ?? []
+  // What comes after the deletion is a record created anew.
+  const deletion = versions.findLastIndex(({ op }) => op === 'del')
+  return versions.slice(0, Math.max(0, deletion)).some(({ op }) => op === 'put')
+}
+
 /** Parts that were merged before, and wait for their grace to end. */
 async function replacedParts(
   manifest: NamespaceManifest,
   context: ManifestContext,
 ): Promise<readonly string[]> {
-  const garbage = await readGarbageChain((await manifest.snapshot())?.version.head.garbage, context)
-  const prefix = partsPrefix(manifest.namespace)
+  const { namespace } = manifest
+  const head = (await manifest.snapshot())?.version.head
+  const garbage = await readGarbageChain(namespace, head?.garbage, context)
+  const prefix = partsPrefix(namespace)
   return garbage.flatMap(({ keys }) => keys.filter((key) => key.startsWith(prefix)))
 }
 
@@ -92,6 +103,14 @@ async function deleteAll(keys: readonly string[], { objects }: ManifestContext):
     'UNAVAILABLE',
     `the record is deleted, but ${remaining.length} of its objects could not be removed; delete it again with hard`,
     { details: { keys: remaining } },
+  )
+}
+
+function notRewritten(id: string): UmbraError {
+  return new UmbraError(
+    'UNAVAILABLE',
+    `the record is deleted, but parts of the manifest still have its lines, because others merged them meanwhile; delete it again with hard. id=${id}`,
+    { details: { id } },
   )
 }
 

@@ -32,6 +32,15 @@ export async function isAnchored(
   return (await withRetry(() => objects.head(anchorKey(namespace)), retry)) !== undefined
 }
 
+/** Whether there was a newer manifest where the original system's is: a backup of it was restored, or it still writes. */
+export async function isOverwritten(
+  namespace: Namespace,
+  { header }: ManifestHead,
+  context: Pick<ManifestContext, 'objects' | 'retry'>,
+): Promise<boolean> {
+  return header.epoch === '' && (await isAnchored(namespace, context))
+}
+
 /** The anchor outlives every record, so it must say nothing of any. */
 function withoutRecords({ header }: ManifestHead): ManifestHead {
   return { header, parts: [], garbage: undefined, tail: [] }

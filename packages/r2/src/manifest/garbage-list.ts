@@ -1,16 +1,21 @@
-import { partsPrefix, withRetry } from '@umbra/core'
+import { namespacePath, partsPrefix, withRetry } from '@umbra/core'
 import type { GarbagePointer, Namespace } from '@umbra/core'
+import { z } from 'zod'
 import type { ManifestContext } from './manifest-context.ts'
 
 /** Object keys in one list: some 10 MB. */
 const MAX_KEYS = 100_000
 
-interface ListHeader {
-  readonly _: 'gone'
-  readonly at: string
+const pointerSchema = z.object({ _: z.literal('gone'), key: z.string(), at: z.string() })
+
+const headerSchema = z.object({
+  _: z.literal('gone'),
+  at: z.string(),
   /** The list before this one; null for the first, and after that was collected it is not there. */
-  readonly before: GarbagePointer | null
-}
+  before: pointerSchema.nullable(),
+})
+
+const lineSchema = z.object({ key: z.string() })
 
 export interface GarbageList {
   readonly before: GarbagePointer | undefined
@@ -43,7 +48,11 @@ async function storeList(
   { objects, retry, clock, ids }: Pick<ManifestContext, 'objects' | 'retry' | 'clock' | 'ids'>,
 ): Promise<GarbagePointer> {
   const now = clock.now()
-  const header: ListHeader = { _: 'gone', at: new Date(now).toISOString(), before: before ?? null }
+  const header: z.infer<typeof headerSchema> = {
+    _: 'gone',
+    at: new Date(now).toISOString(),
+    before: before ?? null,
+  }
   const key = `${partsPrefix(namespace)}g/${ids.next(now)}.jsonl`
   const lines = [JSON.stringify(header), ...keys.map((one) => JSON.stringify({ key: one }))]
   const bytes = new TextEncoder().encode(`${lines.join('\n')}\n`)
@@ -51,17 +60,33 @@ async function storeList(
   return { _: 'gone', key, at: header.at }
 }
 
-/** Undefined when the list was collected already, and everything it names with it. */
+/**
+ * Undefined when the list was collected already, and everything it names with it; also when it is not one of this namespace,
+ * whole: no hash vouches for it, and what it names is deleted. What a damaged one named are orphans.
+ */
 export async function readGarbage(
-  { key }: GarbagePointer,
+  namespace: Namespace,
+  { key }: Pick<GarbagePointer, 'key'>,
   { objects, retry }: Pick<ManifestContext, 'objects' | 'retry'>,
 ): Promise<GarbageList | undefined> {
   const bytes = await withRetry(async () => {
     const found = await objects.get(key)
     return found?.kind === 'found' ? found.bytes() : undefined
   }, retry)
-  if (bytes === undefined) return undefined
-  const [headerText = '{}', ...lines] = new TextDecoder().decode(bytes).trimEnd().split('\n')
-  const { before } = JSON.parse(headerText) as ListHeader
-  return { before: before ?? undefined, keys: lines.map((line) => (JSON.parse(line) as { key: string }).key) }
+  return bytes && parseGarbage(bytes, namespace)
+}
+
+function parseGarbage(bytes: Uint8Array, namespace: Namespace): GarbageList | undefined {
+  const parts = partsPrefix(namespace)
+  const isOwn = (key: string) => key.startsWith(parts) || key.startsWith(`${namespacePath(namespace)}/`)
+  const [headerText = '', ...lines] = new TextDecoder().decode(bytes).trimEnd().split('\n')
+  try {
+    const { before } = headerSchema.parse(JSON.parse(headerText))
+    const keys = lines.map((line) => lineSchema.parse(JSON.parse(line)).key)
+    if (!keys.every(isOwn) || before?.key.startsWith(parts) === false) return undefined
+    return { before: before ?? undefined, keys }
+  } catch {
+    // Whatever it is, it is not a list.
+    return undefined
+  }
 }

@@ -1,7 +1,10 @@
 import { corruptManifest, headKey, parseHead, withRetry } from '@umbra/core'
 import type { BaseVersion, Namespace } from '@umbra/core'
-import { isAnchored } from './anchor.ts'
+import { isAnchored, isOverwritten } from './anchor.ts'
 import type { ManifestContext } from './manifest-context.ts'
+
+/** Why an original manifest is refused where there was a newer one. */
+export const OVERWRITTEN = 'the original system has written over it, or a backup was restored'
 
 /** What a read of the head found: nothing, the version already known, or a newer one. */
 export type HeadRead =
@@ -26,6 +29,12 @@ export async function readHeadVersion(
     // Once more: it may have been created, and anchored, since the first look.
     read = await fetch()
     if (read.kind === 'absent') throw corruptManifest(namespace, 'it is gone')
+  }
+  if (read.kind === 'version' && (await isOverwritten(namespace, read.version.head, context))) {
+    // Once more: its first commit may have been made, and anchored, since.
+    read = await fetch()
+    if (read.kind === 'version' && read.version.head.header.epoch === '')
+      throw corruptManifest(namespace, OVERWRITTEN)
   }
   if (known !== undefined && read.kind === 'version' && !isNewer(read.version, known)) {
     throw corruptManifest(namespace, 'it is older than one already seen: a backup was restored')

@@ -75,7 +75,11 @@ export class NamespaceCommitter {
     for (;;) {
       this.#writer.check(snapshot?.version.head)
       const writer = this.#writer.name
-      const floor = group.flatMap((operation) => operation.floor ?? []).at(-1)
+      // Each of them deletes what is older than its own.
+      const floor = group
+        .flatMap((operation) => operation.floor ?? [])
+        .sort()
+        .at(-1)
       const planned = await this.#heads.plan(snapshot, {
         operations: group,
         writer,

@@ -4,6 +4,7 @@ import type {
   Mutation,
   Namespace,
   NumberedRequest,
+  NumberedResult,
   OperationOutcome,
   PartSwap,
   UploadedRevision,
@@ -15,7 +16,7 @@ import type { ManifestContext } from './manifest-context.ts'
 import { HeadWriter } from './head-writer.ts'
 import { NamespaceCommitter } from './namespace-committer.ts'
 import { commitNumbered } from './numbered-committer.ts'
-import type { NumberedCommitterParts, NumberedResult } from './numbered-committer.ts'
+import type { NumberedCommitterParts } from './numbered-committer.ts'
 import { PartGone, partMissing } from './part-gone.ts'
 import type { CheckedAppend, PendingOperation } from './pending-operation.ts'
 import type { Snapshot } from './snapshot.ts'

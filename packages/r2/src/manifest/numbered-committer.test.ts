@@ -38,6 +38,20 @@ describe('operations that their writer numbers', () => {
     expect(texts(store)).toEqual(['by op 1', 'by op 3'])
   })
 
+  it('are told what an earlier call decided before more of them are sent, for the next commit forgets it', async () => {
+    const store = createSimulatedStore(() => 'none')
+    const operations = [create(1, 'a'), create(2, 'a')]
+    await manifest(store, 'p').commitNumbered({ writer: 'w', mark: undefined, operations })
+    const more = [...operations, create(3, 'a'), create(4, 'b')]
+    // Another process with the same file took over before the first had written anything down.
+    const told = await manifest(store, 'q').commitNumbered({ writer: 'w', mark: undefined, operations: more })
+    expect(told.outcomes.map(({ kind }) => kind)).toEqual(['committed', 'rejected'])
+    expect(texts(store)).toEqual(['by op 1'])
+    const rest = { writer: 'w', mark: told.mark, operations: more.slice(2) }
+    const then = await manifest(store, 'q').commitNumbered(rest)
+    expect(then.outcomes.map(({ kind }) => kind)).toEqual(['rejected', 'committed'])
+  })
+
   it('are applied exactly once and in order, whatever requests are lost, late or doubled and however often the process starts again', async () => {
     const faults = fc.constantFrom<Fault>(
       'none',
@@ -60,7 +74,7 @@ describe('operations that their writer numbers', () => {
           let waiting: NumberedOperation[] = []
           const outcomes = new Map<number, NumberedOutcome>()
           let n = 0
-          for (let round = 0; round < 60 && (round < sizes.length || waiting.length > 0); round++) {
+          for (let round = 0; round < 100 && (round < sizes.length || waiting.length > 0); round++) {
             for (let count = sizes[round] ?? 0; count > 0; count--) waiting.push(create(++n, `r${n}`))
             // A fresh process each round: all it knows is what an outbox keeps.
             const process = manifest(store, `p${round}-`, 50)
@@ -70,7 +84,7 @@ describe('operations that their writer numbers', () => {
             if (result === undefined) continue
             for (const [index, outcome] of result.outcomes.entries())
               outcomes.set(waiting[index]?.n ?? 0, outcome)
-            waiting = []
+            waiting = waiting.slice(result.outcomes.length)
             mark = result.mark
           }
           store.settleLate()

@@ -5,9 +5,9 @@ import type {
   NumberedOperation,
   NumberedOutcome,
   NumberedRequest,
+  NumberedResult,
   OperationOutcome,
   UploadedRevision,
-  WriterMark,
 } from '@umbra/core'
 import { decidedBefore } from './decided-before.ts'
 import type { HeadCache } from './head-cache.ts'
@@ -29,11 +29,6 @@ export interface NumberedCommitterParts {
   ): Promise<Uploads>
 }
 
-export interface NumberedResult {
-  readonly outcomes: readonly NumberedOutcome[]
-  readonly mark: WriterMark | undefined
-}
-
 /**
  * Commits the operations of a writer that counts for itself. It keeps nothing between calls: what was decided, by this or
  * an earlier call whose answer was lost, is read from the head's watermark.
@@ -52,7 +47,8 @@ export async function commitNumbered(
       continue
     }
     const open = request.operations.slice(decided.outcomes.length)
-    if (open.length === 0) return decided
+    // The next commit forgets which of these were rejected: the writer writes them down first.
+    if (open.length === 0 || decided.outcomes.length > 0) return decided
     await uploadMissing(parts, { open, uploads, snapshot })
     const operations = open.map((one) => ({ ...one, uploads: uploads.get(one.n) ?? [] }))
     const planned = await heads.plan(snapshot, { operations, writer: request.writer })
@@ -61,10 +57,7 @@ export async function commitNumbered(
     if (planned?.plan.next === undefined) {
       const current = await cache.refresh()
       if (planned !== undefined && current?.version.etag === snapshot?.version.etag)
-        return {
-          outcomes: [...decided.outcomes, ...planned.plan.outcomes.map(toNumbered)],
-          mark: decided.mark,
-        }
+        return { outcomes: planned.plan.outcomes.map(toNumbered), mark: decided.mark }
       snapshot = current
       continue
     }
@@ -72,7 +65,7 @@ export async function commitNumbered(
     const attempt = await heads.toRequest(planned, planned.plan.next, request.writer)
     const outcome = await heads.publish(attempt)
     snapshot = cache.known
-    if (isOurs(attempt, outcome)) return landed(decided, planned.plan, attempt)
+    if (isOurs(attempt, outcome)) return landed(planned.plan, attempt)
     if (outcome.kind === 'unknown') throw outcomePending(parts.namespace, outcome.cause)
     // Whatever version it is now, its watermark says what became of the operations.
   }
@@ -137,10 +130,10 @@ function isOurs(attempt: PublishRequest, outcome: PublishOutcome): boolean {
   return outcome.version.head.header.commit === attempt.next.header.commit
 }
 
-function landed(decided: NumberedResult, plan: CommitPlan, attempt: PublishRequest): NumberedResult {
+function landed(plan: CommitPlan, attempt: PublishRequest): NumberedResult {
   const watermark = attempt.next.header.w[attempt.writer]
   return {
-    outcomes: [...decided.outcomes, ...plan.outcomes.map(toNumbered)],
+    outcomes: plan.outcomes.map(toNumbered),
     mark: watermark && { n: watermark.n, h: watermark.h },
   }
 }

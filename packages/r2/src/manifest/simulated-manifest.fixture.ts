@@ -217,7 +217,8 @@ export function decodeVersion(bytes: Uint8Array, store: StoreHistory): DecodedVe
   }
 }
 
-function readLines(store: StoreHistory, key: string): ManifestEntry[] {
+/** The entries in a part, as the store had it. */
+export function readLines(store: StoreHistory, key: string): ManifestEntry[] {
   const bytes = store.history(key).find(({ kind }) => kind === 'object')?.bytes
   const text = Buffer.from(bytes ?? new Uint8Array())
     .toString()

@@ -36,12 +36,19 @@ const storeIfHolds: Write = (objects, request, response) => {
   else answerError(response, 412, 'PreconditionFailed')
 }
 
+const answerHead: Write = (objects, { url }, response) => {
+  const key = [...objects.keys()].find((one) => one.startsWith(`${url}?`)) ?? ''
+  const dates = { 'last-modified': 'Tue, 24 Nov 2026 00:00:00 GMT', 'content-length': 36 }
+  response.writeHead(200, { etag: objects.get(key) ?? '', ...dates }).end()
+}
+
 async function probe(
   write: Write,
 ): Promise<{ report: Promise<ConditionReport>; objects: Map<string, string> }> {
   const objects = new Map<string, string>()
   const server = await startScriptedServer((request, response) => {
     if (request.method === 'PUT') return write(objects, request, response)
+    if (request.method === 'HEAD') return answerHead(objects, request, response)
     objects.delete(request.url.replace('DeleteObject', 'PutObject'))
     response.writeHead(204).end()
   })
@@ -116,6 +123,28 @@ describe('probeConditions', () => {
       else storeIfHolds(objects, request, response)
     })
     expect(await report).toEqual(ALL_HOLD)
+  })
+
+  it('does not judge a store whose network answers with the refusal of a second copy of a request', async () => {
+    const { report } = await probe((objects, request, response) => {
+      const isRacer = request.url.includes('/race') && 'if-match' in request.headers
+      if (!isRacer || !holds(objects, request)) return storeIfHolds(objects, request, response)
+      objects.set(request.url, etagOf(request.body))
+      answerError(response, 412, 'PreconditionFailed')
+    })
+    await expect(report).rejects.toMatchObject({ code: 'UNAVAILABLE', retryable: true })
+  })
+
+  it('finds out a store in which somebody wins without being told', async () => {
+    const { report } = await probe((objects, request, response) => {
+      const isRacer = request.url.includes('/race') && 'if-match' in request.headers
+      const loses = isRacer && !holds(objects, request)
+      // The loser's write stays, though it was refused.
+      if (loses) objects.set(request.url, etagOf(request.body))
+      if (loses) answerError(response, 412, 'PreconditionFailed')
+      else storeIfHolds(objects, request, response)
+    })
+    expect(await report).toEqual({ ...ALL_HOLD, oneWinner: false })
   })
 
   it('does not judge a store that could not be asked', async () => {

@@ -87,9 +87,14 @@ async function hasOneWinner(probe: Probe, key: string): Promise<boolean> {
     const results = await Promise.all(
       Array.from({ length: RACERS }, () => write(probe.store, key, { ifMatch: etag })),
     )
-    const winners = results.filter((result) => result.outcome === 'applied').length
-    if (winners === 0 && results.some((result) => result.outcome === 'limited')) throw limited(key)
-    return winners === 1
+    const [winner, ...others] = results.filter((result) => result.outcome === 'applied')
+    if (winner === undefined && results.some((result) => result.outcome === 'limited')) throw limited(key)
+    if (others.length > 0) return false
+    // Who was refused may have won: with another copy of its request, whose answer is lost.
+    const current = await probe.store.head(key)
+    if (winner !== undefined) return current?.etag === winner.etag
+    if (current?.etag !== etag) throw answerLost(key)
+    return false
   }, probe.retry)
 }
 
@@ -112,6 +117,13 @@ async function write(store: ObjectStore, key: string, condition: PutOptions): Pr
     if (hasErrorCode(error, 'RATE_LIMITED')) return { outcome: 'limited', etag: '' }
     throw error
   }
+}
+
+function answerLost(key: string): UmbraError {
+  return new UmbraError(
+    'UNAVAILABLE',
+    `the answer to a write of the probe was lost, which proves nothing; probe again. key=${key}`,
+  )
 }
 
 function limited(key: string): UmbraError {

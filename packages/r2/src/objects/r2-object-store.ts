@@ -5,6 +5,7 @@ import { deleteMany } from './delete-many.ts'
 import { fromEtagHeader, toEtagHeader } from './etag-header.ts'
 import { listFolders, listObjects } from './list-objects.ts'
 import { uploadInParts } from './multipart-upload.ts'
+import { createOnePerTurn } from './one-per-turn.ts'
 import { encodeMetadata } from './object-metadata.ts'
 import type { R2Context } from './r2-context.ts'
 import { isAbsent, toR2Error } from './r2-error.ts'
@@ -19,8 +20,10 @@ export const MULTIPART_THRESHOLD_BYTES = 32 * 1024 ** 2
 
 /** The {@link ObjectStore} of one bucket over the S3 API. */
 export function createR2ObjectStore(context: R2Context): ObjectStore {
+  const turn = createOnePerTurn()
   return {
     put: async (key, body, options = {}) => {
+      await turn()
       const large = bodySize(body) > MULTIPART_THRESHOLD_BYTES
       const etag = await (large
         ? putLarge(context, key, body, options)
@@ -28,8 +31,14 @@ export function createR2ObjectStore(context: R2Context): ObjectStore {
       if (etag !== undefined) return { etag: fromEtagHeader(etag) }
       throw new UmbraError('UNSUPPORTED', `the store stored an object without naming its etag. key=${key}`)
     },
-    get: (key, options = {}) => getObject(context, key, options),
-    head: (key) => headObject(context, key),
+    get: async (key, options = {}) => {
+      await turn()
+      return getObject(context, key, options)
+    },
+    head: async (key) => {
+      await turn()
+      return headObject(context, key)
+    },
     list: (prefix, options = {}) => listObjects(context, prefix, options),
     listFolders: (prefix) => listFolders(context, prefix),
     delete: async (key) => {

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ObjectStore } from '@umbra/core'
 import { openStore } from './r2-store.fixture.ts'
@@ -48,6 +49,8 @@ describe('requests on the wire', () => {
     expect(names.filter((name) => name.startsWith('x-amz-checksum') || name.startsWith('x-amz-sdk'))).toEqual(
       [],
     )
+    expect(names.filter((name) => name.startsWith('amz-sdk') || name === 'x-amz-user-agent')).toEqual([])
+    expect(request?.headers['user-agent']).toBe('umbra-storage')
     expect(names).not.toContain('expect')
     expect(names).not.toContain('content-encoding')
     expect(names).not.toContain('transfer-encoding')
@@ -71,12 +74,27 @@ describe('requests on the wire', () => {
     expect(server.requests).toHaveLength(1)
   })
 
-  it('uses one connection for requests one after another, and 64 for 64 at once', async () => {
+  it('uses one connection for requests one after another', async () => {
     for (let index = 0; index < 5; index++) await store.put(`a/${index}`, Buffer.from('x'))
     expect(server.connectionCount()).toBe(1)
-    await Promise.all(Array.from({ length: 64 }, (_, index) => store.put(`b/${index}`, Buffer.from('x'))))
-    await Promise.all(Array.from({ length: 64 }, (_, index) => store.put(`c/${index}`, Buffer.from('x'))))
-    expect(server.connectionCount()).toBe(64)
+  })
+
+  it('sends 64 requests at once on 64 connections, and uses these again', async () => {
+    const waiting: ServerResponse[] = []
+    const patient = await startScriptedServer((_, response) => {
+      if (waiting.push(response) < 64) return
+      for (const one of waiting.splice(0)) one.writeHead(200, { etag: '"e1"' }).end()
+    })
+    const opened = openStore(patient.settings)
+    const putMany = (folder: string) =>
+      Promise.all(
+        Array.from({ length: 64 }, (_, index) => opened.store.put(`${folder}/${index}`, Buffer.from('x'))),
+      )
+    await putMany('b')
+    await putMany('c')
+    expect(patient.connectionCount()).toBe(64)
+    opened.close()
+    await patient.close()
   })
 
   it('returns etags without quotes', async () => {

@@ -1,5 +1,6 @@
 import { S3Client } from '@aws-sdk/client-s3'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
+import { makeRequestsLean } from './lean-requests.ts'
 import { DEFAULT_CONNECT_TIMEOUT_MS, DEFAULT_REGION, DEFAULT_REQUEST_TIMEOUT_MS } from '../r2-settings.ts'
 import type { R2Settings } from '../r2-settings.ts'
 
@@ -14,7 +15,7 @@ const silent = { trace() {}, debug() {}, info() {}, warn() {}, error() {} }
 /** The one place that builds the S3 client, so that every request follows the same rules. Close it with `destroy()`. */
 export function createS3Client(settings: R2Settings): S3Client {
   const agent = { keepAlive: true, maxSockets: MAX_SOCKETS, maxFreeSockets: MAX_SOCKETS }
-  return new S3Client({
+  const client = new S3Client({
     endpoint: settings.endpoint,
     region: settings.region ?? DEFAULT_REGION,
     credentials: { accessKeyId: settings.accessKeyId, secretAccessKey: settings.secretAccessKey },
@@ -42,4 +43,6 @@ export function createS3Client(settings: R2Settings): S3Client {
       logger: silent,
     }),
   })
+  makeRequestsLean(client)
+  return client
 }

@@ -67,6 +67,24 @@ describe('a manifest in a bad state', () => {
     await expectRefusal(store)
   })
 
+  it.each(['a process that knows better', 'a new process'])(
+    'that the original system has written over is refused by %s',
+    async (process) => {
+      const history = await startRichHistory()
+      const line = {
+        id: 'r0',
+        module: NAMESPACE.module,
+        user_id: NAMESPACE.userId,
+        timestamp: '2024-01-15T10:30:00',
+        data_type: 'json',
+        key: `${BODIES}2024/01/15/r0.json`,
+        size: 12,
+      }
+      await history.store.put(HEAD, Buffer.from(`${JSON.stringify(line)}\n`))
+      await expectRefusal(history.store, process === 'a new process' ? undefined : history.manifest)
+    },
+  )
+
   it('that is gone is refused, and not replaced by an empty one', async () => {
     const { store } = await startRichHistory()
     await store.delete(HEAD)

@@ -3,6 +3,7 @@ import type { CheckReport, ObjectStore } from '@umbra/core'
 import { describe, expect, it } from 'vitest'
 import { createSimulatedStore } from '../manifest/simulated-store.fixture.ts'
 import { checkNamespace } from './check-namespace.ts'
+import { rebuildNamespace } from './rebuild-namespace.ts'
 import {
   BODIES,
   bytesAt,
@@ -10,7 +11,9 @@ import {
   contextOver,
   HEAD,
   headOf,
+  liveEntries,
   NAMESPACE,
+  startHistory,
   startRichHistory,
 } from './namespace-history.fixture.ts'
 
@@ -46,6 +49,19 @@ describe('a check', () => {
     const report = await check(store)
     expect(report.problems).toMatchObject([{ kind: 'head-lost', subject: HEAD }])
     expect(report.problems[0]?.message).toContain('umbra rebuild')
+  })
+
+  it('reports a manifest that the original system has written over, and a rebuild brings the records back', async () => {
+    const history = startHistory()
+    await history.run([{ kind: 'put', id: 1 }])
+    const [entry] = history.model.values()
+    const { op: _, rev: __, ...line } = { ...entry, key: `${BODIES}2024/01/15/r0.json`, id: 'r0' }
+    await history.store.put(HEAD, Buffer.from(`${JSON.stringify(line)}\n`))
+    const report = await check(history.store)
+    expect(report.problems).toMatchObject([{ kind: 'head-damaged', subject: HEAD }])
+    expect(report.problems[0]?.message).toContain('original system')
+    await rebuildNamespace(NAMESPACE, {}, contextOver(history.store, 'rebuild'))
+    expect([...(await liveEntries(history.store)).keys()]).toEqual(['r1'])
   })
 
   it.each([

@@ -1,6 +1,7 @@
 import { hasErrorCode, headKey, namespacePath, parseHead, partsPrefix, withRetry } from '@umbra/core'
 import type { BaseVersion, ManifestHead, Namespace } from '@umbra/core'
-import { isNewer } from '../manifest/head-version.ts'
+import { isOverwritten } from '../manifest/anchor.ts'
+import { isNewer, OVERWRITTEN } from '../manifest/head-version.ts'
 import type { ManifestContext } from '../manifest/manifest-context.ts'
 import { listHeadCopies, readHeadCopy } from './head-copies.ts'
 import { listAll } from './list-all.ts'
@@ -31,7 +32,7 @@ export async function readHeadState(namespace: Namespace, context: ManifestConte
   // Before the head: so what a running commit stores is never newer than what is read.
   const newestCopy = await newestReadableCopy(namespace, context)
   const newestPart = await newestPartSeq(namespace, context)
-  const state = await fetchState(namespace, context)
+  const state = await fetchSettled(namespace, context)
   if (state === undefined)
     return (await hasObjects(namespace, context)) ? fetchAgain(namespace, context) : { kind: 'absent' }
   if (state.kind !== 'whole') return state
@@ -58,6 +59,15 @@ async function newestPartSeq(namespace: Namespace, context: ManifestContext): Pr
 /** Once more: it may have been created since the first look. */
 async function fetchAgain(namespace: Namespace, context: ManifestContext): Promise<HeadState> {
   return (await fetchState(namespace, context)) ?? { kind: 'lost' }
+}
+
+/** Once more when it looks overwritten: its first commit may have been made since. */
+async function fetchSettled(namespace: Namespace, context: ManifestContext): Promise<HeadState | undefined> {
+  const first = await fetchState(namespace, context)
+  if (first?.kind !== 'whole' || !(await isOverwritten(namespace, first.version.head, context))) return first
+  const second = await fetchState(namespace, context)
+  if (second?.kind !== 'whole' || second.version.head.header.epoch !== '') return second
+  return { kind: 'outdated', version: second.version, reason: OVERWRITTEN }
 }
 
 async function fetchState(

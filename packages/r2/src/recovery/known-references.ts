@@ -1,5 +1,5 @@
-import { namespacePath, partsPrefix, withRetry } from '@umbra/core'
-import type { GarbagePointer, ManifestEntry, ManifestHead, Namespace } from '@umbra/core'
+import { namespacePath, partsPrefix } from '@umbra/core'
+import type { ManifestEntry, ManifestHead, Namespace } from '@umbra/core'
 import { readGarbage } from '../manifest/garbage-list.ts'
 import type { ManifestContext } from '../manifest/manifest-context.ts'
 import { listAll } from './list-all.ts'
@@ -28,7 +28,7 @@ export async function* garbageReferences(
   context: ManifestContext,
 ): AsyncGenerator<Reference, void, undefined> {
   for (let pointer = garbage; pointer !== undefined;) {
-    const list = await readGarbage(pointer, context)
+    const list = await readGarbage(namespace, pointer, context)
     yield* doomedReferences(namespace, list?.keys ?? [])
     pointer = list?.before
   }
@@ -36,29 +36,16 @@ export async function* garbageReferences(
 
 /**
  * The same of every such list in the bucket, whether or not a head names it. A merge lists only bodies that were
- * replaced or deleted in a version that landed, so even a list nobody refers to tells what must not come back.
+ * replaced or deleted in a version that landed, so even a list nobody refers to tells what must not come back. One that is damaged says nothing; its
+ * objects are then judged by their own metadata.
  */
 export async function* allGarbageReferences(
   namespace: Namespace,
   context: ManifestContext,
 ): AsyncGenerator<Reference, void, undefined> {
   for await (const { key } of listAll(`${partsPrefix(namespace)}g/`, context)) {
-    const pointer: GarbagePointer = { _: 'gone', key, at: '' }
-    const list = await readGarbageOrNone(pointer, context)
-    yield* doomedReferences(namespace, list)
-  }
-}
-
-async function readGarbageOrNone(
-  pointer: GarbagePointer,
-  context: ManifestContext,
-): Promise<readonly string[]> {
-  try {
-    return (await withRetry(() => readGarbage(pointer, context), context.retry))?.keys ?? []
-  } catch (error) {
-    // A list that is damaged says nothing; its objects are then judged by their own metadata.
-    if (error instanceof SyntaxError) return []
-    throw error
+    const list = await readGarbage(namespace, { key }, context)
+    yield* doomedReferences(namespace, list?.keys ?? [])
   }
 }
 

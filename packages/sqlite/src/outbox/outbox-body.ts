@@ -17,8 +17,8 @@ export interface OutboxBodies {
   /** A body whose bytes are read when they are asked for, so that a long queue does not fill the memory. */
   toRecordBody(stored: StoredBody): RecordBody
   stream(stored: StoredBody, range?: ByteRange): AsyncIterable<Uint8Array>
-  /** The whole of a body that was not cut into chunks. */
-  inline(pk: number): Uint8Array | undefined
+  /** All of it at once: for what is bounded, as blobs are. */
+  whole(stored: StoredBody): Uint8Array
 }
 
 export function createOutboxBodies(db: BetterSQLite3Database): OutboxBodies {
@@ -33,6 +33,7 @@ export function createOutboxBodies(db: BetterSQLite3Database): OutboxBodies {
     .where(and(eq(bodyChunks.body, sql.placeholder('pk')), eq(bodyChunks.chunk, sql.placeholder('chunk'))))
     .prepare()
 
+  /** Undefined when it was cut into chunks. */
   function inline(pk: number): Uint8Array | undefined {
     const found = translated(() => findWhole.get({ pk }))
     if (found === undefined) throw bodyGone()
@@ -54,8 +55,20 @@ export function createOutboxBodies(db: BetterSQLite3Database): OutboxBodies {
     }
   }
 
+  function whole({ pk, size }: StoredBody): Uint8Array {
+    const found = inline(pk)
+    if (found !== undefined) return found
+    const pieces: Uint8Array[] = []
+    for (let chunk = 0; chunk * CHUNK_BYTES < size; chunk++) {
+      const piece = translated(() => findChunk.get({ pk, chunk }))
+      if (piece === undefined) throw bodyGone()
+      pieces.push(piece.bytes)
+    }
+    return Buffer.concat(pieces)
+  }
+
   return {
-    inline,
+    whole,
     stream,
     toRecordBody: (stored) => ({
       size: stored.size,

@@ -11,6 +11,17 @@ export function removeOperation({ statements }: OutboxContext, pk: number): void
 }
 
 /**
+ * Removes the versions of a record that committed operations hold. The operations stay, with what else they are about: the
+ * store knows them by number and id, and what is sent again must be what it counted. Runs inside a transaction.
+ */
+export function forgetRecord({ statements }: OutboxContext, path: string, id: string): void {
+  const lane = statements.findLane.get({ path })?.pk
+  if (lane === undefined) return
+  statements.removeBodiesOfVersions.run({ lane, id })
+  statements.removeVersions.run({ lane, id })
+}
+
+/**
  * Removes committed operations, oldest first, that are past their time or their limit. `room`: the bytes they may take at
  * most, besides their own limit. Runs inside a transaction.
  */

@@ -137,6 +137,8 @@ export interface Outbox {
   lease(lane: Lane): Promise<LaneLease | undefined>
   /** The oldest undecided operations: always the same ones or more until some are decided, so a repeat covers what was sent. */
   waiting(lease: LaneLease, limit: number): readonly QueuedOperation[]
+  /** Whether the lease is still ours. What was read before is then all that anybody before us can have sent. */
+  holds(lease: LaneLease): boolean
   /** Notes what a blob is sent over. Resolves to false when the lease was lost. */
   noteBase(lease: LaneLease, operation: QueuedOperation, base: string): Promise<boolean>
   /**
@@ -178,6 +180,11 @@ export interface Outbox {
   /** Queues a listed operation again, over the given etags (`-`: none) in place of those it names. */
   retry(id: string, expects: readonly (string | undefined)[]): Promise<void>
   discard(id: string): Promise<void>
+  /**
+   * Removes what is kept of the committed versions of a record: contents and descriptions. Its deletions stay, and so does
+   * every other record of the same operations.
+   */
+  forget(path: string, id: string): Promise<void>
   close(): Promise<void>
 }
 

@@ -1,12 +1,14 @@
 import type { ByteRange, ManifestEntry } from '@umbra/core'
 import { translated } from '../sqlite-error.ts'
 import type { OutboxContext } from './outbox-context.ts'
+import { leasedRow } from './outbox-lanes.ts'
 import type { Lane, LaneBacklog, LaneLease, PendingBlob, QueuedOperation } from './outbox-port.ts'
 import { predictedEntry, storedBody, toLane, toQueued } from './outbox-rows.ts'
 import type { MutationRow } from './outbox-rows.ts'
 
 export interface OutboxReads {
   waiting(lease: LaneLease, limit: number): readonly QueuedOperation[]
+  holds(lease: LaneLease): boolean
   pendingEntry(path: string, id: string): ManifestEntry | undefined
   pendingEntries(path: string): ReadonlyMap<string, ManifestEntry>
   pendingBlob(path: string): PendingBlob | undefined
@@ -15,7 +17,8 @@ export interface OutboxReads {
 }
 
 /** What the outbox answers without changing anything. */
-export function createOutboxReads({ statements, bodies, holder }: OutboxContext): OutboxReads {
+export function createOutboxReads(context: OutboxContext): OutboxReads {
+  const { statements, bodies, holder } = context
   const laneOf = (path: string) => statements.findLane.get({ path })
 
   function waiting({ lanePk, lane }: LaneLease, limit: number): QueuedOperation[] {
@@ -50,9 +53,7 @@ export function createOutboxReads({ statements, bodies, holder }: OutboxContext)
     const newest = row && statements.newestPendingOf.get({ lane: row.pk, id: path })?.mutation
     if (newest === undefined) return undefined
     if (newest.kind === 'delete') return { blob: undefined }
-    const { pk } = storedBody(newest)
-    const bytes = bodies.inline(pk)
-    return bytes && { blob: { bytes, etag: newest.etag } }
+    return { blob: { bytes: bodies.whole(storedBody(newest)), etag: newest.etag } }
   }
 
   function openBody(path: string, entry: ManifestEntry, range?: ByteRange) {
@@ -64,6 +65,7 @@ export function createOutboxReads({ statements, bodies, holder }: OutboxContext)
 
   return {
     waiting: (lease, limit) => translated(() => waiting(lease, limit)),
+    holds: (lease) => translated(() => leasedRow(context, lease) !== undefined),
     pendingEntry: (path, id) => translated(() => pendingEntry(path, id)),
     pendingEntries: (path) => translated(() => pendingEntries(path)),
     pendingBlob: (path) => translated(() => pendingBlob(path)),

@@ -118,7 +118,7 @@ function toBlob(op: OpRow, row: MutationRow, bodies: OutboxBodies): BlobWrite {
     expect: fromExpectColumn(row.expect),
     base: op.base,
     get bytes() {
-      return row.body === null ? undefined : bodies.toRecordBody(storedBody(row)).bytes
+      return row.body === null ? undefined : bodies.whole(storedBody(row))
     },
   }
 }

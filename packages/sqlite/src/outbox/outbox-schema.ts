@@ -47,7 +47,8 @@ export type OutboxOpState = 'trying' | 'pending' | 'committed' | 'conflict' | 'd
 export const outboxOps = sqliteTable(
   'outbox_ops',
   {
-    pk: integer().primaryKey(),
+    /** Never used again: whoever waits for an operation asks for it by this key after it may have been removed. */
+    pk: integer().primaryKey({ autoIncrement: true }),
     lane: integer()
       .notNull()
       .references(() => outboxLanes.pk),

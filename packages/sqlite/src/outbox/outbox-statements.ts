@@ -1,6 +1,7 @@
 import { and, asc, count, desc, eq, inArray, isNotNull, lt, lte, min, sql } from 'drizzle-orm'
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3'
 import { bodies } from '../schema.ts'
+import { forgetStatements } from './forget-statements.ts'
 import { outboxLanes, outboxMutations, outboxOps, outboxState } from './outbox-schema.ts'
 
 export type OutboxStatements = ReturnType<typeof prepareOutboxStatements>
@@ -20,6 +21,7 @@ export function prepareOutboxStatements(db: BetterSQLite3Database) {
     ...laneStatements(db),
     ...operationStatements(db),
     ...mutationStatements(db),
+    ...forgetStatements(db),
   }
 }
 

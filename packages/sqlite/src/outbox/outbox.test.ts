@@ -269,3 +269,32 @@ it('is queued again from where a restored store remembers it', async () => {
   expect(again.mark).toEqual({ n: 1, h: hashes[0] })
   expect(idsWaiting(outbox, again)).toEqual(['2:b', '3:c'])
 })
+
+it('forgets the committed versions of a record, and sends everything else again as it was counted', async () => {
+  const outbox = await openTestOutbox()
+  const first = await append(outbox, fresh('a', 'one'), fresh('b', 'kept'))
+  const second = await append(outbox, put('a', 'two', etagOf(first.entries)))
+  const third = await append(outbox, remove('a', etagOf(second.entries)))
+  const decided = outbox
+    .waiting(await leaseOf(outbox), 10)
+    .map((operation) => ({ operation, decision: { kind: 'committed', entries: undefined } as const }))
+  const h = [first, second, third].reduce((hash, { opId }) => rollHash(hash, opId), '')
+  await outbox.decide(await leaseOf(outbox), decided, { n: 3, h })
+  const pending = await append(outbox, put('a', 'three'))
+  const bodyOf = ({ entries }: Appended, index = 0) => {
+    const entry = entries[index]
+    return entry && outbox.openBody(LANE.path, entry)
+  }
+
+  await outbox.forget(LANE.path, 'a')
+  await outbox.forget('m/never', 'a')
+  expect([bodyOf(first), bodyOf(second)]).toEqual([undefined, undefined])
+  expect(bodyOf(first, 1)).toBeDefined()
+  expect(bodyOf(pending)).toBeDefined()
+  const again = await outbox.resendAfter(await leaseOf(outbox), { n: 0, h: '' })
+  if (again === undefined) throw new Error('the beginning is known')
+  expect(idsWaiting(outbox, again)).toEqual(['1:b', '2:', '3:a', '4:a'])
+  expect(outbox.waiting(again, 10).map(({ opId }) => opId)).toEqual(
+    [first, second, third, pending].map(({ opId }) => opId),
+  )
+})

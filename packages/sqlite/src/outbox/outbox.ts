@@ -11,7 +11,7 @@ import type { OutboxContext } from './outbox-context.ts'
 import { decideOperations } from './outbox-decide.ts'
 import { asOutboxError, fromErrorJson } from './outbox-error.ts'
 import { createProcessHolder } from './outbox-holder.ts'
-import { removeOperation } from './outbox-kept.ts'
+import { forgetRecord, removeOperation } from './outbox-kept.ts'
 import { hasTime, isTaken, laneRow, leasedRow, releaseLease, takeLease, toLease } from './outbox-lanes.ts'
 import { discardOperation, listOperations, retryOperation } from './outbox-listed.ts'
 import type { LaneLease, Outbox, OutboxComponents, OutboxSettings, Settled } from './outbox-port.ts'
@@ -122,6 +122,7 @@ function assembleOutbox(context: OutboxContext, database: OpenDatabase): Outbox 
     listed: () => listOperations(context),
     retry: (id, expects) => writes.run(() => retryOperation(context, id, expects)),
     discard: (id) => writes.run(() => discardOperation(context, id)),
+    forget: (path, id) => writes.run(() => forgetRecord(context, path, id)),
     close: () => (closing ??= close()),
   }
 }

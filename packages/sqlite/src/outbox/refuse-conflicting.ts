@@ -1,5 +1,5 @@
-import { checkBlobExpectation, checkExpectation, mutationId } from '@umbra/core'
-import type { ManifestEntry, Mutation } from '@umbra/core'
+import { checkAgainstSeen, checkBlobExpectation, mutationId } from '@umbra/core'
+import type { Mutation } from '@umbra/core'
 import type { OutboxContext } from './outbox-context.ts'
 import type { BlobWrite, Lane } from './outbox-port.ts'
 import { predictedEntry } from './outbox-rows.ts'
@@ -27,13 +27,7 @@ export function refuseConflicting(
     if (mutation.kind === 'put' && mutation.freshId === true) continue
     const newest = newestOf(mutationId(mutation))
     const entry = newest && predictedEntry(newest.mutation, newest.opId, queue.lane)
-    if (entry === undefined || isNewer(mutation, entry)) continue
-    const problem = checkExpectation(mutation, entry, index)
+    const problem = entry && checkAgainstSeen(mutation, entry, index)
     if (problem !== undefined) throw problem
   }
-}
-
-/** The caller names a version that came after the pending one: somebody else's, and the store's to decide. */
-function isNewer({ expect }: Mutation, pending: ManifestEntry): boolean {
-  return expect.kind === 'etag' && Number.parseInt(expect.etag, 10) > pending.rev
 }

@@ -1,5 +1,6 @@
 import { createCompactCommand } from './commands/compact.ts'
 import { createCompareCommand } from './commands/compare.ts'
+import { createConflictsCommand } from './commands/conflicts.ts'
 import { createCostCommand } from './commands/cost.ts'
 import { createExportCommand } from './commands/export.ts'
 import { createFsckCommand } from './commands/fsck.ts'
@@ -11,6 +12,7 @@ import { createMigrateCommand } from './commands/migrate.ts'
 import { createPutCommand } from './commands/put.ts'
 import { createRebuildCommand } from './commands/rebuild.ts'
 import { createSearchCommand } from './commands/search.ts'
+import { createSyncCommand } from './commands/sync.ts'
 import type { CreateCommand } from './create-command.ts'
 
 /** A new command is a file in commands/ and a line here. */
@@ -19,6 +21,8 @@ export const COMMANDS: readonly CreateCommand[] = [
   createGetCommand,
   createPutCommand,
   createSearchCommand,
+  createSyncCommand,
+  createConflictsCommand,
   createMigrateCommand,
   createCompareCommand,
   createImportCommand,

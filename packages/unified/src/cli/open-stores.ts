@@ -1,10 +1,10 @@
-import { stat } from 'node:fs/promises'
 import { createMemoryBackend, manageBackend, parseSettings, UmbraError } from '@umbra/core'
 import type { Environment, ObjectStore, StorageManager, StorageSettings } from '@umbra/core'
 import { createHybridBackend } from '../hybrid/hybrid-backend.ts'
 import { createLazyParquetCodec } from '../lazy-parquet-codec.ts'
 import { assertListed } from '../migration/migration-context.ts'
 import type { ListedBackend } from '../migration/migration-context.ts'
+import { fileExists } from './file-exists.ts'
 
 export type StoreName = 'sqlite' | 'r2'
 
@@ -51,10 +51,7 @@ export async function openStore(
 }
 
 async function openSqlite(path: string, { mustExist, readOnly }: OpenStoreOptions): Promise<ListedBackend> {
-  const exists = await stat(path).then(
-    () => true,
-    () => false,
-  )
+  const exists = await fileExists(path)
   if (!exists && mustExist === true) {
     throw new UmbraError('CONFIGURATION', `there is no database at SQLITE_PATH. path=${path}`)
   }

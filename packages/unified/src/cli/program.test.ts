@@ -70,14 +70,27 @@ describe('umbra completion', () => {
       return (await run('bash', ['-c', script])).stdout.trim()
     }
     expect(await complete('umbra', 'mi')).toBe('migrate')
+    expect(await complete('umbra', 'conflicts', '')).toBe('list retry discard')
+    expect(await complete('umbra', 'conflicts', 'retry', '--ti')).toBe('--timeout')
     expect(await complete('umbra', 'migrate', '--dry')).toBe('--dry-run')
     expect(await complete('umbra', 'get', '--')).toBe('--json --info --out --help')
   })
 
   it.each(['bash', 'zsh', 'fish'])('names every command for %s', async (shell) => {
     const { stdout } = await runUmbra(['completion', shell])
-    for (const name of ['info', 'get', 'put', 'search', 'migrate', 'import', 'export', 'cost', 'completion'])
+    for (const name of [
+      'info',
+      'get',
+      'put',
+      'search',
+      'sync',
+      'conflicts',
+      'migrate',
+      'import',
+      'completion',
+    ])
       expect(stdout).toContain(name)
+    expect(stdout).toMatch(/list retry discard|'list'[^]*'retry'[^]*'discard'/)
   })
 
   it('is syntax that bash accepts', async () => {

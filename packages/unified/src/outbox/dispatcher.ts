@@ -160,6 +160,8 @@ export class Dispatcher {
     state.again = false
     try {
       await this.#park(state, [...state.waiters.keys()])
+      // What cannot be parked has been decided meanwhile, by whoever took the lease.
+      await this.#tellSettled(state)
     } catch (cause) {
       // The file itself fails: whoever waits must hear of it, and cannot be told that the operation is safe.
       for (const [pk, waiter] of state.waiters) {

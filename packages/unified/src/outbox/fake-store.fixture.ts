@@ -8,10 +8,12 @@ import {
   UmbraError,
 } from '@umbra/core'
 import type {
+  BulkImport,
   ManifestEntry,
   Namespace,
   NumberedOutcome,
   NumberedRequest,
+  PutMutation,
   ReadOptions,
   StorageBackend,
 } from '@umbra/core'
@@ -101,6 +103,15 @@ export function createFakeStore(): FakeStore {
     return { outcomes, mark: n > 0 ? { n, h } : undefined }
   }
 
+  /** One commit of everything. */
+  async function importAll(...[namespace, records, note]: Parameters<BulkImport['importRecords']>) {
+    const all: PutMutation[] = []
+    for await (const record of records) all.push(record)
+    const stored = await memory.commit(namespace, all)
+    store.applied.push(`import of ${stored.length}`)
+    note(stored.length)
+  }
+
   async function apply(
     namespace: Namespace,
     { opId, mutations }: NumberedRequest['operations'][number],
@@ -155,6 +166,7 @@ export function createFakeStore(): FakeStore {
           ...(more && end && { cursor: encodeCursor(query.order, end) }),
         }
       },
+      bulk: { importRecords: (...about) => request(() => importAll(...about)) },
       openBody: (...about) => request(() => memory.openBody(...about)),
       blobs: {
         put: (...about) => request(() => memory.blobs.put(...about)),

@@ -33,6 +33,8 @@ export async function sendLane(
   let renames = 0
   while (lease !== undefined) {
     const operations = context.outbox.waiting(lease, GROUP_SIZE)
+    // Read under a lost lease, they may be more than the new holder has seen: it would take them for somebody else's.
+    if (!context.outbox.holds(lease)) return { kind: 'lost' }
     if (operations.length === 0) {
       await context.outbox.release(lease)
       return { kind: 'empty' }

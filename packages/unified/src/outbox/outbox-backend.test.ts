@@ -219,6 +219,22 @@ describe('blobs', () => {
   })
 })
 
+describe('a blob that is longer than what the file keeps in one piece', () => {
+  const value = 'x'.repeat(3 * 1024 ** 2)
+
+  it('is stored, not deleted, at once or later', async () => {
+    const storage = await open()
+    await storage.putBlob('k', value)
+    expect((await manageBackend(store.direct).getBlob('k'))?.value).toBe(value)
+    store.usually = 'down'
+    expect(await storage.putBlob('k', `${value}y`)).toMatchObject({ pending: true })
+    expect((await storage.getBlob('k'))?.value).toBe(`${value}y`)
+    store.usually = 'ok'
+    await storage.sync()
+    expect((await manageBackend(store.direct).getBlob('k'))?.value).toBe(`${value}y`)
+  })
+})
+
 describe('copies of the file', () => {
   it('that run at the same time lose nothing and apply nothing twice', async () => {
     const first = await open()

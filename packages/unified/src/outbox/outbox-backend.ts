@@ -12,7 +12,7 @@ import type {
 } from '@umbra/core'
 import type { DecidedOperation, Outbox } from '@umbra/sqlite'
 import { Breaker } from './breaker.ts'
-import { checkKnown } from './check-known.ts'
+import { checkLastSeen } from './check-last-seen.ts'
 import { isOutage } from './classify-failure.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { Drainer } from './drainer.ts'
@@ -21,10 +21,13 @@ import { laneOf } from './lane-of.ts'
 import type { LaneState } from './lane-state.ts'
 import { overwriteWhenLater } from './last-write-wins.ts'
 import { createOutboxBlobs } from './outbox-blobs.ts'
+import { createOutboxImport } from './outbox-import.ts'
+import { createOutboxMaintenance } from './outbox-maintenance.ts'
 import { DEFAULT_OUTBOX_POLICY } from './outbox-policy.ts'
 import type { OutboxPolicy } from './outbox-policy.ts'
 import { createOutboxWriter } from './outbox-writer.ts'
 import type { Written } from './outbox-writer.ts'
+import { createOverlayInventory } from './overlay-inventory.ts'
 import { createOverlayReads, inOutbox } from './overlay-reads.ts'
 import { resolveConflict, toConflict } from './resolve-conflict.ts'
 import type { SendContext } from './send-context.ts'
@@ -70,6 +73,7 @@ export function createOutboxBackend(parts: OutboxParts): StorageBackend {
   const drainer = new Drainer(context, dispatcher)
   const writer = createOutboxWriter(context, { dispatcher, drainer })
   const reads = createOverlayReads(context)
+  const lanes = { context, dispatcher, drainer }
   const pendingWrites: PendingWrites = {
     on: (...about) => events.on(...about),
     conflicts: async () => outbox.listed().map(toConflict),
@@ -97,15 +101,19 @@ export function createOutboxBackend(parts: OutboxParts): StorageBackend {
     capabilities: primary.capabilities,
     uploads: primary.uploads,
     ...(primary.pins && { pins: primary.pins }),
-    ...(primary.maintenance && { maintenance: primary.maintenance }),
+    ...(primary.maintenance && { maintenance: createOutboxMaintenance(primary.maintenance, lanes) }),
+    ...(primary.inventory && { inventory: createOverlayInventory(primary.inventory, outbox) }),
+    ...(primary.bulk && {
+      bulk: createOutboxImport(primary.bulk, { ...lanes, noteSeen: (path) => reads.noteSeen(path) }),
+    }),
     blobs: createOutboxBlobs(context, writer),
     pendingWrites,
     ...reads,
 
     async commit(namespace, mutations) {
       const lane = laneOf(namespace)
-      const written = await writer.write(lane, { mutations }, (store) =>
-        checkKnown(context, namespace, { path: lane.path, mutations, store }),
+      const written = await writer.write(lane, { mutations }, () =>
+        checkLastSeen(context, namespace, { path: lane.path, mutations }),
       )
       if (written.kind === 'committed') reads.noteSeen(lane.path)
       return toStored(context, namespace, written)

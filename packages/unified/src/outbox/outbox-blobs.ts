@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import { checkBlobExpectation } from '@umbra/core'
 import type { BlobExpectation, BlobInfo, BlobStore } from '@umbra/core'
 import { isOutage } from './classify-failure.ts'
 import { blobLane } from './lane-of.ts'
@@ -10,21 +9,13 @@ import type { SendContext } from './send-context.ts'
 export function createOutboxBlobs(context: SendContext, writer: OutboxWriter): BlobStore {
   const { primary, outbox, breaker } = context
 
-  /** Refuses what certainly conflicts with what is pending. */
-  function checkPending(path: string, expect: BlobExpectation): void {
-    const pending = outbox.pendingBlob(path)
-    if (pending !== undefined) checkBlobExpectation(path, pending.blob?.etag, expect)
-  }
-
   async function write(
     path: string,
     bytes: Uint8Array | undefined,
     expect: BlobExpectation,
   ): Promise<'committed' | 'pending'> {
     const lane = blobLane(path)
-    const delivery = await writer.write(lane, { blob: { bytes, expect, base: null } }, async () =>
-      checkPending(path, expect),
-    )
+    const delivery = await writer.write(lane, { blob: { bytes, expect, base: null } })
     return delivery.kind
   }
 

@@ -27,3 +27,22 @@ describeBackend('r2 behind an outbox, each on a machine of its own', {
     }
   },
 })
+
+describeBackend('r2 behind an outbox, all on one file', {
+  async create() {
+    const folder = await createStorageFolder()
+    const server = await startLocalR2()
+    const settings = parseSettings({
+      ...toEnvironment(server),
+      STORAGE_BACKEND: 'r2',
+      SQLITE_PATH: folder.sqlitePath,
+    })
+    return {
+      connect: () => createStorageManager(settings),
+      async destroy() {
+        await server.close()
+        await folder.remove()
+      },
+    }
+  },
+})

@@ -17,15 +17,14 @@ export interface Written {
 
 export interface OutboxWriter {
   /**
-   * Queues a write, and waits for the store while it can be reached. `check` runs first, and is told whether it can: what
-   * is pending may be in the way either way.
+   * Queues a write, and waits for the store while it can be reached. `checkAway` runs first when it cannot.
    *
-   * @throws what the store refuses it with, `OUTBOX_FULL`, and what `check` throws.
+   * @throws what the store refuses it with, `OUTBOX_FULL`, what conflicts with what is pending, and what `checkAway` throws.
    */
   write(
     lane: Lane,
     write: { readonly mutations: readonly Mutation[] } | { readonly blob: BlobWrite },
-    check: (store: 'reachable' | 'away') => Promise<void>,
+    checkAway?: () => Promise<void>,
   ): Promise<Written>
 }
 
@@ -48,11 +47,10 @@ export function createOutboxWriter(
   }
 
   return {
-    async write(lane, write, check) {
+    async write(lane, write, checkAway) {
       await slowDown()
-      const direct = isDirect(lane)
-      await check(direct ? 'reachable' : 'away')
-      if (!direct) {
+      if (!isDirect(lane)) {
+        await checkAway?.()
         const appended = await outbox.append(lane, write, 'pending')
         drainer.wake()
         return { kind: 'pending', appended, entries: undefined }

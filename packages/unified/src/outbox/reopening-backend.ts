@@ -1,10 +1,11 @@
 import { isUmbraError, UmbraError } from '@umbra/core'
 import type {
   BlobStore,
+  NamespaceMaintenance,
   NumberedCommits,
   StorageBackend,
   StorageCapabilities,
-  UploadStaging,
+  StoreInventory,
 } from '@umbra/core'
 
 /**
@@ -29,35 +30,53 @@ export function createReopeningBackend(
     return opening
   }
 
+  /** A part that the backend has once it is open, unless it never has it. */
+  async function part<P extends keyof StorageBackend>(name: P): Promise<NonNullable<StorageBackend[P]>> {
+    const found = (await backend())[name]
+    if (found === undefined || found === null) throw unsupported(name)
+    return found
+  }
+
   const blobs: BlobStore = {
     put: async (...about) => (await backend()).blobs.put(...about),
     get: async (...about) => (await backend()).blobs.get(...about),
     delete: async (...about) => (await backend()).blobs.delete(...about),
   }
   const numbered: NumberedCommits = {
-    async commitNumbered(...about) {
-      const { numbered: found } = await backend()
-      if (found === undefined) throw unsupported()
-      return found.commitNumbered(...about)
+    commitNumbered: async (...about) => (await part('numbered')).commitNumbered(...about),
+  }
+  const maintenance: NamespaceMaintenance = {
+    check: async (...about) => (await part('maintenance')).check(...about),
+    rebuild: async (...about) => (await part('maintenance')).rebuild(...about),
+    compact: async (...about) => (await part('maintenance')).compact(...about),
+    purge: async (...about) => (await part('maintenance')).purge(...about),
+    collect: async (...about) => (await part('maintenance')).collect(...about),
+  }
+  const inventory: StoreInventory = {
+    async *listNamespaces() {
+      yield* (await part('inventory')).listNamespaces()
     },
+    async *listBlobs() {
+      yield* (await part('inventory')).listBlobs()
+    },
+    findDeletions: async (...about) => (await part('inventory')).findDeletions(...about),
   }
 
   return {
     ...like,
     blobs,
     numbered,
+    maintenance,
+    inventory,
+    bulk: { importRecords: async (...about) => (await part('bulk')).importRecords(...about) },
     pins: {
-      pin: async (namespace) => {
-        const { pins } = await backend()
-        if (pins === undefined) throw unsupported()
-        return pins.pin(namespace)
-      },
+      pin: async (namespace) => (await part('pins')).pin(namespace),
       release: (snapshot) => opened?.pins?.release(snapshot),
     },
     uploads: {
-      presign: async (...about) => uploadsOf(await backend()).presign(...about),
-      open: async (...about) => uploadsOf(await backend()).open(...about),
-      delete: async (...about) => uploadsOf(await backend()).delete(...about),
+      presign: async (...about) => (await part('uploads')).presign(...about),
+      open: async (...about) => (await part('uploads')).open(...about),
+      delete: async (...about) => (await part('uploads')).delete(...about),
     },
     commit: async (...about) => (await backend()).commit(...about),
     getEntry: async (...about) => (await backend()).getEntry(...about),
@@ -79,11 +98,6 @@ export function createReopeningBackend(
   }
 }
 
-function uploadsOf({ uploads }: StorageBackend): UploadStaging {
-  if (uploads === undefined) throw unsupported()
-  return uploads
-}
-
-function unsupported(): UmbraError {
-  return new UmbraError('UNSUPPORTED', 'the store cannot do that')
+function unsupported(what: string): UmbraError {
+  return new UmbraError('UNSUPPORTED', `the store cannot do that. what=${what}`)
 }

@@ -31,9 +31,10 @@ export async function sendRecords(
     }),
   )
   const decided: DecidedOperation[] = []
-  for (const [index, operation] of operations.entries()) {
-    const outcome = outcomes[index]
-    if (outcome === undefined) throw new UmbraError('INTERNAL', 'the store left out an outcome')
+  if (outcomes.length === 0) throw new UmbraError('INTERNAL', 'the store decided nothing')
+  for (const [index, outcome] of outcomes.entries()) {
+    const operation = operations[index]
+    if (operation === undefined) throw new UmbraError('INTERNAL', 'the store decided what nobody asked for')
     decided.push({
       operation,
       decision: await toDecision(context, outcome, { operation, operations, namespace }),

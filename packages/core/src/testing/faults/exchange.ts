@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { collectBytes } from '../../bodies/collect-bytes.ts'
@@ -93,9 +94,9 @@ export function hasBody({ statusCode, headers }: IncomingMessage, method: string
   return method !== 'HEAD' && statusCode !== 204 && statusCode !== 304 && headers['content-length'] !== '0'
 }
 
-/** Ends the connection as a crash on the way would. */
-export function cut({ incoming }: Exchange): void {
-  incoming.socket.resetAndDestroy()
+/** Ends the connection as a crash on the way would, if the client has not ended it itself. */
+export function cut({ incoming }: { readonly incoming: { readonly socket: Socket | null } }): void {
+  incoming.socket?.resetAndDestroy()
 }
 
 function writeHeaders(response: ServerResponse, answer: IncomingMessage): void {

@@ -14,7 +14,10 @@ export interface AssertSimulationsOptions<Operation> {
     result: SimulationResult<Operation>,
   ) => readonly Violation[] | Promise<readonly Violation[]>
   /** How many plans, and which: `seed` and `path` of a failure replay it. Default: 100, others each time. */
-  readonly runs?: Pick<fc.Parameters, 'numRuns' | 'seed' | 'path' | 'interruptAfterTimeLimit'>
+  readonly runs?: Pick<
+    fc.Parameters,
+    'numRuns' | 'seed' | 'path' | 'interruptAfterTimeLimit' | 'endOnFailure'
+  >
 }
 
 /** A plan that breaks a promise, as small as it could be made. */
@@ -57,11 +60,16 @@ export async function findFailure<Operation>({
   check = ({ violations }) => violations,
   runs = {},
 }: AssertSimulationsOptions<Operation>): Promise<SimulationFailure<Operation> | undefined> {
-  const attempt = async (plan: SimulationPlan<Operation>) => {
+  const attempt = async (plan: SimulationPlan<Operation>): Promise<Attempt<Operation>> => {
     const result = await simulate(plan, simulation())
     return { result, violations: await check(result) }
   }
-  const property = fc.asyncProperty(plans, async (plan) => (await attempt(plan)).violations.length === 0)
+  let seen: Attempt<Operation> | undefined
+  const property = fc.asyncProperty(plans, async (plan) => {
+    const attempted = await attempt(plan)
+    if (attempted.violations.length > 0) seen = attempted
+    return attempted.violations.length === 0
+  })
   const details = await fc.check(property, runs)
   if (!details.failed || details.counterexample === null) return undefined
   const [plan] = details.counterexample
@@ -69,9 +77,11 @@ export async function findFailure<Operation>({
   const again = await attempt(plan)
   if (again.violations.length > 0) return { plan, replay, ...again }
   throw new Error(
-    'a plan has failed and does not fail again: the system uses time, chance or I/O that it was not given',
+    `a plan has failed and does not fail again: the system uses time, chance or I/O that it was not given\n${formatFailure({ plan, replay, ...(seen ?? again) })}`,
   )
 }
+
+type Attempt<Operation> = Pick<SimulationFailure<Operation>, 'result' | 'violations'>
 
 /** What broke, the story, the plan, and the line that replays it. */
 export function formatFailure<Operation>(failure: SimulationFailure<Operation>): string {

@@ -14,6 +14,8 @@ export interface ProcessStart {
   readonly name: string
   readonly life: Life
   readonly running: () => readonly string[]
+  /** Ends this life, should it not be over. */
+  readonly crash: (restartAfterMs: number) => void
 }
 
 export interface DriverContext<Operation> {
@@ -92,7 +94,10 @@ export class ProcessDriver<Operation> {
     this.#lives++
     const { story, open, system, operations } = this.#context
     if (this.#lives > 1) story.tell(this.#name, 'starts again')
-    const process = open({ name: this.#name, life, running: () => this.waiting })
+    const crash = (restartAfterMs: number) => {
+      if (!life.isOver) this.crash(restartAfterMs)
+    }
+    const process = open({ name: this.#name, life, running: () => this.waiting, crash })
     const underTest = await system.start(process)
     const inFlight = new InFlight()
     for (let planned = operations[this.#next]; planned !== undefined; planned = operations[this.#next]) {

@@ -21,14 +21,17 @@ interface ScheduledEvent extends SimulatedEvent {
  */
 export class Scheduler {
   readonly #seed: number
+  readonly #isWorking: () => boolean
   /** Latest first, so that the next one is taken off the end. */
   readonly #events: ScheduledEvent[] = []
   #nowMs = 0
   #steps = 0
   #onTheWire = 0
 
-  constructor(seed: number) {
+  /** @param isWorking - whether something goes on that needs another turn of the event loop. */
+  constructor(seed: number, isWorking = () => false) {
     this.#seed = seed
+    this.#isWorking = isWorking
   }
 
   /** Milliseconds since the simulation began. */
@@ -72,8 +75,9 @@ export class Scheduler {
   }
 
   /** Lets every promise that can go on do so. A turn of the event loop comes only after all of them. */
-  drain(): Promise<void> {
-    return new Promise((resolve) => setImmediate(resolve))
+  async drain(): Promise<void> {
+    do await new Promise((resolve) => setImmediate(resolve))
+    while (this.#isWorking())
   }
 
   /** Binary search; behind all that come before it, in front of those equal to it. */

@@ -37,6 +37,11 @@ export interface SimulationOptions<Operation> {
   readonly slowestMs?: number
   /** A simulation that takes more steps has a violation, `no-progress`. Default: 100,000. */
   readonly maxSteps?: number
+  /**
+   * Whether a process still does something that takes no simulated time and yet more than a turn of the event loop, such
+   * as a transaction of a local database. Asked after each turn. Default: nobody does.
+   */
+  readonly isWorking?: () => boolean
 }
 
 export interface SimulationResult<Operation> {
@@ -81,7 +86,7 @@ class Simulation<Operation> {
   constructor(plan: SimulationPlan<Operation>, options: SimulationOptions<Operation>) {
     this.#plan = plan
     this.#options = options
-    const scheduler = new Scheduler(plan.seed)
+    const scheduler = new Scheduler(plan.seed, options.isWorking)
     const story = new Story(() => scheduler.nowMs)
     this.#scheduler = scheduler
     this.#story = story
@@ -202,7 +207,7 @@ class Simulation<Operation> {
   }
 
   #openProcess(
-    { name, life, running }: ProcessStart,
+    { name, life, running, crash }: ProcessStart,
     {
       index,
       plan,
@@ -217,6 +222,7 @@ class Simulation<Operation> {
       clock: createSimulatedClock(plan, clock),
       ids: createSimulatedIds(this.#plan.seed, name),
       objects: createSimulatedClient(this.#network, sender, this.#plan.store.pageSize),
+      crash,
     }
   }
 }

@@ -11,6 +11,8 @@ export interface SimulatedProcess {
   readonly objects: ObjectStore
   /** What survives a crash, such as a local database: the same map in every life of the process. */
   readonly disk: Map<string, unknown>
+  /** Ends this process at once, for faults of what it has to itself; it starts again after so many milliseconds. */
+  readonly crash: (restartAfterMs: number) => void
 }
 
 /** Whether a process still runs. Nothing it waits for happens to a dead one. */

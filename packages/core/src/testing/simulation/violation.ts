@@ -32,5 +32,7 @@ export type ViolatedProperty =
   | 'stale-read'
   /** What a read saw was never there at any one moment. */
   | 'torn-read'
+  /** Operations of one queue have happened in another order than they were queued in. */
+  | 'out-of-order'
   /** Something a version refers to is not there. */
   | 'dangling-reference'

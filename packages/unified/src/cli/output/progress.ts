@@ -1,13 +1,8 @@
 import type { Clock } from '@umbra/core'
 import type { MigrationProgress } from '../../migration/migration-options.ts'
 import { formatBytes, formatCount, formatSeconds } from './format-quantity.ts'
-
-/** As much of a stream as is needed. */
-export interface ProgressStream {
-  readonly isTTY?: boolean
-  readonly columns?: number
-  write(text: string): unknown
-}
+import { createStatusLine } from './status-line.ts'
+import type { StatusStream } from './status-line.ts'
 
 export interface ProgressLine {
   update(progress: MigrationProgress): void
@@ -15,29 +10,13 @@ export interface ProgressLine {
   clear(): void
 }
 
-/** A log is read later: a line every few seconds is enough. */
-const LOG_INTERVAL_MS = 5_000
-/** Nobody reads faster. */
-const TERMINAL_INTERVAL_MS = 100
-const CLEAR_LINE = '\r\u001B[2K'
-
-/** One line that is rewritten on a terminal; elsewhere plain lines now and then. */
-export function createProgressLine(stream: ProgressStream, clock: Clock): ProgressLine {
-  const onTerminal = stream.isTTY === true
-  const intervalMs = onTerminal ? TERMINAL_INTERVAL_MS : LOG_INTERVAL_MS
+/** The progress of a migration, in one line. */
+export function createProgressLine(stream: StatusStream, clock: Clock): ProgressLine {
+  const line = createStatusLine(stream, clock)
   const startedAt = clock.now()
-  let shownAt = onTerminal ? Number.NEGATIVE_INFINITY : startedAt
   return {
-    update(progress) {
-      const now = clock.now()
-      if (now - shownAt < intervalMs) return
-      shownAt = now
-      const text = describeProgress(progress, (now - startedAt) / 1_000)
-      stream.write(onTerminal ? `${CLEAR_LINE}${text.slice(0, (stream.columns ?? 80) - 1)}` : `${text}\n`)
-    },
-    clear() {
-      if (onTerminal) stream.write(CLEAR_LINE)
-    },
+    update: (progress) => line.show(() => describeProgress(progress, (clock.now() - startedAt) / 1_000)),
+    clear: () => line.clear(),
   }
 }
 

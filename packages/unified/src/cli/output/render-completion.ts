@@ -6,6 +6,8 @@ export type Shell = (typeof SHELLS)[number]
 interface CommandWords {
   readonly name: string
   readonly description: string
+  /** What the first argument can be, when it is one of a few words. */
+  readonly choices: readonly string[]
   readonly options: readonly { readonly flag: string; readonly description: string }[]
 }
 
@@ -31,6 +33,7 @@ function toWords(command: Command): CommandWords {
   return {
     name: command.name(),
     description: command.description(),
+    choices: command.registeredArguments[0]?.argChoices ?? [],
     options: [...options, { flag: '--help', description: 'show help' }],
   }
 }
@@ -38,16 +41,21 @@ function toWords(command: Command): CommandWords {
 const flags = ({ options }: CommandWords) => options.map(({ flag }) => flag).join(' ')
 
 function renderBash(commands: readonly CommandWords[]): string {
-  const cases = commands.map((command) => `    ${command.name}) words="${flags(command)}" ;;`)
+  const cases = commands.map((command) => {
+    const choices = command.choices.length === 0 ? '' : ` choices="${command.choices.join(' ')}"`
+    return `    ${command.name}) words="${flags(command)}"${choices} ;;`
+  })
   return `_umbra() {
-  local current="\${COMP_WORDS[COMP_CWORD]}" words
+  local current="\${COMP_WORDS[COMP_CWORD]}" words choices=""
   if [ "$COMP_CWORD" -eq 1 ]; then
     words="${commands.map(({ name }) => name).join(' ')} help"
   else
     case "\${COMP_WORDS[1]}" in
 ${cases.join('\n')}
     esac
-    if [[ "$current" != -* ]]; then
+    if [[ "$COMP_CWORD" -eq 2 && "$current" != -* && -n "$choices" ]]; then
+      words="$choices"
+    elif [[ "$current" != -* ]]; then
       COMPREPLY=($(compgen -f -- "$current"))
       return
     fi
@@ -64,7 +72,8 @@ function renderZsh(commands: readonly CommandWords[]): string {
     const specs = command.options.map(({ flag, description }) =>
       quote(`${flag}[${bracketless(description)}]`),
     )
-    return `    ${command.name}) _arguments ${specs.join(' ')} '*:file:_files' ;;`
+    const choices = command.choices.length === 0 ? '' : `'2:action:(${command.choices.join(' ')})' `
+    return `    ${command.name}) _arguments ${specs.join(' ')} ${choices}'*:file:_files' ;;`
   })
   return `#compdef umbra
 _umbra() {
@@ -85,8 +94,11 @@ compdef _umbra umbra
 }
 
 function renderFish(commands: readonly CommandWords[]): string {
-  const lines = commands.flatMap(({ name, description, options }) => [
+  const lines = commands.flatMap(({ name, description, choices, options }) => [
     `complete -c umbra -n __fish_use_subcommand -f -a ${name} -d ${quote(description)}`,
+    ...choices.map(
+      (choice) => `complete -c umbra -n '__fish_seen_subcommand_from ${name}' -f -a ${quote(choice)}`,
+    ),
     ...options.map(
       (option) =>
         `complete -c umbra -n '__fish_seen_subcommand_from ${name}' -l ${option.flag.slice(2)} -d ${quote(option.description)}`,

@@ -1,0 +1,35 @@
+import { KILLS } from './outbox-simulation.fixture.ts'
+import type { OutboxSimulation } from './outbox-simulation.fixture.ts'
+
+export interface OutboxSuite {
+  readonly name: string
+  readonly simulation: OutboxSimulation
+  /** How many of its plans a run of all tests tries. */
+  readonly plans: number
+}
+
+/** What the random plans are divided into. */
+export const OUTBOX_SUITES: readonly OutboxSuite[] = [
+  { name: 'a file for each process', simulation: {}, plans: 250 },
+  { name: 'two processes on one file', simulation: { sharesFile: true }, plans: 100 },
+  {
+    name: 'three processes on one file that change the same records',
+    simulation: {
+      sharesFile: true,
+      kinds: ['create', 'update', 'update'],
+      tasks: ['wait'],
+      plans: { maxOperations: 14, maxProcesses: 3 },
+    },
+    plans: 150,
+  },
+  {
+    name: 'copied files',
+    simulation: { freshIds: true, tasks: ['wait', 'clone', ...KILLS] },
+    plans: 75,
+  },
+  {
+    name: 'restored files',
+    simulation: { freshIds: true, tasks: ['wait', 'back-up', 'back-up', 'restore', 'restore'] },
+    plans: 75,
+  },
+]

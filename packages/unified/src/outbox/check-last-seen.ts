@@ -1,0 +1,40 @@
+import { checkAgainstSeen, mutationId } from '@umbra/core'
+import type { ManifestEntry, Mutation, Namespace } from '@umbra/core'
+import { classifyFailure, isOutage } from './classify-failure.ts'
+import type { SendContext } from './send-context.ts'
+
+/**
+ * Refuses, while the store is away, what conflicts with what was last seen of it. Where nothing is known, or the caller knows
+ * more, the write is let through: the store decides when it is back. What is pending is compared where it is queued.
+ *
+ * @throws what a commit throws: `ALREADY_EXISTS`, `NOT_FOUND`, `PRECONDITION_FAILED`.
+ */
+export async function checkLastSeen(
+  context: SendContext,
+  namespace: Namespace,
+  { path, mutations }: { readonly path: string; readonly mutations: readonly Mutation[] },
+): Promise<void> {
+  for (const [index, mutation] of mutations.entries()) {
+    if (mutation.kind === 'put' && mutation.freshId === true) continue
+    const id = mutationId(mutation)
+    if (context.outbox.pendingEntry(path, id) !== undefined) continue
+    const seen = await lastSeen(context, namespace, id)
+    const problem = seen && checkAgainstSeen(mutation, seen, index)
+    if (problem !== undefined) throw problem
+  }
+}
+
+async function lastSeen(
+  { primary }: SendContext,
+  namespace: Namespace,
+  id: string,
+): Promise<ManifestEntry | undefined> {
+  try {
+    const options = { consistency: { kind: 'bounded', maxAgeMs: Infinity } } as const
+    return (await primary.getEntry(namespace, id, options))?.entry
+  } catch (error) {
+    // Refused credentials and the like pause a namespace: they give nothing up, and know nothing either.
+    if (isOutage(error) || classifyFailure(error) === 'pause') return undefined
+    throw error
+  }
+}

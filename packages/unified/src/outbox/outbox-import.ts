@@ -1,0 +1,30 @@
+import type { BulkImport } from '@umbra/core'
+import { laneOf } from './lane-of.ts'
+import { settleLane } from './settle-lane.ts'
+import type { LaneSettlerParts } from './settle-lane.ts'
+
+/** Nothing is stored under it: only whether the store answers matters. */
+const PROBE_ID = 'probe'
+
+const WAITS = 'writes of this module and user wait in the outbox; import again when they are stored (sync)'
+
+/**
+ * Imports go past the outbox: what is imported is committed, or not stored. So that they stay behind the writes that were
+ * acknowledged before them, they wait for those; and nothing is taken from their source before the store has answered.
+ */
+export function createOutboxImport(
+  bulk: BulkImport,
+  parts: LaneSettlerParts & { readonly noteSeen: (path: string) => void },
+): BulkImport {
+  const { outbox, breaker, primary } = parts.context
+  return {
+    async importRecords(namespace, records, onCommitted) {
+      const { path } = laneOf(namespace)
+      const isPending = () => outbox.pendingEntries(path).size > 0
+      await settleLane(parts, path, { isPending, waits: WAITS })
+      await breaker.run(() => primary.getEntry(namespace, PROBE_ID))
+      await bulk.importRecords(namespace, records, onCommitted)
+      parts.noteSeen(path)
+    },
+  }
+}

@@ -1,0 +1,123 @@
+import { collectBytes, parseSettings } from '@umbra/core'
+import type { Namespace, StorageManager, StorageRecord } from '@umbra/core'
+import { openOutbox } from '@umbra/sqlite'
+import { recordDefects } from '../../../r2/src/kill-rounds/record-defects.fixture.ts'
+import type { CounterData, TrailData } from '../../../r2/src/kill-rounds/worker-event.fixture.ts'
+import { isShared } from '../../../r2/src/kill-rounds/write-ledger.fixture.ts'
+import type { LedgerEntry } from '../../../r2/src/kill-rounds/write-ledger.fixture.ts'
+import { createStorageManager } from '../create-storage-manager.ts'
+import type { ProcessKills } from './run-process-kills.fixture.ts'
+
+const DRAIN_MS = 120_000
+
+export interface ProcessKillsAudit {
+  /** Empty when every promise was kept. */
+  readonly defects: readonly string[]
+  /** Pending writes that were refused later, and are listed. */
+  readonly conflicts: number
+}
+
+/**
+ * Drains every database in peace, then reads everything back and compares. A write that is listed as refused must be in
+ * no record; every other one that was acknowledged, as committed or as pending, must be there once.
+ */
+export async function auditProcessKills(kills: ProcessKills): Promise<ProcessKillsAudit> {
+  const defects = [...kills.ledger.violations]
+  const byToken = new Map(
+    kills.namespaces.flatMap((one) => kills.ledger.of(one).map((entry) => [entry.token, entry] as const)),
+  )
+  for (const path of kills.paths) defects.push(...(await drain(kills, path)))
+  let conflicts = 0
+  for (const path of kills.mode === 'r2' ? kills.paths : []) {
+    for (const refused of await listedIn(path)) {
+      conflicts++
+      defects.push(...noteRefusal(byToken, refused))
+    }
+  }
+  // Behind an outbox, as somebody sees it who was not there.
+  const reader = `${kills.paths[0]}${kills.mode === 'r2' ? '.reader' : ''}`
+  defects.push(...(await compare(kills, reader)))
+  return { defects, conflicts }
+}
+
+async function drain(kills: ProcessKills, path: string): Promise<readonly string[]> {
+  const storage = await open(kills, path)
+  try {
+    const { pending } = await storage.sync({ timeoutMs: DRAIN_MS })
+    return pending === 0 ? [] : [`${pending} operations in ${path} were never sent`]
+  } finally {
+    await storage.close()
+  }
+}
+
+interface Refused {
+  readonly id: string
+  /** Undefined for a deletion. */
+  readonly token: string | undefined
+  readonly why: string
+}
+
+async function listedIn(path: string): Promise<readonly Refused[]> {
+  const outbox = await openOutbox({ path })
+  const refused: Refused[] = []
+  for (const { operation, error } of outbox.listed()) {
+    for (const mutation of operation.mutations) {
+      const why = `${error.code}: ${error.message}`
+      if (mutation.kind === 'delete') refused.push({ id: mutation.id, token: undefined, why })
+      else {
+        const text = Buffer.from(await collectBytes(mutation.body.stream())).toString()
+        refused.push({ id: mutation.draft.id, token: lastToken(JSON.parse(text)), why })
+      }
+    }
+  }
+  await outbox.close()
+  return refused
+}
+
+function lastToken(data: unknown): string | undefined {
+  // What the write loop stores.
+  const { last, trail } = data as Partial<CounterData> & Partial<TrailData>
+  return last ?? trail?.at(-1)
+}
+
+/** From here on it counts as rejected. */
+function noteRefusal(
+  byToken: ReadonlyMap<string, LedgerEntry>,
+  { id, token, why }: Refused,
+): readonly string[] {
+  const entry = byToken.get(token ?? '')
+  if (!isShared(id))
+    return [`${id} has a refused write, though nobody else writes it: ${token ?? 'its deletion'} (${why})`]
+  if (entry === undefined) return [`a write of ${id} is listed as refused that nobody began: ${token}`]
+  const wasAnswered = entry.outcome === 'acknowledged' && !entry.pending
+  entry.outcome = 'rejected'
+  return wasAnswered ? [`${entry.token} was acknowledged as committed and is listed as refused`] : []
+}
+
+async function compare(kills: ProcessKills, path: string): Promise<readonly string[]> {
+  const storage = await open(kills, path)
+  const defects: string[] = []
+  try {
+    for (const namespace of kills.namespaces) {
+      const found = await readAll(storage, namespace)
+      const ofNamespace = recordDefects(kills.ledger.of(namespace), found)
+      defects.push(...ofNamespace.map((text) => `${namespace.userId}: ${text}`))
+    }
+  } finally {
+    await storage.close()
+  }
+  return defects
+}
+
+async function readAll(
+  storage: StorageManager,
+  { module, userId }: Namespace,
+): Promise<ReadonlyMap<string, StorageRecord>> {
+  const found = new Map<string, StorageRecord>()
+  for await (const record of storage.iterateData(module, userId)) found.set(record.id, record)
+  return found
+}
+
+async function open({ environment }: ProcessKills, path: string): Promise<StorageManager> {
+  return createStorageManager(parseSettings(environment(path)), { outbox: { recoveryJitterMs: 0 } })
+}
