@@ -20,6 +20,14 @@ export type {
   MigrationReport,
   NamespaceReport,
 } from './migration/migration-report.ts'
+export { compareStores } from './migration/compare-stores.ts'
+export type { CompareOptions } from './migration/compare-stores.ts'
+export type {
+  ComparisonCounts,
+  ComparisonReport,
+  DifferenceKind,
+  StoreDifference,
+} from './migration/comparison-report.ts'
 export { runMigration } from './migration/run-migration.ts'
 export { verifyMigration } from './migration/verify-migration.ts'
 export type { NamespaceVerification, SideSummary, VerificationReport } from './migration/verify-migration.ts'

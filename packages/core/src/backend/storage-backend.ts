@@ -28,7 +28,7 @@ export interface StoredEntry {
 
 /** How old an answer may be that was given without asking the store. */
 export interface Staleness {
-  /** When the store was last seen: ISO 8601, UTC; null when it never was, and only pending writes are known. */
+  /** When the store was last seen: ISO 8601, UTC; null when this process never saw it. */
   readonly asOf: string | null
   /** Pending operations of the namespace that the answer includes. */
   readonly pending: number

@@ -46,7 +46,7 @@ describe('the queue', () => {
       const settled = await Promise.allSettled(appending)
       return settled
         .map((outcome) => (outcome.status === 'fulfilled' ? 'pending' : outcome.reason.code))
-        .sort()
+        .toSorted((a, b) => (a < b ? -1 : 1))
     }
     const refused = (code: string) => [...Array.from({ length: 4 }, () => code), 'pending']
     expect(await outcomesOf({ mutations: [put('a', '1')] })).toEqual(refused('ALREADY_EXISTS'))

@@ -1,4 +1,5 @@
 import { createCompactCommand } from './commands/compact.ts'
+import { createCompareCommand } from './commands/compare.ts'
 import { createConflictsCommand } from './commands/conflicts.ts'
 import { createCostCommand } from './commands/cost.ts'
 import { createExportCommand } from './commands/export.ts'
@@ -23,6 +24,7 @@ export const COMMANDS: readonly CreateCommand[] = [
   createSyncCommand,
   createConflictsCommand,
   createMigrateCommand,
+  createCompareCommand,
   createImportCommand,
   createExportCommand,
   createCostCommand,

@@ -175,6 +175,45 @@ describe('a hybrid whose R2 goes away', () => {
     await expectBoth(storage, [1, 2])
   })
 
+  it('agrees on the revision of an id that SQLite deleted before R2 knew it, also under what is queued over it', async () => {
+    const alone = await openSqlite()
+    for (const id of ['online', 'away']) {
+      await alone.storeData({ ...at, id, data: 'old' })
+      await alone.deleteData(at.module, at.userId, id)
+    }
+    const storage = await openHybrid()
+    const again = await storage.storeData({ ...at, id: 'online', data: 1 })
+    expect(again.revision).toBe(3)
+    await storage.updateData({ ...at, recordId: 'online', data: 2, ifMatch: again.etag })
+    const startAgain = await stopServer()
+    const { etag } = await storage.storeData({ ...at, id: 'away', data: 1 })
+    await storage.updateData({ ...at, recordId: 'away', data: 2, ifMatch: etag })
+    await startAgain()
+    await expectBoth(storage, [2, 2])
+    expect(await storage.retrieveData(...path('away'))).toMatchObject({ revision: 4 })
+  })
+
+  it('puts a change over what SQLite alone made of a record, on both sides', async () => {
+    const storage = await openHybrid()
+    const alone = await openSqlite()
+    for (const id of ['online', 'away']) {
+      await storage.storeData({ ...at, id, data: 'old' })
+      await alone.updateData({ ...at, recordId: id, data: 'on sqlite alone' })
+    }
+    await storage.updateData({ ...at, recordId: 'online', data: 'new' })
+    const startAgain = await stopServer()
+    const stale = await storage.retrieveData(...path('away'))
+    expect(stale).toMatchObject({ data: 'on sqlite alone', revision: 2 })
+    // Over the version that SQLite shows, which R2 never had: R2 decides.
+    await storage.deleteData(at.module, at.userId, 'away')
+    await startAgain()
+    expect(await storage.sync({ timeoutMs: 20_000 })).toEqual({ pending: 0 })
+    expect(await storage.conflicts()).toMatchObject([{ kind: 'conflict', recordIds: ['away'] }])
+    expect(await storage.retrieveData(...path('away'))).toMatchObject({ data: 'old', revision: 1 })
+    expect(await contentsOf(await openR2())).toMatchObject([{ data: 'new' }, { data: 'old' }])
+    expect((await contentsOf(await openSqlite()))[0]).toMatchObject({ data: 'new' })
+  })
+
   it('gives each of two changes of one version its own outcome, and both sides the one that won', async () => {
     const storage = await openHybrid()
     const { etag } = await storage.storeData({ ...at, id: 'r', data: 'old' })

@@ -36,7 +36,7 @@ export function decideRecord(record: RecordOnBothSides): RecordDecision {
 }
 
 /** Everything but where the body lies, and but the search text, which follows from the rest. */
-function isSameRevision(a: ManifestEntry, b: ManifestEntry): boolean {
+export function isSameRevision(a: ManifestEntry, b: ManifestEntry): boolean {
   return (
     a.sha256 === b.sha256 &&
     a.size === b.size &&
