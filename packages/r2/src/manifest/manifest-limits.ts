@@ -31,7 +31,7 @@ const HOUR_MS = 60 * 60 * 1_000
 /** Why these: docs/manifest.md. */
 export const MANIFEST_LIMITS: ManifestLimits = {
   tailLines: 256,
-  tailBytes: 96 * 1_024,
+  tailBytes: 128 * 1_024,
   overfull: 4,
   fanOut: 8,
   maxParts: 64,

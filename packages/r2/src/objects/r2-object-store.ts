@@ -5,7 +5,7 @@ import { deleteMany } from './delete-many.ts'
 import { fromEtagHeader, toEtagHeader } from './etag-header.ts'
 import { listFolders, listObjects } from './list-objects.ts'
 import { uploadInParts } from './multipart-upload.ts'
-import { createOnePerTurn } from './one-per-turn.ts'
+import { createFewPerTurn } from './few-per-turn.ts'
 import { encodeMetadata } from './object-metadata.ts'
 import type { R2Context } from './r2-context.ts'
 import { isAbsent, toR2Error } from './r2-error.ts'
@@ -20,7 +20,7 @@ export const MULTIPART_THRESHOLD_BYTES = 32 * 1024 ** 2
 
 /** The {@link ObjectStore} of one bucket over the S3 API. */
 export function createR2ObjectStore(context: R2Context): ObjectStore {
-  const turn = createOnePerTurn()
+  const turn = createFewPerTurn()
   return {
     put: async (key, body, options = {}) => {
       await turn()
