@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { openFullDisk } from './full-disk.ts'
 import { openKillRounds } from './kill-rounds.ts'
 import { openSimulation } from './simulation.ts'
 import { openMigrationKills } from './migration-kills.ts'
@@ -14,7 +15,10 @@ const LOOPS: Readonly<Record<string, (size: SoakSize) => Promise<SoakLoop>>> = {
   'migration-kills': openMigrationKills,
 }
 
-const USAGE = `npm run soak -- [--minutes N] [--seed S] [--only ${Object.keys(LOOPS).join('|')}]
+/** Needs the superuser, so it runs only when it is asked for. */
+const ASKED_FOR: typeof LOOPS = { 'full-disk': openFullDisk }
+
+const USAGE = `npm run soak -- [--minutes N] [--seed S] [--only ${Object.keys({ ...LOOPS, ...ASKED_FOR }).join('|')}]
   [--kills N] [--operations N]   of one pass of the loops that end in -kills
 With --kills or --operations there is one pass, unless --minutes says otherwise.`
 
@@ -31,7 +35,9 @@ const isBounded = values.kills !== undefined || values.operations !== undefined
 const minutes = Number(values.minutes ?? (isBounded ? 0.001 : 1))
 const firstSeed = Number(values.seed ?? Date.now() % 1_000_000)
 const size = { kills: Number(values.kills ?? 40), operations: Number(values.operations ?? 2_000) }
-const chosen = Object.entries(LOOPS).filter(([name]) => values.only === undefined || name === values.only)
+const chosen = Object.entries(values.only === undefined ? LOOPS : { ...LOOPS, ...ASKED_FOR }).filter(
+  ([name]) => values.only === undefined || name === values.only,
+)
 if (!(minutes > 0) || !Number.isSafeInteger(firstSeed) || chosen.length === 0 || !isWhole(size)) {
   console.error(USAGE)
   process.exit(2)

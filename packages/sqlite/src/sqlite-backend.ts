@@ -18,6 +18,7 @@ import type {
 } from '@umbra/core'
 import { applyMutations } from './apply-mutations.ts'
 import type { PreparedMutation } from './apply-mutations.ts'
+import { closeDatabase } from './close-database.ts'
 import { createBodyStore } from './body-store.ts'
 import type { BodyStore } from './body-store.ts'
 import { checkHealth } from './check-health.ts'
@@ -177,8 +178,7 @@ class SqliteBackend implements StorageBackend {
   async #close(): Promise<void> {
     // The empty write is answered after everything that was queued before it, blobs too.
     await Promise.allSettled([...this.#running, this.#writes.run(() => undefined)])
-    this.#database.connection.pragma('wal_checkpoint(PASSIVE)')
-    this.#database.connection.close()
+    closeDatabase(this.#database.connection)
   }
 
   /** Every search for entries begins here. */

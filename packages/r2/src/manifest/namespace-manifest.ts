@@ -7,6 +7,7 @@ import type {
   NumberedResult,
   OperationOutcome,
   PartSwap,
+  PutMutation,
   UploadedRevision,
 } from '@umbra/core'
 import { CommitWindow } from './commit-window.ts'
@@ -143,7 +144,7 @@ export class NamespaceManifest {
     const { stored, failure } = await this.#upload(mutations, naming, (mutation, index) => {
       if (again !== undefined) return again.places.get(index)
       return mutation.kind === 'put'
-        ? nextRevision(current?.get(mutationId(mutation)), mutation.rev)
+        ? foreseenRevision(mutation, current?.get(mutationId(mutation)))
         : undefined
     })
     if (failure !== undefined) throw failure.reason
@@ -250,4 +251,10 @@ function alwaysOutdated(): UmbraError {
     'the bodies were outdated as soon as they were stored; try again, and check that the clocks of this machine and of the one that collects garbage are right',
     { details: { outcome: 'not-applied' } },
   )
+}
+
+/** If it is applied at all it is over the version it names, which an operation queued before it may have yet to make. */
+function foreseenRevision({ expect, rev }: PutMutation, current: ManifestEntry | undefined): number {
+  const named = expect.kind === 'etag' ? Number.parseInt(expect.etag, 10) : Number.NaN
+  return Number.isSafeInteger(named) ? Math.max(named + 1, rev ?? 1) : nextRevision(current, rev)
 }

@@ -17,7 +17,7 @@ import type { Snapshot } from './snapshot.ts'
 
 type Uploads = readonly (UploadedRevision | undefined)[]
 
-/** Times bodies are stored again: others may take a revision meanwhile, but not for ever. */
+/** Times a body is stored again: others may take a revision meanwhile, but not for ever. */
 const MAX_UPLOAD_ROUNDS = 10
 
 export interface NumberedCommitterParts {
@@ -42,7 +42,7 @@ export async function commitNumbered(
 ): Promise<NumberedResult> {
   const { cache, heads } = parts
   const uploads = new Map<number, Uploads>()
-  let rounds = 0
+  const rounds = new Map<number, number>()
   let snapshot = cache.known ?? (await cache.refresh())
   for (;;) {
     const decided = await decidedAsOf(snapshot, cache, request)
@@ -56,8 +56,10 @@ export async function commitNumbered(
     await uploadMissing(parts, { open, uploads, snapshot })
     const operations = open.map((one) => ({ ...one, uploads: uploads.get(one.n) ?? [] }))
     const planned = await heads.plan(snapshot, { operations, writer: request.writer })
-    if (await uploadAgain(parts, planned?.plan, { open, uploads, snapshot })) {
-      if (++rounds === MAX_UPLOAD_ROUNDS) throw alwaysOutdated()
+    const again = await uploadAgain(parts, planned?.plan, { open, uploads, snapshot })
+    if (again.length > 0) {
+      for (const n of again) rounds.set(n, (rounds.get(n) ?? 0) + 1)
+      if (Math.max(...rounds.values()) === MAX_UPLOAD_ROUNDS) throw alwaysOutdated()
       continue
     }
     if (planned?.plan.next === undefined) {
@@ -111,13 +113,13 @@ async function uploadMissing(parts: NumberedCommitterParts, work: UploadWork): P
   if (failed?.status === 'rejected') throw failed.reason
 }
 
-/** An operation that cannot be counted as it is must not be passed over by the ones after it. */
+/** An operation that cannot be counted as it is must not be passed over by the ones after it. Resolves to their numbers. */
 async function uploadAgain(
   parts: NumberedCommitterParts,
   plan: CommitPlan | undefined,
   work: UploadWork,
-): Promise<boolean> {
-  let any = false
+): Promise<readonly number[]> {
+  const numbers: number[] = []
   for (const [index, outcome] of (plan?.outcomes ?? []).entries()) {
     const operation = work.open[index]
     if (outcome.kind !== 'outdated' || operation === undefined) continue
@@ -125,9 +127,9 @@ async function uploadAgain(
     const before = work.uploads.get(operation.n) ?? []
     const again = await parts.upload(operation, work.snapshot, { uploads: before, places })
     work.uploads.set(operation.n, again)
-    any = true
+    numbers.push(operation.n)
   }
-  return any
+  return numbers
 }
 
 /** Whether exactly this body landed: an earlier call's may have the same watermark and other object keys. */

@@ -1,4 +1,5 @@
 import { createIdSource, systemClock } from '@umbra/core'
+import { closeDatabase } from '../close-database.ts'
 import { createBodyStore } from '../body-store.ts'
 import { createGroupTransaction } from '../group-transaction.ts'
 import { openDatabase } from '../open-database.ts'
@@ -75,8 +76,7 @@ function assembleOutbox(context: OutboxContext, database: OpenDatabase): Outbox 
   async function close(): Promise<void> {
     // Best effort: a lease that is not given back runs out.
     await writes.run(() => statements.releaseAll.run({ holder: context.holder.name })).catch(() => undefined)
-    database.connection.pragma('wal_checkpoint(PASSIVE)')
-    database.connection.close()
+    closeDatabase(database.connection)
   }
 
   return {

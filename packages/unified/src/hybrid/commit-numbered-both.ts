@@ -33,7 +33,8 @@ export async function commitNumberedBoth(
   )
   const { outcomes, mark } = await numbered.commitNumbered(namespace, { ...request, operations })
   try {
-    const mutations = operations.map((one) => one.mutations)
+    // The others are not decided yet.
+    const mutations = operations.slice(0, outcomes.length).map((one) => one.mutations)
     return { outcomes: await copyOutcomes(parts, namespace, { mutations, outcomes }), mark }
   } catch (error) {
     // Not as the cause itself: it is no outage of the primary, which would be left alone for it.

@@ -28,7 +28,7 @@ export async function auditProcessKills(kills: ProcessKills): Promise<ProcessKil
   )
   for (const path of kills.paths) defects.push(...(await drain(kills, path)))
   let conflicts = 0
-  for (const path of kills.mode === 'r2' ? kills.paths : []) {
+  for (const path of kills.mode === 'sqlite' ? [] : kills.paths) {
     for (const refused of await listedIn(path)) {
       conflicts++
       defects.push(...noteRefusal(byToken, refused))
