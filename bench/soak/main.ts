@@ -1,13 +1,14 @@
 import { parseArgs } from 'node:util'
 import { openFullDisk } from './full-disk.ts'
 import { openKillRounds } from './kill-rounds.ts'
-import { openSimulation } from './simulation.ts'
+import { openOutboxSimulation, openSimulation } from './simulation.ts'
 import { openMigrationKills } from './migration-kills.ts'
 import { openProcessKills } from './process-kills.ts'
 import type { SoakLoop, SoakSize } from './soak-loop.ts'
 
 const LOOPS: Readonly<Record<string, (size: SoakSize) => Promise<SoakLoop>>> = {
   simulation: openSimulation,
+  'outbox-simulation': openOutboxSimulation,
   'kill-rounds': openKillRounds,
   'sqlite-kills': (size) => openProcessKills('sqlite', size),
   'r2-kills': (size) => openProcessKills('r2', size),
