@@ -22,6 +22,9 @@ function observed(connection: Database, beforeRun: (statement: string) => void) 
     get inTransaction() {
       return connection.inTransaction
     },
+    get open() {
+      return connection.open
+    },
     prepare(statement: string) {
       const prepared = connection.prepare(statement)
       const run = prepared.run.bind(prepared)
@@ -31,7 +34,7 @@ function observed(connection: Database, beforeRun: (statement: string) => void) 
       }
       return prepared
     },
-  } as Pick<Database, 'inTransaction' | 'prepare'>
+  } as Pick<Database, 'inTransaction' | 'open' | 'prepare'>
 }
 
 it('commits everything queued in one turn at once and answers each on its own', async () => {
@@ -102,6 +105,14 @@ it('rejects all of a group whose transaction SQLite itself gave up, and goes on'
   expect(numbersIn(connection)).toEqual([])
   await writes.run(() => insert.run(5))
   expect(numbersIn(connection)).toEqual([5])
+})
+
+it('rejects what comes after the connection was closed', async () => {
+  const connection = openNumbers()
+  const writes = createGroupTransaction(connection, OPTIONS)
+  const late = writes.run(() => undefined)
+  connection.close()
+  await expect(late).rejects.toMatchObject({ code: 'UNAVAILABLE' })
 })
 
 it('waits for the lock of another connection without blocking the process, then gives up', async () => {

@@ -1,3 +1,4 @@
+import { UmbraError } from '@umbra/core'
 import type { Clock } from '@umbra/core'
 import type { Database } from 'better-sqlite3'
 import { isBusy, toCommitError, toUmbraError } from './sqlite-error.ts'
@@ -28,7 +29,7 @@ export interface GroupTransactionOptions {
 const LOCK_RETRY_MS = 2
 
 export function createGroupTransaction(
-  connection: Pick<Database, 'prepare' | 'inTransaction'>,
+  connection: Pick<Database, 'prepare' | 'inTransaction' | 'open'>,
   { busyTimeoutMs, clock }: GroupTransactionOptions,
 ): GroupTransaction {
   const doNotWait = connection.prepare('pragma busy_timeout = 0')
@@ -55,6 +56,8 @@ export function createGroupTransaction(
 
   /** SQLite waits for a lock by blocking the thread: while another process writes, this one should still read and answer. */
   function tryBegin(): unknown {
+    // Closed meanwhile: this runs from the event loop, where nobody could catch it.
+    if (!connection.open) return new UmbraError('UNAVAILABLE', 'the database is closed')
     try {
       doNotWait.get()
       begin.run()
