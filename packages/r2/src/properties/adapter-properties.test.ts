@@ -104,13 +104,16 @@ async function startStore(
   const codes = { 404: 'NoSuchKey', 409: 'ConditionalRequestConflict', 412: 'PreconditionFailed' }
   const scripted = await startScriptedServer(({ method, url, headers, body }, response) => {
     const key = url.split('?')[0] ?? ''
+    const current = etags.get(key)
     if (method !== 'PUT') {
-      if (method === 'DELETE') response.writeHead(204).end()
+      if (method === 'HEAD' && current !== undefined)
+        response.writeHead(200, { etag: current, 'last-modified': new Date().toUTCString() }).end()
+      else if (method === 'DELETE') response.writeHead(204).end()
       else answerError(response, 404, 'NoSuchKey')
       return
     }
     const creates = headers['if-none-match'] === '*'
-    if (!accepts(headers, etags.get(key)))
+    if (!accepts(headers, current))
       return answerError(
         response,
         creates && refusal === 404 ? 412 : refusal,
