@@ -107,7 +107,13 @@ async function startStore(
     const current = etags.get(key)
     if (method !== 'PUT') {
       if (method === 'HEAD' && current !== undefined)
-        response.writeHead(200, { etag: current, 'last-modified': new Date().toUTCString() }).end()
+        response
+          .writeHead(200, {
+            etag: current,
+            'content-length': '36',
+            'last-modified': new Date().toUTCString(),
+          })
+          .end()
       else if (method === 'DELETE') response.writeHead(204).end()
       else answerError(response, 404, 'NoSuchKey')
       return
