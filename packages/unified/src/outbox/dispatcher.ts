@@ -140,12 +140,18 @@ export class Dispatcher {
       const { pk, state: was, mine } = one.operation
       const waiter = state.waiters.get(pk)
       const isRefused = one.decision.kind !== 'committed'
-      state.waiters.delete(pk)
-      // Its caller is told, so it need not be listed.
-      if (waiter !== undefined && isRefused) await this.#context.outbox.settled(pk)
-      if (waiter !== undefined) waiter.resolve(one.decision)
-      // A caller of this process that has not come to wait yet will find it.
-      else if (isRefused && !(was === 'trying' && mine)) await this.#hooks.onRefused(state, one)
+      if (waiter !== undefined) {
+        try {
+          // Its caller is told, so it need not be listed.
+          if (isRefused) await this.#context.outbox.settled(pk)
+        } finally {
+          state.waiters.delete(pk)
+          waiter.resolve(one.decision)
+        }
+      } else if (isRefused && !(was === 'trying' && mine)) {
+        // A caller of this process that has not come to wait yet would find it.
+        await this.#hooks.onRefused(state, one)
+      }
     }
   }
 
