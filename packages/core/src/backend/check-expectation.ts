@@ -6,7 +6,7 @@ import {
 } from '../errors/record-errors.ts'
 import type { UmbraError } from '../errors/umbra-error.ts'
 import type { ManifestEntry } from '../records/manifest-entry.ts'
-import { recordEtag } from '../records/record-etag.ts'
+import { etagRevision, recordEtag } from '../records/record-etag.ts'
 import { mutationId } from './mutation.ts'
 import type { Mutation } from './mutation.ts'
 
@@ -43,6 +43,6 @@ export function checkAgainstSeen(
   index: number,
 ): UmbraError | undefined {
   const { expect } = mutation
-  if (expect.kind === 'etag' && Number.parseInt(expect.etag, 10) > seen.rev) return undefined
+  if (expect.kind === 'etag' && etagRevision(expect.etag) > seen.rev) return undefined
   return checkExpectation(mutation, seen, index)
 }

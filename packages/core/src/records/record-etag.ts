@@ -10,6 +10,11 @@ export function recordEtag(entry: Pick<ManifestEntry, 'rev' | 'sha256'>): string
   return `${entry.rev}-${entry.sha256.slice(0, 32).padEnd(32, '0')}`
 }
 
+/** The revision an etag is of; NaN when it is none of ours. */
+export function etagRevision(etag: string): number {
+  return Number.parseInt(etag, 10)
+}
+
 export function isRecordEtag(value: string): boolean {
   return RECORD_ETAG.test(value)
 }

@@ -1,4 +1,4 @@
-import { mutationId, nextRevision, UmbraError } from '@umbra/core'
+import { etagRevision, mutationId, nextRevision, UmbraError } from '@umbra/core'
 import type {
   ManifestEntry,
   Mutation,
@@ -7,7 +7,6 @@ import type {
   NumberedResult,
   OperationOutcome,
   PartSwap,
-  PutMutation,
   UploadedRevision,
 } from '@umbra/core'
 import { CommitWindow } from './commit-window.ts'
@@ -21,7 +20,7 @@ import type { NumberedCommitterParts } from './numbered-committer.ts'
 import { PartGone, partMissing } from './part-gone.ts'
 import type { CheckedAppend, PendingOperation } from './pending-operation.ts'
 import type { Snapshot } from './snapshot.ts'
-import { uploadRevision } from './upload-revision.ts'
+import { MAX_UPLOAD_ROUNDS, uploadRevision } from './upload-revision.ts'
 import type { RevisionUpload } from './upload-revision.ts'
 
 type Uploads = readonly (UploadedRevision | undefined)[]
@@ -34,9 +33,6 @@ type UploadRequest = readonly [
 
 /** Times a read starts again on a newer version because parts of its own were collected. */
 const MAX_RESTARTS = 3
-
-/** Times the bodies of one operation are stored: others may take the revision meanwhile, but not for ever. */
-const MAX_UPLOAD_ROUNDS = 10
 
 /** One namespace: its snapshots to read, and its commits. */
 export class NamespaceManifest {
@@ -92,7 +88,9 @@ export class NamespaceManifest {
   async commit(mutations: readonly Mutation[]): Promise<readonly ManifestEntry[]> {
     const opId = this.#context.ids.next(this.#context.clock.now())
     this.#readAhead()
-    let uploads = await this.#uploadAll(mutations, { nonce: opId }, (one) => this.#expectedRevision(one))
+    let uploads = await this.#uploadAll(mutations, { nonce: opId }, (one) =>
+      expectedRevision(one, this.#cache.known?.tail),
+    )
     for (let rounds = 1; ; rounds++) {
       const outcome = await this.#decide({ opId, mutations, uploads })
       if (outcome.kind === 'applied') return outcome.entries
@@ -131,7 +129,7 @@ export class NamespaceManifest {
   async #uploadNumbered(
     ...[{ opId, mutations, queuedAt }, snapshot, again]: Parameters<NumberedCommitterParts['upload']>
   ): Promise<Uploads> {
-    const current = again === undefined ? await this.#current(snapshot, mutations.map(mutationId)) : undefined
+    const current = again === undefined ? await this.#current(snapshot, mutations) : undefined
     const { ids, clock, limits } = this.#context
     const nonce = again === undefined ? opId : ids.next(clock.now())
     // Long before a collector may touch it, whatever the clocks say.
@@ -143,18 +141,18 @@ export class NamespaceManifest {
     }
     const { stored, failure } = await this.#upload(mutations, naming, (mutation, index) => {
       if (again !== undefined) return again.places.get(index)
-      return mutation.kind === 'put'
-        ? foreseenRevision(mutation, current?.get(mutationId(mutation)))
-        : undefined
+      return expectedRevision(mutation, current)
     })
     if (failure !== undefined) throw failure.reason
     return stored.map((upload, index) => upload ?? again?.uploads[index])
   }
 
+  /** What there is of the records whose mutations do not say over which version they are. */
   async #current(
     snapshot: Snapshot | undefined,
-    ids: readonly string[],
+    mutations: readonly Mutation[],
   ): Promise<ReadonlyMap<string, ManifestEntry> | undefined> {
+    const ids = mutations.filter(({ expect }) => expect.kind !== 'etag').map(mutationId)
     try {
       return await snapshot?.lookup(ids)
     } catch (error) {
@@ -221,15 +219,6 @@ export class NamespaceManifest {
     }
   }
 
-  /** The revision a put will become, unless somebody else is faster. */
-  #expectedRevision(mutation: Mutation): number | undefined {
-    if (mutation.kind === 'delete') return undefined
-    if (mutation.expect.kind === 'etag') {
-      return Math.max(Number.parseInt(mutation.expect.etag, 10) + 1, mutation.rev ?? 1)
-    }
-    return nextRevision(this.#cache.known?.tail.get(mutationId(mutation)), mutation.rev)
-  }
-
   /**
    * Removes bodies that are proved not to be referenced. A rebuild may have found one by listing and made it a record, so
    * the current version is asked. Best effort: what stays is an orphan for the collector.
@@ -253,8 +242,16 @@ function alwaysOutdated(): UmbraError {
   )
 }
 
-/** If it is applied at all it is over the version it names, which an operation queued before it may have yet to make. */
-function foreseenRevision({ expect, rev }: PutMutation, current: ManifestEntry | undefined): number {
-  const named = expect.kind === 'etag' ? Number.parseInt(expect.etag, 10) : Number.NaN
-  return Number.isSafeInteger(named) ? Math.max(named + 1, rev ?? 1) : nextRevision(current, rev)
+/**
+ * The revision a put will become, unless somebody else is faster. If it is applied at all it is over the version it names,
+ * which an operation queued before it may have yet to make.
+ */
+function expectedRevision(
+  mutation: Mutation,
+  current: ReadonlyMap<string, ManifestEntry> | undefined,
+): number | undefined {
+  if (mutation.kind === 'delete') return undefined
+  const { expect, rev = 1 } = mutation
+  if (expect.kind === 'etag') return Math.max(etagRevision(expect.etag) + 1, rev)
+  return nextRevision(current?.get(mutationId(mutation)), rev)
 }

@@ -14,11 +14,9 @@ import type { HeadCache } from './head-cache.ts'
 import type { HeadWriter } from './head-writer.ts'
 import type { PublishOutcome, PublishRequest } from './publish-head.ts'
 import type { Snapshot } from './snapshot.ts'
+import { MAX_UPLOAD_ROUNDS } from './upload-revision.ts'
 
 type Uploads = readonly (UploadedRevision | undefined)[]
-
-/** Times a body is stored again: others may take a revision meanwhile, but not for ever. */
-const MAX_UPLOAD_ROUNDS = 10
 
 export interface NumberedCommitterParts {
   readonly namespace: Namespace

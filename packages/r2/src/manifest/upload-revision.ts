@@ -21,6 +21,9 @@ export interface RevisionUpload {
   readonly repeat?: true
 }
 
+/** Times the bodies of one operation are stored: others may take the revision meanwhile, but not for ever. */
+export const MAX_UPLOAD_ROUNDS = 10
+
 type Stored = Pick<UploadedRevision, 'etag' | 'uploadedAt'>
 
 /**

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { createMemoryBody, isRecordEtag, mutationId } from '@umbra/core'
+import { createMemoryBody, etagRevision, isRecordEtag, mutationId } from '@umbra/core'
 import type { Mutation } from '@umbra/core'
 import type { PreparedBody } from '../body-store.ts'
 import type { OutboxContext } from './outbox-context.ts'
@@ -150,7 +150,7 @@ function predict({ statements }: OutboxContext, lane: LaneRow, mutation: NewMuta
   if (lane.module === null || mutation.freshId) return { rev: atLeast, certain: true, barrier: false }
   const newest = statements.newestOf.get({ lane: lane.pk, id: mutation.id })?.mutation
   if (mutation.expect !== null && isRecordEtag(mutation.expect)) {
-    const rev = Math.max(Number.parseInt(mutation.expect, 10) + 1, atLeast)
+    const rev = Math.max(etagRevision(mutation.expect) + 1, atLeast)
     const barrier = newest?.certain === false && predictedEtag(newest) === mutation.expect
     return { rev, certain: !barrier, barrier }
   }

@@ -1,4 +1,4 @@
-import { UmbraError } from '@umbra/core'
+import { etagRevision, UmbraError } from '@umbra/core'
 import type { OutboxContext } from './outbox-context.ts'
 import { fromErrorJson } from './outbox-error.ts'
 import { removeOperation } from './outbox-kept.ts'
@@ -36,7 +36,7 @@ export function retryOperation(
   for (const mutation of statements.mutationsOf.all({ op: op.pk })) {
     const expect = expects[mutation.idx]
     if (expect === undefined) continue
-    const rev = expect === NONE ? mutation.rev : Number.parseInt(expect, 10) + 1
+    const rev = expect === NONE ? mutation.rev : etagRevision(expect) + 1
     // Over a version somebody named, the revision is certain; a creation may follow a deletion that nobody saw.
     const certain = expect === NONE ? 0 : 1
     statements.rebase.run({ op: op.pk, idx: mutation.idx, expect, rev, certain })
