@@ -1,6 +1,7 @@
 import { and, eq, inArray, isNotNull, sql } from 'drizzle-orm'
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3'
 import { bodies } from '../schema.ts'
+import { COMMITTED } from './operation-conditions.ts'
 import { outboxMutations, outboxOps } from './outbox-schema.ts'
 
 /** Of the committed versions of one record. */
@@ -9,7 +10,7 @@ export function forgetStatements(db: BetterSQLite3Database) {
   const committed = db
     .select({ pk: outboxOps.pk })
     .from(outboxOps)
-    .where(and(eq(outboxOps.lane, lane), sql`${outboxOps.state} = 'committed'`))
+    .where(and(eq(outboxOps.lane, lane), COMMITTED))
   const versions = and(
     eq(outboxMutations.lane, lane),
     eq(outboxMutations.id, sql.placeholder('id')),
