@@ -1,5 +1,5 @@
 import type { StorageManager, UmbraError } from '@umbra/core'
-import { hasErrorCode } from '@umbra/core'
+import { classifyFailure } from '../outbox/classify-failure.ts'
 import type { CliContext } from './cli-context.ts'
 import { formatCount } from './output/format-quantity.ts'
 import { createStatusLine } from './output/status-line.ts'
@@ -27,7 +27,7 @@ export async function drainOutbox(
     const total = pending
     while (pending > 0) {
       signal.throwIfAborted()
-      if (isForGood(reason)) throw reason
+      if (classifyFailure(reason) === 'pause') throw reason
       const leftMs = endsAt - clock.now()
       if (leftMs <= 0) break
       ;({ pending } = await storage.sync({ timeoutMs: Math.min(leftMs, LOOK_MS) }))
@@ -41,8 +41,4 @@ export async function drainOutbox(
     stop()
     line.clear()
   }
-}
-
-function isForGood(reason: UmbraError | undefined): reason is UmbraError {
-  return hasErrorCode(reason, 'UNAUTHENTICATED', 'FORBIDDEN', 'CONFIGURATION', 'UNSUPPORTED', 'CORRUPT')
 }

@@ -6,6 +6,7 @@ import type {
   NumberedCommits,
   NumberedOutcome,
   NumberedRequest,
+  NumberedResult,
 } from '@umbra/core'
 import { copyAgain, copyCommitted } from './copy-committed.ts'
 import type { HybridParts } from './hybrid-parts.ts'
@@ -22,7 +23,7 @@ export async function commitNumberedBoth(
   numbered: NumberedCommits,
   namespace: Namespace,
   request: NumberedRequest,
-): ReturnType<NumberedCommits['commitNumbered']> {
+): Promise<NumberedResult> {
   const operations = await Promise.all(
     request.operations.map(async (operation) => ({
       ...operation,

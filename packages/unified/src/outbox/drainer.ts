@@ -1,14 +1,12 @@
 import { isUmbraError, UmbraError } from '@umbra/core'
 import type { LaneBacklog } from '@umbra/sqlite'
 import type { Dispatcher } from './dispatcher.ts'
+import { probeStore } from './probe-store.ts'
 import type { SendContext } from './send-context.ts'
 import { Sleeper } from './sleeper.ts'
 
 /** Between two looks at the outbox while nothing else is due: another process may have left something. */
 const LOOK_MS = 5_000
-
-/** Nothing is stored under it: only whether the store answers matters. */
-const PROBE_ID = 'probe'
 
 /**
  * Sends what is pending, in the background, while there is any: tries the store when its time has come, then waits a random
@@ -117,7 +115,7 @@ export class Drainer {
     const { breaker, primary } = this.#context
     const namespace = first?.lane.namespace
     const ask = async () => {
-      if (namespace !== undefined) return primary.getEntry(namespace, PROBE_ID)
+      if (namespace !== undefined) return probeStore(primary, namespace)
       return primary.blobs.get(first?.lane.path ?? '')
     }
     // Either way the breaker has taken note.

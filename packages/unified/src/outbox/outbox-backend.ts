@@ -11,6 +11,7 @@ import type {
   StoredEntry,
 } from '@umbra/core'
 import type { DecidedOperation, Outbox } from '@umbra/sqlite'
+import { backlogDepth } from './backlog-depth.ts'
 import { Breaker } from './breaker.ts'
 import { checkLastSeen } from './check-last-seen.ts'
 import { isOutage } from './classify-failure.ts'
@@ -62,7 +63,7 @@ export function createOutboxBackend(parts: OutboxParts): StorageBackend {
     },
     onClose: () => {
       drainer.onRecovery()
-      events.emit('recovered', { pending: depthOf(outbox) })
+      events.emit('recovered', { pending: backlogDepth(outbox.backlog()) })
     },
   })
   const context: SendContext = { primary, outbox, breaker, events, policy, clock, ids }
@@ -166,10 +167,6 @@ async function announce(
   }
 }
 
-function depthOf(outbox: Outbox): number {
-  return outbox.backlog().reduce((sum, { count }) => sum + count, 0)
-}
-
 async function healthOf(context: SendContext, dispatcher: Dispatcher): Promise<BackendHealth> {
   const { primary, outbox, breaker, clock } = context
   const store: BackendHealth = breaker.passable
@@ -179,7 +176,7 @@ async function healthOf(context: SendContext, dispatcher: Dispatcher): Promise<B
   const oldestAt = Math.min(...backlog.map((one) => one.oldestAt))
   const health: OutboxHealth = {
     breaker: breaker.state,
-    depth: backlog.reduce((sum, { count }) => sum + count, 0),
+    depth: backlogDepth(backlog),
     oldestAgeMs: backlog.length === 0 ? 0 : Math.max(clock.now() - oldestAt, 0),
     ...outbox.usage(),
     paused: dispatcher.paused(),

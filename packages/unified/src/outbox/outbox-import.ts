@@ -1,11 +1,9 @@
 import { importInBatches } from '@umbra/core'
 import type { BulkImport } from '@umbra/core'
 import { laneOf } from './lane-of.ts'
+import { probeStore } from './probe-store.ts'
 import { settleLane } from './settle-lane.ts'
 import type { LaneSettlerParts } from './settle-lane.ts'
-
-/** Nothing is stored under it: only whether the store answers matters. */
-const PROBE_ID = 'probe'
 
 const WAITS = 'writes of this module and user wait in the outbox; import again when they are stored (sync)'
 
@@ -22,7 +20,7 @@ export function createOutboxImport(
       const { path } = laneOf(namespace)
       const isPending = () => outbox.pendingEntries(path).size > 0
       await settleLane(parts, path, { isPending, waits: WAITS })
-      await breaker.run(() => primary.getEntry(namespace, PROBE_ID))
+      await breaker.run(() => probeStore(primary, namespace))
       await (primary.bulk?.importRecords(namespace, records, onCommitted) ??
         importInBatches(primary, namespace, { records, note: onCommitted }))
       parts.noteSeen(path)

@@ -1,5 +1,6 @@
 import type { Clock } from '@umbra/core'
 import type { Outbox } from '@umbra/sqlite'
+import { backlogDepth } from './backlog-depth.ts'
 import type { Drainer } from './drainer.ts'
 
 /** Between two looks: other processes may drain as well, and they do not tell. */
@@ -11,7 +12,7 @@ export async function waitUntilDrained(
   timeoutMs = Infinity,
 ): Promise<{ readonly pending: number }> {
   const { outbox, drainer, clock } = parts
-  const depth = () => outbox.backlog().reduce((sum, { count }) => sum + count, 0)
+  const depth = () => backlogDepth(outbox.backlog())
   let waitedMs = 0
   for (let pending = depth(); pending > 0; pending = depth()) {
     if (waitedMs >= timeoutMs) return { pending }

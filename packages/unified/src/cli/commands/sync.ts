@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { backlogDepth } from '../../outbox/backlog-depth.ts'
 import type { CliContext } from '../cli-context.ts'
 import { createCommand, wholeNumber } from '../create-command.ts'
 import type { CreateCommand } from '../create-command.ts'
@@ -56,7 +57,7 @@ async function sync(context: CliContext, timeoutMs: number): Promise<SyncReport>
 
 function readOutbox({ env }: CliContext): Promise<OutboxState> {
   return withOutbox(env, async (outbox) => ({
-    pending: (outbox?.backlog() ?? []).reduce((sum, { count }) => sum + count, 0),
+    pending: backlogDepth(outbox?.backlog() ?? []),
     conflicts: (outbox?.listed() ?? []).map(describeConflict),
   }))
 }
