@@ -3,59 +3,49 @@ import { join } from 'node:path'
 import { manageBackend, parseSettings } from '@umbra/core'
 import type { Environment, StorageManager } from '@umbra/core'
 import { createR2Backend } from '@umbra/r2'
-import { startLocalR2 } from '@umbra/r2/local'
-import type { LocalR2 } from '@umbra/r2/local'
 import { createSqliteBackend } from '@umbra/sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createStorageManager } from '../create-storage-manager.ts'
 import { toEnvironment } from '../local-environment.fixture.ts'
+import { startStoppableR2 } from '../process-kills/stoppable-r2.fixture.ts'
+import type { StoppableR2 } from '../process-kills/stoppable-r2.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
 import { runUmbra } from './cli.fixture.ts'
 
 const AT = { module: 'finance', userId: 'ada' }
-const CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local-secret' }
 
 let folder: StorageFolder
-let server: LocalR2
+let r2: StoppableR2
 let env: Environment
 
 beforeEach(async () => {
   folder = await createStorageFolder()
-  server = await startServer()
+  r2 = await startStoppableR2(folder.path)
   env = {
-    ...toEnvironment(server),
+    ...toEnvironment(r2.server),
     SQLITE_PATH: folder.sqlitePath,
     UMBRA_CACHE_DIR: join(folder.path, 'cache'),
   }
 })
 afterEach(async () => {
-  await server.close()
+  await r2.stop()
   await folder.remove()
 })
 
-function startServer(port?: number): Promise<LocalR2> {
-  return startLocalR2({
-    dir: join(folder.path, 'r2'),
-    credentials: CREDENTIALS,
-    ...(port !== undefined && { port }),
-  })
-}
-
 /** Writes while R2 is away, as an application that ends before it is back. */
 async function writeDuringOutage(write: (storage: StorageManager) => Promise<unknown>): Promise<void> {
-  const port = Number(new URL(server.endpoint).port)
   const storage = await createStorageManager(parseSettings(env))
   // What was never seen cannot be changed while R2 is away.
   await storage.listEntries('finance', 'ada')
-  await server.close()
+  await r2.stop()
   await write(storage)
   await storage.close()
-  server = await startServer(port)
+  await r2.start()
 }
 
 async function inR2<T>(use: (storage: StorageManager) => Promise<T>): Promise<T> {
-  const storage = manageBackend(await createR2Backend(server.settings))
+  const storage = manageBackend(await createR2Backend(r2.server.settings))
   try {
     return await use(storage)
   } finally {
@@ -115,11 +105,11 @@ describe('umbra sync', () => {
 
   it('ends with 4 when R2 does not answer in time, and drops nothing', async () => {
     await writeDuringOutage((storage) => storage.storeData({ ...AT, id: 'a', data: 1 }))
-    await server.close()
+    await r2.stop()
     const away = await runUmbra(['sync', '--timeout', '1'], { env, answer: '' })
     expect(away).toMatchObject({ exitCode: 4, stdout: '0 stored, 1 pending, 0 refused\n' })
     expect(away.stderr).toContain('0 sent, 1 pending')
-    server = await startServer(Number(new URL(server.endpoint).port))
+    await r2.start()
     expect(await runUmbra(['sync'], { env })).toMatchObject({
       exitCode: 0,
       stdout: '1 stored, 0 pending, 0 refused\n',

@@ -1,4 +1,4 @@
-import { manageBackend, UmbraError } from '@umbra/core'
+import { manageBackend } from '@umbra/core'
 import type { StorageBackend } from '@umbra/core'
 import { createSqliteBackend, openOutbox } from '@umbra/sqlite'
 import { expect, it } from 'vitest'
@@ -6,29 +6,15 @@ import { compareStores } from '../migration/compare-stores.ts'
 import { createFakeStore } from '../outbox/fake-store.fixture.ts'
 import { QUICK } from '../outbox/outbox-backend.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
+import { withFullDisk } from './full-disk.fixture.ts'
 import { createHybridWithOutbox } from './hybrid-with-outbox.ts'
 
 it('keeps a write pending until SQLite takes the copy, without leaving R2 alone for it', async () => {
   const folder = await createStorageFolder()
   const sqlite = await createSqliteBackend({ path: folder.sqlitePath })
   const store = createFakeStore()
-  let isFull = true
-  const secondary: StorageBackend = {
-    name: sqlite.name,
-    capabilities: sqlite.capabilities,
-    uploads: sqlite.uploads,
-    blobs: sqlite.blobs,
-    async commit(...about) {
-      if (isFull) throw new UmbraError('UNAVAILABLE', 'the disk is full')
-      return sqlite.commit(...about)
-    },
-    getEntry: (...about) => sqlite.getEntry(...about),
-    findEntries: (...about) => sqlite.findEntries(...about),
-    openBody: (...about) => sqlite.openBody(...about),
-    presignDownload: (...about) => sqlite.presignDownload(...about),
-    health: () => sqlite.health(),
-    close: async () => {},
-  }
+  const disk = { full: true }
+  const secondary: StorageBackend = { ...withFullDisk(disk)(sqlite), close: async () => {} }
   const outbox = await openOutbox({ path: folder.sqlitePath })
   const primary = store.client()
   const storage = manageBackend(createHybridWithOutbox({ primary, secondary, outbox, policy: QUICK }))
@@ -44,7 +30,7 @@ it('keeps a write pending until SQLite takes the copy, without leaving R2 alone 
   expect(items.map(({ stale }) => stale)).toEqual([undefined, undefined, undefined, undefined])
   expect((await storage.health()).outbox).toMatchObject({ breaker: 'closed', depth: 4 })
 
-  isFull = false
+  disk.full = false
   expect(await storage.sync({ timeoutMs: 10_000 })).toEqual({ pending: 0 })
   expect(await compareStores(store.direct, sqlite)).toMatchObject({ equal: true, total: { equal: 4 } })
   expect(store.applied).toHaveLength(4)

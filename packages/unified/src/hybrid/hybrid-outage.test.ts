@@ -1,35 +1,27 @@
 import { randomUUID } from 'node:crypto'
-import { join } from 'node:path'
 import { manageBackend, parseSettings } from '@umbra/core'
 import type { StorageBackend, StorageManager } from '@umbra/core'
 import { createR2Backend } from '@umbra/r2'
-import { startLocalR2 } from '@umbra/r2/local'
-import type { LocalR2 } from '@umbra/r2/local'
 import { createSqliteBackend } from '@umbra/sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createStorageManager } from '../create-storage-manager.ts'
 import { toEnvironment } from '../local-environment.fixture.ts'
+import { startStoppableR2 } from '../process-kills/stoppable-r2.fixture.ts'
+import type { StoppableR2 } from '../process-kills/stoppable-r2.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
 
 const OUTBOX = { recoveryJitterMs: 0, breakMs: 50, maxBreakMs: 200 }
-const CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local-secret' }
 
 let folder: StorageFolder
-let server: LocalR2
+let r2: StoppableR2
 let at: { readonly module: string; readonly userId: string }
 const opened: StorageManager[] = []
 
-const startServer = (port?: number) =>
-  startLocalR2({ dir: join(folder.path, 'r2'), credentials: CREDENTIALS, ...(port && { port }) })
-
 /** Stops R2; resolves to the way to start it again where it was. */
 async function stopServer(): Promise<() => Promise<void>> {
-  const port = Number(new URL(server.endpoint).port)
-  await server.close()
-  return async () => {
-    server = await startServer(port)
-  }
+  await r2.stop()
+  return () => r2.start()
 }
 
 async function opens(opening: Promise<StorageManager>): Promise<StorageManager> {
@@ -41,12 +33,12 @@ async function opens(opening: Promise<StorageManager>): Promise<StorageManager> 
 const openHybrid = (sqlitePath = folder.sqlitePath) =>
   opens(
     createStorageManager(
-      parseSettings({ ...toEnvironment(server), SQLITE_PATH: sqlitePath, STORAGE_BACKEND: 'hybrid' }),
+      parseSettings({ ...toEnvironment(r2.server), SQLITE_PATH: sqlitePath, STORAGE_BACKEND: 'hybrid' }),
       { outbox: OUTBOX },
     ),
   )
 const openAlone = async (opening: Promise<StorageBackend>) => opens(opening.then((one) => manageBackend(one)))
-const openR2 = () => openAlone(createR2Backend(server.settings))
+const openR2 = () => openAlone(createR2Backend(r2.server.settings))
 const openSqlite = () => openAlone(createSqliteBackend({ path: folder.sqlitePath }))
 
 /** What a store holds, as far as both sides must agree about it. */
@@ -66,12 +58,12 @@ async function expectBoth(storage: StorageManager, data: readonly unknown[]) {
 
 beforeEach(async () => {
   folder = await createStorageFolder()
-  server = await startServer()
+  r2 = await startStoppableR2(folder.path)
   at = { module: `m-${randomUUID()}`, userId: 'u' }
 })
 afterEach(async () => {
   for (const storage of opened.splice(0)) await storage.close()
-  await server.close()
+  await r2.stop()
   await folder.remove()
 })
 

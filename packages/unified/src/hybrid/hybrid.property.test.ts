@@ -8,6 +8,7 @@ import { createFakeStore } from '../outbox/fake-store.fixture.ts'
 import type { Fate, FakeStore } from '../outbox/fake-store.fixture.ts'
 import { QUICK } from '../outbox/outbox-backend.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
+import { withFullDisk } from './full-disk.fixture.ts'
 import { createHybridWithOutbox } from './hybrid-with-outbox.ts'
 
 const AT = { module: 'm', userId: 'u' }
@@ -40,8 +41,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 interface World {
   readonly store: FakeStore
   readonly path: string
-  /** SQLite takes no copies. */
-  isFull: boolean
+  /** While it is full SQLite takes no copies. */
+  readonly disk: { full: boolean }
   readonly model: Map<string, number>
   /** Ids that hybrid has never changed. */
   readonly alone: Set<string>
@@ -59,22 +60,7 @@ async function openHybrid(world: World): Promise<StorageManager> {
       return client.commit(...about)
     },
   }
-  const secondary: StorageBackend = {
-    name: sqlite.name,
-    capabilities: sqlite.capabilities,
-    uploads: sqlite.uploads,
-    blobs: sqlite.blobs,
-    async commit(...about) {
-      if (world.isFull) throw new UmbraError('UNAVAILABLE', 'the disk is full')
-      return sqlite.commit(...about)
-    },
-    getEntry: (...about) => sqlite.getEntry(...about),
-    findEntries: (...about) => sqlite.findEntries(...about),
-    openBody: (...about) => sqlite.openBody(...about),
-    presignDownload: (...about) => sqlite.presignDownload(...about),
-    health: () => sqlite.health(),
-    close: () => sqlite.close(),
-  }
+  const secondary = withFullDisk(world.disk)(sqlite)
   const outbox = await openOutbox({ path })
   return manageBackend(createHybridWithOutbox({ primary, secondary, outbox, policy: QUICK }))
 }
@@ -118,7 +104,7 @@ async function differences(steps: readonly Step[]): Promise<string[]> {
   const world: World = {
     store: createFakeStore(),
     path: folder.sqlitePath,
-    isFull: false,
+    disk: { full: false },
     model: new Map(),
     alone: new Set(),
     used: new Set(),
@@ -133,7 +119,7 @@ async function differences(steps: readonly Step[]): Promise<string[]> {
   try {
     for (const [n, one] of steps.entries()) {
       if (one.kind === 'usually') world.store.usually = one.fate
-      else if (one.kind === 'full' || one.kind === 'room') world.isFull = one.kind === 'full'
+      else if (one.kind === 'full' || one.kind === 'room') world.disk.full = one.kind === 'full'
       else if (one.kind === 'sync') await storage.sync({ timeoutMs: 40 })
       else if ('fates' in one) {
         world.store.fates.push(...one.fates)
@@ -147,7 +133,7 @@ async function differences(steps: readonly Step[]): Promise<string[]> {
       }
     }
     world.store.usually = 'ok'
-    world.isFull = false
+    world.disk.full = false
     const { pending } = await storage.sync({ timeoutMs: 5_000 })
     if (pending > 0) found.push(`${pending} never sent`)
     for (const { error } of await storage.conflicts()) found.push(`conflict: ${error.message}`)

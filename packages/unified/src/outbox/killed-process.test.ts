@@ -1,52 +1,33 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { parseSettings } from '@umbra/core'
-import { startLocalR2 } from '@umbra/r2/local'
-import type { LocalR2 } from '@umbra/r2/local'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { createStorageManager } from '../create-storage-manager.ts'
 import { toEnvironment } from '../local-environment.fixture.ts'
+import { runProgram } from '../process-kills/run-program.fixture.ts'
+import { startStoppableR2 } from '../process-kills/stoppable-r2.fixture.ts'
+import type { StoppableR2 } from '../process-kills/stoppable-r2.fixture.ts'
+import { whileFlapping } from '../process-kills/while-flapping.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
 
-const FIXTURE = fileURLToPath(new URL('killed-process.fixture.ts', import.meta.url))
+const PROGRAM = fileURLToPath(new URL('killed-process.fixture.ts', import.meta.url))
 const MODES = ['sql', 'before', 'sql', 'after'] as const
-const CREDENTIALS = { accessKeyId: 'local', secretAccessKey: 'local-secret' }
 
 let folder: StorageFolder
-let server: LocalR2
-
-const startServer = (port?: number) =>
-  startLocalR2({ dir: join(folder.path, 'r2'), credentials: CREDENTIALS, ...(port && { port }) })
+let r2: StoppableR2
 
 beforeEach(async () => {
   folder = await createStorageFolder()
-  server = await startServer()
+  r2 = await startStoppableR2(folder.path)
 })
 afterEach(async () => {
-  await server.close()
+  await r2.stop()
   await folder.remove()
 })
 
-/** Runs one process to its end; notes the highest revision it acknowledged of each record. */
-async function run(acknowledged: Map<string, number>, ...args: readonly string[]): Promise<string | null> {
-  const child = spawn(
-    process.execPath,
-    ['--import', 'tsx', '--conditions=@umbra/source', FIXTURE, JSON.stringify(server.settings), ...args],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  )
-  const exited = once(child, 'exit')
-  for await (const line of createInterface({ input: child.stdout })) {
-    const [id = '', revision] = line.split(' ')
-    acknowledged.set(id, Number(revision))
-  }
-  const [code, signal]: unknown[] = await exited
-  if (signal !== 'SIGKILL' && code !== 0) throw new Error(`the process failed with ${String(code)}`)
-  return signal === 'SIGKILL' ? 'killed' : null
-}
+const run = (acknowledged: Map<string, number>, ...args: readonly string[]) =>
+  runProgram({ program: PROGRAM, r2, args, acknowledged })
 
 /** Of processes, one after the other, on each file. More of them: `npm run soak -- --only r2-kills`. */
 const ROUNDS = 8
@@ -54,14 +35,14 @@ const ROUNDS = 8
 /** Every acknowledged change is there, whole and once, after all files were drained. */
 async function check(acknowledged: ReadonlyMap<string, number>, paths: readonly string[]): Promise<void> {
   for (const path of paths) {
-    const env = { ...toEnvironment(server), SQLITE_PATH: path, STORAGE_BACKEND: 'r2' }
+    const env = { ...toEnvironment(r2.server), SQLITE_PATH: path, STORAGE_BACKEND: 'r2' }
     const storage = await createStorageManager(parseSettings(env), { outbox: { recoveryJitterMs: 0 } })
     expect(await storage.sync({ timeoutMs: 30_000 })).toEqual({ pending: 0 })
     expect(await storage.conflicts()).toEqual([])
     await storage.close()
   }
   const env = {
-    ...toEnvironment(server),
+    ...toEnvironment(r2.server),
     SQLITE_PATH: join(folder.path, 'reader.sqlite'),
     STORAGE_BACKEND: 'r2',
   }
@@ -77,30 +58,15 @@ async function check(acknowledged: ReadonlyMap<string, number>, paths: readonly 
 it('loses and doubles nothing when killed at statements and requests, while the store goes and comes', async () => {
   const acknowledged = new Map<string, number>()
   const paths = [0, 1, 2].map((file) => join(folder.path, `${file}.sqlite`))
-  const port = Number(new URL(server.endpoint).port)
   let killed = 0
-  const done = new AbortController()
-  const flapping = (async () => {
-    while (!done.signal.aborted) {
-      await new Promise((resolve) => setTimeout(resolve, 1_500))
-      await server.close()
-      await new Promise((resolve) => setTimeout(resolve, 700))
-      server = await startServer(port)
-    }
-  })()
   const kill = async (path: string, file: number) => {
     for (let round = 0; round < ROUNDS; round++) {
       const mode = MODES[(round + file) % MODES.length] ?? 'sql'
       const at = mode === 'sql' ? 12 + round * 31 + file * 5 : 1 + ((round * 7 + file) % 40)
-      if ((await run(acknowledged, path, `${file}-${round}`, mode, String(at))) === 'killed') killed++
+      if ((await run(acknowledged, path, `${file}-${round}`, mode, String(at))) === 'SIGKILL') killed++
     }
   }
-  try {
-    await Promise.all(paths.map(kill))
-  } finally {
-    done.abort()
-    await flapping
-  }
+  await whileFlapping(r2, () => Promise.all(paths.map(kill)))
   // Whoever has done its work before its turn comes ends by itself.
   expect(killed).toBeGreaterThan(ROUNDS / 2)
   expect(acknowledged.size).toBeGreaterThan(ROUNDS)

@@ -1,11 +1,10 @@
-import { join } from 'node:path'
 import { parseSettings } from '@umbra/core'
 import type { StorageManager } from '@umbra/core'
-import { startLocalR2 } from '@umbra/r2/local'
-import type { LocalR2 } from '@umbra/r2/local'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { createStorageManager } from '../create-storage-manager.ts'
 import { toEnvironment } from '../local-environment.fixture.ts'
+import { startStoppableR2 } from '../process-kills/stoppable-r2.fixture.ts'
+import type { StoppableR2 } from '../process-kills/stoppable-r2.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
 
@@ -13,17 +12,12 @@ const AT = { module: 'm', userId: 'u' }
 const OUTBOX = { recoveryJitterMs: 0, breakMs: 50, maxBreakMs: 200 }
 
 let folder: StorageFolder
-let server: LocalR2
+let r2: StoppableR2
 const opened: StorageManager[] = []
-
-async function startServer(port?: number): Promise<LocalR2> {
-  const credentials = { accessKeyId: 'local', secretAccessKey: 'local-secret' }
-  return startLocalR2({ dir: join(folder.path, 'r2'), credentials, ...(port !== undefined && { port }) })
-}
 
 async function open(): Promise<StorageManager> {
   const settings = parseSettings({
-    ...toEnvironment(server),
+    ...toEnvironment(r2.server),
     SQLITE_PATH: folder.sqlitePath,
     STORAGE_BACKEND: 'r2',
   })
@@ -34,11 +28,11 @@ async function open(): Promise<StorageManager> {
 
 beforeEach(async () => {
   folder = await createStorageFolder()
-  server = await startServer()
+  r2 = await startStoppableR2(folder.path)
 })
 afterEach(async () => {
   for (const storage of opened.splice(0)) await storage.close()
-  await server.close()
+  await r2.stop()
   await folder.remove()
 })
 
@@ -46,8 +40,7 @@ it('commits while R2 answers, keeps what is stored while it does not, and sends 
   const storage = await open()
   const first = await storage.storeData({ ...AT, data: { n: 1 } })
   expect(first).toMatchObject({ pending: false, storageBackend: 'r2', revision: 1 })
-  const port = Number(new URL(server.endpoint).port)
-  await server.close()
+  await r2.stop()
   const second = await storage.storeData({ ...AT, data: { n: 2 } })
   expect(second).toMatchObject({ pending: true, storageBackend: 'sqlite', revision: 1 })
   const changed = await storage.updateData({
@@ -66,7 +59,7 @@ it('commits while R2 answers, keeps what is stored while it does not, and sends 
     code: 'UNAVAILABLE',
   })
   expect((await storage.health()).outbox).toMatchObject({ depth: 2 })
-  server = await startServer(port)
+  await r2.start()
   expect(await storage.sync({ timeoutMs: 20_000 })).toEqual({ pending: 0 })
   const records = await storage.retrieveData('m', 'u')
   expect(records.map(({ data, pending, etag }) => [data, pending, etag])).toEqual([
@@ -76,8 +69,7 @@ it('commits while R2 answers, keeps what is stored while it does not, and sends 
 })
 
 it('opens while R2 is away, and hands over when it is back', async () => {
-  const port = Number(new URL(server.endpoint).port)
-  await server.close()
+  await r2.stop()
   const storage = await open()
   const stored = await storage.storeData({ ...AT, data: 'kept' })
   expect(stored.pending).toBe(true)
@@ -87,7 +79,7 @@ it('opens while R2 is away, and hands over when it is back', async () => {
   })
   expect(await storage.putBlob('settings', { a: 1 })).toMatchObject({ pending: true })
   await storage.close()
-  server = await startServer(port)
+  await r2.start()
   const again = await open()
   await again.sync({ timeoutMs: 20_000 })
   expect(await again.retrieveData('m', 'u', stored.id)).toMatchObject({ data: 'kept', pending: false })
