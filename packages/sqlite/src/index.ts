@@ -20,6 +20,7 @@ export type {
   PendingBlob,
   QueuedOperation,
   Settled,
+  UnseenChange,
 } from './outbox/outbox-port.ts'
 export { readTable } from './read-table.ts'
 export type { ReadTableOptions, TableRow } from './read-table.ts'

@@ -33,6 +33,11 @@ export function laneStatements(db: BetterSQLite3Database) {
       .set({ lastN: sql`${hole('lastN')}` })
       .where(thisLane)
       .prepare(),
+    setEvictedN: db
+      .update(outboxLanes)
+      .set({ evictedN: sql`max(${outboxLanes.evictedN}, ${hole('n')})` })
+      .where(thisLane)
+      .prepare(),
     setHolder: db
       .update(outboxLanes)
       .set({
@@ -56,6 +61,11 @@ export function laneStatements(db: BetterSQLite3Database) {
       .update(outboxLanes)
       .set({ writer: sql`${hole('writer')}`, markN: null, markH: null })
       .where(thisLane)
+      .prepare(),
+    oldestWaiting: db
+      .select({ n: min(outboxOps.n) })
+      .from(outboxOps)
+      .where(and(eq(outboxOps.lane, hole('pk')), UNDECIDED))
       .prepare(),
     countWaiting: db
       .select({ count: count() })

@@ -123,7 +123,8 @@ function insert(context: OutboxContext, lane: Lane, operation: PreparedOperation
     return values
   })
   statements.setLastN.run({ pk: row.pk, lastN: row.lastN + 1 })
-  takeLease(context, row)
+  // Who does not send now leaves it to one that can.
+  if (operation.state === 'trying') takeLease(context, row)
   const entries = lane.namespace === undefined ? [] : rows.map((one) => predictedEntry(one, opId, lane))
   return { pk, opId, entries }
 }

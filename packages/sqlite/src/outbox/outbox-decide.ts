@@ -65,8 +65,10 @@ function commit(
   })
   if (changes === 0) return
   statements.addBytes.run({ bytes: -op.bytes, keptBytes: op.bytes })
-  for (const entry of (decision.kind === 'committed' && decision.entries) || [])
+  for (const entry of (decision.kind === 'committed' && decision.entries) || []) {
     rebaseOnto(context, lane, entry, operation.entries)
+    if (!operation.certain) statements.setRevision.run({ op: op.pk, id: entry.id, rev: entry.rev })
+  }
 }
 
 /** What was queued over a revision that turned out to have another number is queued over the real one. */

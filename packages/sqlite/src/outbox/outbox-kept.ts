@@ -33,9 +33,10 @@ export function evictKept(context: OutboxContext, room = Infinity): void {
   if (kept <= most && statements.expiredKept.get({ before: expired }) === undefined) return
   for (let removed = 0; removed < MOST_AT_A_TIME; removed += BATCH) {
     const oldest = statements.oldestKept.all({ limit: BATCH })
-    for (const { pk, bytes, decidedAt } of oldest) {
+    for (const { pk, lane, n, bytes, decidedAt } of oldest) {
       if (kept <= most && (decidedAt ?? 0) >= expired) return
       removeOperation(context, pk)
+      statements.setEvictedN.run({ pk: lane, n })
       statements.addBytes.run({ bytes: 0, keptBytes: -bytes })
       kept -= bytes
     }

@@ -17,6 +17,7 @@ export function laneRow({ statements }: OutboxContext, { path, namespace }: Lane
     ...values,
     pk,
     lastN: 0,
+    evictedN: 0,
     markN: null,
     markH: null,
     holder: null,

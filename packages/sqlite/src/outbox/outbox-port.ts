@@ -118,13 +118,21 @@ export interface PendingBlob {
   readonly blob: { readonly bytes: Uint8Array; readonly etag: string } | undefined
 }
 
+/** A change of a record that the store has not, or had not when it was last seen. */
+export interface UnseenChange {
+  /** What it makes of the record. */
+  readonly entry: ManifestEntry
+  /** Committed otherwise, after the store was last seen. */
+  readonly pending: boolean
+}
+
 /**
  * Writes on their way to the store, in one file that several processes may share. Every method that changes something is
  * one transaction, on the disk when it resolves.
  */
 export interface Outbox {
   /**
-   * Queues one operation, and takes the lane's lease when it is free. `trying`: its caller waits for the store's answer.
+   * Queues one operation. `trying`: its caller waits for the store's answer, and the lane's lease is taken when it is free.
    * Rejects with `OUTBOX_FULL` when there is no room, and as a commit does when it certainly conflicts with what is pending;
    * nothing is queued then.
    */
@@ -169,6 +177,13 @@ export interface Outbox {
   /** The same for every record of a namespace that has one. */
   pendingEntries(path: string): ReadonlyMap<string, ManifestEntry>
   pendingBlob(path: string): PendingBlob | undefined
+  /** The number of an operation up to which every one of the lane is decided. */
+  decidedTo(path: string): number
+  /**
+   * The newest change of each record of a namespace, or of one: pending, or committed after the operation numbered `after`.
+   * Undefined when operations after that one were committed and are not kept any more.
+   */
+  unseenChanges(path: string, after: number, id?: string): ReadonlyMap<string, UnseenChange> | undefined
   /** The body of a revision that is or was in the outbox; undefined when it is not any more. */
   openBody(path: string, entry: ManifestEntry, range?: ByteRange): AsyncIterable<Uint8Array> | undefined
 

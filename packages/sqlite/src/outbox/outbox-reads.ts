@@ -2,7 +2,14 @@ import type { ByteRange, ManifestEntry } from '@umbra/core'
 import { translated } from '../sqlite-error.ts'
 import type { OutboxContext } from './outbox-context.ts'
 import { leasedRow } from './outbox-lanes.ts'
-import type { Lane, LaneBacklog, LaneLease, PendingBlob, QueuedOperation } from './outbox-port.ts'
+import type {
+  Lane,
+  LaneBacklog,
+  LaneLease,
+  PendingBlob,
+  QueuedOperation,
+  UnseenChange,
+} from './outbox-port.ts'
 import { predictedEntry, storedBody, toLane, toQueued } from './outbox-rows.ts'
 import type { MutationRow } from './outbox-rows.ts'
 
@@ -12,6 +19,8 @@ export interface OutboxReads {
   pendingEntry(path: string, id: string): ManifestEntry | undefined
   pendingEntries(path: string): ReadonlyMap<string, ManifestEntry>
   pendingBlob(path: string): PendingBlob | undefined
+  decidedTo(path: string): number
+  unseenChanges(path: string, after: number, id?: string): ReadonlyMap<string, UnseenChange> | undefined
   openBody(path: string, entry: ManifestEntry, range?: ByteRange): AsyncIterable<Uint8Array> | undefined
   backlog(): readonly LaneBacklog[]
 }
@@ -56,6 +65,33 @@ export function createOutboxReads(context: OutboxContext): OutboxReads {
     return { blob: { bytes: bodies.whole(storedBody(newest)), etag: newest.etag } }
   }
 
+  function decidedTo(path: string): number {
+    const row = laneOf(path)
+    if (row === undefined) return 0
+    // After the row: what is queued and decided in between is left out, never too much taken in.
+    const oldest = statements.oldestWaiting.get({ pk: row.pk })?.n
+    return Math.min(row.lastN, (oldest ?? Infinity) - 1)
+  }
+
+  function unseenChanges(path: string, after: number, id: string | undefined) {
+    const row = laneOf(path)
+    const changes = new Map<string, UnseenChange>()
+    if (row === undefined) return changes
+    const found =
+      id === undefined
+        ? statements.allUnseen.all({ lane: row.pk, after })
+        : statements.unseenOf.all({ lane: row.pk, after, id })
+    // After the changes: what is removed in between is missed otherwise.
+    if ((statements.getLane.get({ pk: row.pk })?.evictedN ?? 0) > after) return undefined
+    const lane = toLane(row)
+    for (const { mutation, opId, state } of found)
+      changes.set(mutation.id, {
+        entry: predictedEntry(mutation, opId, lane),
+        pending: state === 'pending',
+      })
+    return changes
+  }
+
   function openBody(path: string, entry: ManifestEntry, range?: ByteRange) {
     const row = laneOf(path)
     const { id, sha256 } = entry
@@ -69,6 +105,8 @@ export function createOutboxReads(context: OutboxContext): OutboxReads {
     pendingEntry: (path, id) => translated(() => pendingEntry(path, id)),
     pendingEntries: (path) => translated(() => pendingEntries(path)),
     pendingBlob: (path) => translated(() => pendingBlob(path)),
+    decidedTo: (path) => translated(() => decidedTo(path)),
+    unseenChanges: (path, after, id) => translated(() => unseenChanges(path, after, id)),
     openBody: (path, entry, range) => translated(() => openBody(path, entry, range)),
     backlog: () =>
       translated(() => statements.backlog.all()).map((row) => ({

@@ -27,6 +27,8 @@ export const outboxLanes = sqliteTable(
     /** The name this lane counts under; replaced when the file turns out to be a copy. */
     writer: text().notNull(),
     lastN: integer('last_n').notNull(),
+    /** Committed operations up to this number may not be kept any more. */
+    evictedN: integer('evicted_n').notNull().default(0),
     /** How far the store has decided. */
     markN: integer('mark_n'),
     markH: text('mark_h'),
@@ -82,6 +84,9 @@ export const outboxOps = sqliteTable(
       .where(sql`state in ('conflict', 'dead')`),
     index('outbox_ops_kept')
       .on(table.decidedAt)
+      .where(sql`state = 'committed'`),
+    index('outbox_ops_committed')
+      .on(table.lane, table.n)
       .where(sql`state = 'committed'`),
   ],
 )

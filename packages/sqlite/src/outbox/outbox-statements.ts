@@ -3,6 +3,7 @@ import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3'
 import { bodies } from '../schema.ts'
 import { forgetStatements } from './forget-statements.ts'
 import { laneStatements } from './lane-statements.ts'
+import { unseenStatements } from './unseen-statements.ts'
 import { COMMITTED, LISTED, PENDING, UNDECIDED } from './operation-conditions.ts'
 import { outboxLanes, outboxMutations, outboxOps, outboxState } from './outbox-schema.ts'
 
@@ -18,6 +19,7 @@ export function prepareOutboxStatements(db: BetterSQLite3Database) {
     ...operationStatements(db),
     ...mutationStatements(db),
     ...forgetStatements(db),
+    ...unseenStatements(db),
   }
 }
 
@@ -123,7 +125,13 @@ function operationStatements(db: BetterSQLite3Database) {
       .prepare(),
     removeOp: db.delete(outboxOps).where(thisOp).prepare(),
     oldestKept: db
-      .select({ pk: outboxOps.pk, bytes: outboxOps.bytes, decidedAt: outboxOps.decidedAt })
+      .select({
+        pk: outboxOps.pk,
+        lane: outboxOps.lane,
+        n: outboxOps.n,
+        bytes: outboxOps.bytes,
+        decidedAt: outboxOps.decidedAt,
+      })
       .from(outboxOps)
       .where(COMMITTED)
       .orderBy(asc(outboxOps.decidedAt))
@@ -206,6 +214,11 @@ function mutationStatements(db: BetterSQLite3Database) {
       .from(outboxMutations)
       .innerJoin(outboxOps, joined)
       .where(and(thisRecord, eq(outboxMutations.expect, hole('expect')), UNDECIDED))
+      .prepare(),
+    setRevision: db
+      .update(outboxMutations)
+      .set({ rev: sql`${hole('rev')}`, certain: true })
+      .where(and(eq(outboxMutations.op, hole('op')), eq(outboxMutations.id, hole('id'))))
       .prepare(),
     rebase: db
       .update(outboxMutations)

@@ -16,5 +16,5 @@ export function createHybridWithOutbox({
   ...rest
 }: HybridParts & OutboxParts): StorageBackend {
   const mirrored = createMirroredBackend({ primary, secondary }, createCopyBacklog())
-  return withCopiesRead(createOutboxBackend({ ...rest, primary: mirrored }), secondary)
+  return withCopiesRead(createOutboxBackend({ ...rest, primary: mirrored, sharesLastSeen: true }), secondary)
 }

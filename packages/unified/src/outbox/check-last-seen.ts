@@ -14,17 +14,20 @@ export async function checkLastSeen(
   namespace: Namespace,
   { path, mutations }: { readonly path: string; readonly mutations: readonly Mutation[] },
 ): Promise<void> {
+  const { outbox, lastSeen } = context
   for (const [index, mutation] of mutations.entries()) {
     if (mutation.kind === 'put' && mutation.freshId === true) continue
     const id = mutationId(mutation)
-    if (context.outbox.pendingEntry(path, id) !== undefined) continue
-    const seen = await lastSeen(context, namespace, id)
+    const change = outbox.unseenChanges(path, lastSeen.decidedTo(path), id)?.get(id)
+    if (change?.pending === true) continue
+    const stored = await fromMemory(context, namespace, id)
+    const seen = change !== undefined && change.entry.rev > (stored?.rev ?? 0) ? change.entry : stored
     const problem = seen && checkAgainstSeen(mutation, seen, index)
     if (problem !== undefined) throw problem
   }
 }
 
-async function lastSeen(
+async function fromMemory(
   { primary }: SendContext,
   namespace: Namespace,
   id: string,

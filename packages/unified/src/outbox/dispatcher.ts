@@ -103,7 +103,10 @@ export class Dispatcher {
       const lease = (await this.#context.outbox.lease(state.lane)) ?? (await this.#waitForLease(state))
       if (lease === undefined) return { kind: 'lost' }
       const hooks = { decided: (...about: Parameters<typeof this.decided>) => this.decided(...about) }
-      return await sendLane(this.#context, state, { lease, hooks })
+      const end = await sendLane(this.#context, state, { lease, hooks })
+      // Another process may reach the store that this one cannot.
+      if (end.kind === 'failed') await this.#context.outbox.release(lease)
+      return end
     } catch (error) {
       return { kind: 'failed', error }
     }

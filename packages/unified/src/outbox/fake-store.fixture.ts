@@ -30,8 +30,8 @@ interface Counted {
 export interface FakeStore {
   /** The store as another client sees it, without faults. */
   readonly direct: StorageBackend
-  /** A client whose requests meet the fates in turn, then `usually`. */
-  client(): StorageBackend
+  /** A client whose requests meet the fates in turn, then `usually`; none arrives while its own link is cut. */
+  client(link?: { readonly isCut: boolean }): StorageBackend
   readonly fates: Fate[]
   usually: Fate
   /** Records whose ids begin with this are refused as too large. */
@@ -126,8 +126,12 @@ export function createFakeStore(): FakeStore {
     }
   }
 
-  function client(): StorageBackend {
+  function client(link = { isCut: false }): StorageBackend {
     const seen = new Map<string, readonly ManifestEntry[]>()
+    const send = <T>(run: () => Promise<T>): Promise<T> => {
+      if (link.isCut) return Promise.reject(new UmbraError('UNAVAILABLE', 'the link to the fake is cut'))
+      return request(run)
+    }
     const look = async (namespace: Namespace) => {
       const page = await memory.findEntries(namespace, { order: 'oldest', limit: 10_000 })
       seen.set(
@@ -146,19 +150,19 @@ export function createFakeStore(): FakeStore {
       name: 'r2',
       numbered: {
         commitNumbered: (namespace, about) =>
-          request(async () => {
+          send(async () => {
             const result = await commitNumbered(namespace, about)
             await look(namespace)
             return result
           }),
       },
       async getEntry(namespace, id, options) {
-        if (!isFromMemory(options)) await request(() => look(namespace))
+        if (!isFromMemory(options)) await send(() => look(namespace))
         const entry = last(namespace).find((one) => one.id === id)
         return entry && inStore(entry)
       },
       async findEntries(namespace, query, options) {
-        if (!isFromMemory(options)) await request(() => look(namespace))
+        if (!isFromMemory(options)) await send(() => look(namespace))
         const { entries, more } = selectEntries(last(namespace), query)
         const end = entries.at(-1)
         return {
@@ -166,12 +170,12 @@ export function createFakeStore(): FakeStore {
           ...(more && end && { cursor: encodeCursor(query.order, end) }),
         }
       },
-      bulk: { importRecords: (...about) => request(() => importAll(...about)) },
-      openBody: (...about) => request(() => memory.openBody(...about)),
+      bulk: { importRecords: (...about) => send(() => importAll(...about)) },
+      openBody: (...about) => send(() => memory.openBody(...about)),
       blobs: {
-        put: (...about) => request(() => memory.blobs.put(...about)),
-        get: (...about) => request(() => memory.blobs.get(...about)),
-        delete: (...about) => request(() => memory.blobs.delete(...about)),
+        put: (...about) => send(() => memory.blobs.put(...about)),
+        get: (...about) => send(() => memory.blobs.get(...about)),
+        delete: (...about) => send(() => memory.blobs.delete(...about)),
       },
     }
   }

@@ -17,9 +17,13 @@ export const QUICK: Partial<OutboxPolicy> = {
 export async function openBehindOutbox(
   store: FakeStore,
   path: string,
-  options: { readonly policy?: Partial<OutboxPolicy>; readonly limits?: Partial<OutboxSettings> } = {},
+  options: {
+    readonly policy?: Partial<OutboxPolicy>
+    readonly limits?: Partial<OutboxSettings>
+    readonly link?: { readonly isCut: boolean }
+  } = {},
 ): Promise<StorageManager> {
   const outbox = await openOutbox({ path, ...options.limits })
   const policy = { ...QUICK, ...options.policy }
-  return manageBackend(createOutboxBackend({ primary: store.client(), outbox, policy }))
+  return manageBackend(createOutboxBackend({ primary: store.client(options.link), outbox, policy }))
 }

@@ -20,6 +20,7 @@ import { Drainer } from './drainer.ts'
 import { createEventHub } from './event-hub.ts'
 import { laneOf } from './lane-of.ts'
 import type { LaneState } from './lane-state.ts'
+import { LastSeen } from './last-seen.ts'
 import { overwriteWhenLater } from './last-write-wins.ts'
 import { createOutboxBlobs } from './outbox-blobs.ts'
 import { createOutboxImport } from './outbox-import.ts'
@@ -41,6 +42,11 @@ export interface OutboxParts {
   readonly clock?: Clock
   readonly ids?: IdSource
   readonly policy?: Partial<OutboxPolicy>
+  /**
+   * Whether what the primary answers without asking the store has everything that any process on this outbox has sent, as
+   * copies in one file do. Default: false.
+   */
+  readonly sharesLastSeen?: boolean
   /** Why the store could not be reached when it was opened. */
   readonly awayBecause?: UmbraError
 }
@@ -66,7 +72,8 @@ export function createOutboxBackend(parts: OutboxParts): StorageBackend {
       events.emit('recovered', { pending: backlogDepth(outbox.backlog()) })
     },
   })
-  const context: SendContext = { primary, outbox, breaker, events, policy, clock, ids }
+  const lastSeen = new LastSeen(outbox, clock, parts.sharesLastSeen === true)
+  const context: SendContext = { primary, lastSeen, outbox, breaker, events, policy, clock, ids }
   const dispatcher: Dispatcher = new Dispatcher(context, {
     onPending: () => drainer.wake(),
     onRefused: (state, decided) => announce(context, state, decided),
@@ -104,17 +111,19 @@ export function createOutboxBackend(parts: OutboxParts): StorageBackend {
     ...(primary.pins && { pins: primary.pins }),
     ...(primary.maintenance && { maintenance: createOutboxMaintenance(primary.maintenance, lanes) }),
     ...(primary.inventory && { inventory: createOverlayInventory(primary.inventory, outbox) }),
-    bulk: createOutboxImport({ ...lanes, noteSeen: (path) => reads.noteSeen(path) }),
+    bulk: createOutboxImport(lanes),
     blobs: createOutboxBlobs(context, writer),
     pendingWrites,
     ...reads,
 
     async commit(namespace, mutations) {
       const lane = laneOf(namespace)
+      const sighting = lastSeen.look(lane.path)
       const written = await writer.write(lane, { mutations }, () =>
         checkLastSeen(context, namespace, { path: lane.path, mutations }),
       )
-      if (written.kind === 'committed') reads.noteSeen(lane.path)
+      // Sent by another process, the new version is not here.
+      if (written.entries !== undefined) lastSeen.note(lane.path, sighting)
       return toStored(context, namespace, written)
     },
 

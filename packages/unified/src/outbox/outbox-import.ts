@@ -11,19 +11,18 @@ const WAITS = 'writes of this module and user wait in the outbox; import again w
  * Imports go past the outbox: what is imported is committed, or not stored. So that they stay behind the writes that were
  * acknowledged before them, they wait for those; and nothing is taken from their source before the store has answered.
  */
-export function createOutboxImport(
-  parts: LaneSettlerParts & { readonly noteSeen: (path: string) => void },
-): BulkImport {
-  const { outbox, breaker, primary } = parts.context
+export function createOutboxImport(parts: LaneSettlerParts): BulkImport {
+  const { outbox, breaker, primary, lastSeen } = parts.context
   return {
     async importRecords(namespace, records, onCommitted) {
       const { path } = laneOf(namespace)
       const isPending = () => outbox.pendingEntries(path).size > 0
       await settleLane(parts, path, { isPending, waits: WAITS })
+      const sighting = lastSeen.look(path)
       await breaker.run(() => probeStore(primary, namespace))
       await (primary.bulk?.importRecords(namespace, records, onCommitted) ??
         importInBatches(primary, namespace, { records, note: onCommitted }))
-      parts.noteSeen(path)
+      lastSeen.note(path, sighting)
     },
   }
 }

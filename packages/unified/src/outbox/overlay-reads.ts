@@ -16,6 +16,7 @@ import type {
   Staleness,
   StoredEntry,
 } from '@umbra/core'
+import type { UnseenChange } from '@umbra/sqlite'
 import { isOutage } from './classify-failure.ts'
 import { laneOf } from './lane-of.ts'
 import type { SendContext } from './send-context.ts'
@@ -31,14 +32,11 @@ export interface OverlayReads {
   getEntry(namespace: Namespace, id: string, options?: ReadOptions): Promise<StoredEntry | undefined>
   findEntries(namespace: Namespace, query: EntryQuery, options?: ReadOptions): Promise<Page<StoredEntry>>
   openBody(stored: StoredEntry, range?: ByteRange): Promise<AsyncIterable<Uint8Array>>
-  /** The store answered for this namespace. */
-  noteSeen(path: string): void
 }
 
 /** What the store says, or last said, with what is pending laid over it. */
 export function createOverlayReads(context: SendContext): OverlayReads {
-  const { primary, outbox, breaker, clock } = context
-  const seenAt = new Map<string, number>()
+  const { primary, outbox, breaker, lastSeen } = context
 
   /** Asks the store; while it is away, the version of the namespace that was seen last. */
   async function ask<T>(
@@ -46,23 +44,25 @@ export function createOverlayReads(context: SendContext): OverlayReads {
     options: ReadOptions | undefined,
     read: (options?: ReadOptions) => Promise<T>,
   ): Promise<Answer<T>> {
-    const startedAt = clock.now()
+    const sighting = lastSeen.look(path)
     try {
       const value = await breaker.run(() => read(options))
-      if (options?.consistency === undefined || options.consistency.kind === 'strong')
-        seenAt.set(path, startedAt)
+      const isNewest = options?.consistency === undefined || options.consistency.kind === 'strong'
+      // What is read first is never from memory, however old it may be.
+      if (isNewest || !lastSeen.has(path)) lastSeen.note(path, sighting)
       return { value, stale: undefined }
     } catch (error) {
       if (!isOutage(error) || options?.consistency !== undefined) throw error
-      const asOf = seenAt.get(path)
+      const stale = staleness(path)
       const value = await read(FROM_MEMORY).catch((cause: unknown) => {
         throw hasErrorCode(cause, 'UNAVAILABLE', 'TIMEOUT') ? notSeen(error) : cause
       })
-      return { value, stale: staleness(asOf, path) }
+      return { value, stale }
     }
   }
 
-  function staleness(asOf: number | undefined, path: string): Staleness {
+  function staleness(path: string): Staleness {
+    const asOf = lastSeen.at(path)
     const pending = outbox.pendingEntries(path).size
     return { asOf: asOf === undefined ? null : new Date(asOf).toISOString(), pending }
   }
@@ -76,10 +76,24 @@ export function createOverlayReads(context: SendContext): OverlayReads {
       (error: unknown) => {
         // What is pending is known all the same; a reader who asked for more than that must not get it.
         if (pending === undefined || options?.consistency !== undefined || !isOutage(error)) throw error
-        return { value: undefined, stale: staleness(undefined, path) }
+        return { value: undefined, stale: staleness(path) }
       },
     )
-    return overlay(answer.value, pending, answer.stale)
+    const change = answer.stale === undefined ? asPending(pending) : unseenOf(path, id, pending)
+    return overlay(answer.value, change, answer.stale)
+  }
+
+  /** What the version seen last has not, whoever sent it. What is pending is known in any case. */
+  function unseenOf(path: string, id: string, pending: ManifestEntry | undefined): UnseenChange | undefined {
+    const changes = outbox.unseenChanges(path, lastSeen.decidedTo(path), id)
+    if (changes === undefined && pending === undefined) throw sentTooMuch()
+    return changes === undefined ? asPending(pending) : changes.get(id)
+  }
+
+  function unseen(path: string): ReadonlyMap<string, UnseenChange> {
+    const changes = outbox.unseenChanges(path, lastSeen.decidedTo(path))
+    if (changes === undefined) throw sentTooMuch()
+    return changes
   }
 
   async function findEntries(namespace: Namespace, query: EntryQuery, options?: ReadOptions) {
@@ -87,7 +101,8 @@ export function createOverlayReads(context: SendContext): OverlayReads {
     if (isPinned(options)) return primary.findEntries(namespace, query, options)
     const pending = outbox.pendingEntries(path)
     const answer = await ask(path, options, (how) => primary.findEntries(namespace, query, how))
-    return overlayPage(answer, pending, query)
+    const changes = answer.stale === undefined ? allAsPending(pending) : unseen(path)
+    return overlayPage(answer, changes, query)
   }
 
   async function openBody(stored: StoredEntry, range?: ByteRange) {
@@ -107,15 +122,28 @@ export function createOverlayReads(context: SendContext): OverlayReads {
     }
   }
 
-  return { getEntry, findEntries, openBody, noteSeen: (path) => void seenAt.set(path, clock.now()) }
+  return { getEntry, findEntries, openBody }
 }
 
 function isPinned(options: ReadOptions | undefined): boolean {
   return options?.consistency?.kind === 'pinned'
 }
 
-export function inOutbox(entry: ManifestEntry, stale?: Staleness): StoredEntry {
-  return { entry, storedIn: 'sqlite', pending: true, ...(stale && { stale }) }
+export function inOutbox(entry: ManifestEntry): StoredEntry {
+  return { entry, storedIn: 'sqlite', pending: true }
+}
+
+function asPending(entry: ManifestEntry | undefined): UnseenChange | undefined {
+  return entry && { entry, pending: true }
+}
+
+function allAsPending(entries: ReadonlyMap<string, ManifestEntry>): ReadonlyMap<string, UnseenChange> {
+  return new Map(Array.from(entries, ([id, entry]) => [id, { entry, pending: true }]))
+}
+
+function withChange({ entry, pending }: UnseenChange, stale: Staleness | undefined): StoredEntry {
+  const stored: StoredEntry = pending ? inOutbox(entry) : { entry, storedIn: 'r2', pending: false }
+  return withStaleness(stored, stale)
 }
 
 function withStaleness(stored: StoredEntry, stale: Staleness | undefined): StoredEntry {
@@ -124,35 +152,37 @@ function withStaleness(stored: StoredEntry, stale: Staleness | undefined): Store
 
 function overlay(
   stored: StoredEntry | undefined,
-  pending: ManifestEntry | undefined,
+  change: UnseenChange | undefined,
   stale: Staleness | undefined,
 ): StoredEntry | undefined {
-  if (pending === undefined || isBehind(pending, stored?.entry)) return stored && withStaleness(stored, stale)
-  return pending.op === 'put' ? inOutbox(pending, stale) : undefined
+  if (change === undefined || isBehind(change, stored?.entry)) return stored && withStaleness(stored, stale)
+  return change.entry.op === 'put' ? withChange(change, stale) : undefined
 }
 
-/** Whether the store has the pending change already, or a later one. */
-function isBehind(pending: ManifestEntry, stored: ManifestEntry | undefined): boolean {
+/** Whether the store has the change already, or a later one. */
+function isBehind({ entry }: UnseenChange, stored: ManifestEntry | undefined): boolean {
   if (stored === undefined) return false
-  return stored.rev > pending.rev || recordEtag(stored) === recordEtag(pending)
+  return stored.rev > entry.rev || recordEtag(stored) === recordEtag(entry)
 }
 
 function overlayPage(
   { value: page, stale }: Answer<Page<StoredEntry>>,
-  pending: ReadonlyMap<string, ManifestEntry>,
+  changes: ReadonlyMap<string, UnseenChange>,
   query: EntryQuery,
 ): Page<StoredEntry> {
   const stored = new Map(page.items.map((item) => [item.entry.id, item]))
-  const changed = new Map([...pending].filter(([id, entry]) => !isBehind(entry, stored.get(id)?.entry)))
+  const changed = new Map([...changes].filter(([id, change]) => !isBehind(change, stored.get(id)?.entry)))
   if (changed.size === 0) return { ...page, items: page.items.map((item) => withStaleness(item, stale)) }
   const last = page.items.at(-1)
   const compare = compareEntries(query.order)
   // What lies beyond a page that has a successor belongs to that one.
   const isWithin = (entry: ManifestEntry) =>
     page.cursor === undefined || last === undefined || compare(entry, last.entry) <= 0
-  const added = selectEntries(changed.values(), { ...query, limit: changed.size })
+  const entries = Array.from(changed.values(), ({ entry }) => entry)
+  const added = selectEntries(entries, { ...query, limit: changed.size })
     .entries.filter(isWithin)
-    .map((entry) => inOutbox(entry, stale))
+    .flatMap(({ id }) => changed.get(id) ?? [])
+    .map((change) => withChange(change, stale))
   const kept = page.items.filter(({ entry }) => !changed.has(entry.id))
   const items = [...kept.map((item) => withStaleness(item, stale)), ...added].sort((a, b) =>
     compare(a.entry, b.entry),
@@ -168,5 +198,12 @@ function notSeen(cause: unknown): UmbraError {
     'UNAVAILABLE',
     'the store does not answer, and nothing of this namespace was seen before; try again later',
     { cause },
+  )
+}
+
+function sentTooMuch(): UmbraError {
+  return new UmbraError(
+    'UNAVAILABLE',
+    'the store does not answer, and other processes on this outbox have sent more since it was last seen here than the file keeps; try again later',
   )
 }

@@ -94,8 +94,8 @@ async function openRig(options: ProcessKillsOptions): Promise<Rig> {
     ledger,
     happened,
     namespaces: allNamespaces(SLOTS, options.kills),
-    // All on one file; with `r2` an outbox for each.
-    paths: Array.from({ length: mode === 'r2' ? SLOTS : 1 }, (_, n) => join(folder, `${n}.sqlite`)),
+    // All on one file; with `r2` two on each, so that others are on another machine's.
+    paths: Array.from({ length: mode === 'r2' ? SLOTS / 2 : 1 }, (_, n) => join(folder, `${n}.sqlite`)),
     environment: (path) => environmentOf(mode, path, remote?.r2.server),
     random: createSeededRandom(seed),
     tries: createTryCounter(),

@@ -1,0 +1,49 @@
+import type { Clock } from '@umbra/core'
+import type { Outbox } from '@umbra/sqlite'
+
+/** A moment at which the store was asked for the newest version of a namespace. */
+export interface Sighting {
+  /** Milliseconds since 1970. */
+  readonly at: number
+  /** What the version surely holds: every operation of the outbox up to this number. */
+  readonly decidedTo: number
+}
+
+/** What this process saw last of each namespace. Others that share the outbox may have sent more since. */
+export class LastSeen {
+  readonly #outbox: Pick<Outbox, 'decidedTo'>
+  readonly #clock: Clock
+  readonly #isShared: boolean
+  readonly #sightings = new Map<string, Sighting>()
+
+  /** `isShared`: what the store answers without being asked is the same for every process on the outbox. */
+  constructor(outbox: Pick<Outbox, 'decidedTo'>, clock: Clock, isShared: boolean) {
+    this.#outbox = outbox
+    this.#clock = clock
+    this.#isShared = isShared
+  }
+
+  /** To be called before the store is asked. */
+  look(path: string): Sighting {
+    return { at: this.#clock.now(), decidedTo: this.#outbox.decidedTo(path) }
+  }
+
+  /** The store has answered. */
+  note(path: string, sighting: Sighting): void {
+    this.#sightings.set(path, sighting)
+  }
+
+  /** Milliseconds since 1970; undefined when it was never seen. */
+  at(path: string): number | undefined {
+    return this.#sightings.get(path)?.at
+  }
+
+  has(path: string): boolean {
+    return this.#sightings.has(path)
+  }
+
+  /** The operations after this number may be missing in what was seen last. */
+  decidedTo(path: string): number {
+    return this.#isShared ? Infinity : (this.#sightings.get(path)?.decidedTo ?? 0)
+  }
+}
