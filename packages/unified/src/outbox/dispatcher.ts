@@ -3,10 +3,10 @@ import type { ManifestEntry } from '@umbra/core'
 import type { Appended, DecidedOperation, Lane } from '@umbra/sqlite'
 import { isNotTried } from './breaker.ts'
 import { classifyFailure } from './classify-failure.ts'
+import type { KnownLanes } from './known-lanes.ts'
 import { retryDelayOf } from './lane-retry.ts'
 import { sendLane } from './lane-sender.ts'
 import type { RunEnd } from './lane-sender.ts'
-import { newLaneState } from './lane-state.ts'
 import type { Delivery, LaneState } from './lane-state.ts'
 import type { SendContext } from './send-context.ts'
 
@@ -23,36 +23,17 @@ export interface DispatcherHooks {
 export class Dispatcher {
   readonly #context: SendContext
   readonly #hooks: DispatcherHooks
-  readonly #lanes = new Map<string, LaneState>()
+  readonly #lanes: KnownLanes
 
-  constructor(context: SendContext, hooks: DispatcherHooks) {
+  constructor(context: SendContext, lanes: KnownLanes, hooks: DispatcherHooks) {
     this.#context = context
+    this.#lanes = lanes
     this.#hooks = hooks
-  }
-
-  state(lane: Lane): LaneState {
-    const known = this.#lanes.get(lane.path)
-    if (known !== undefined) return known
-    const state = newLaneState(lane)
-    this.#lanes.set(lane.path, state)
-    return state
-  }
-
-  paused(): { readonly path: string; readonly error: UmbraError }[] {
-    return Array.from(this.#lanes.values(), ({ lane, paused }) => ({
-      path: lane.path,
-      error: paused,
-    })).filter((one): one is { path: string; error: UmbraError } => one.error !== undefined)
-  }
-
-  /** Forgets all waiting times: everything may be tried now. */
-  hurry(): void {
-    for (const state of this.#lanes.values()) state.retryAt = 0
   }
 
   /** Sends the lane's operations and waits for the outcome of this one, for a while. */
   async deliver(lane: Lane, appended: Appended): Promise<Delivery> {
-    const state = this.state(lane)
+    const state = this.#lanes.open(lane)
     const delivery = new Promise<Delivery>((resolve) => {
       state.waiters.set(appended.pk, { resolve })
     })
@@ -69,32 +50,34 @@ export class Dispatcher {
   /** Starts the lane's sender, or lets the running one look once more. Never rejects. */
   run(state: LaneState): Promise<void> {
     state.again = true
-    state.running ??= this.#runUntilEmpty(state).finally(() => {
-      state.running = undefined
-      // Asked for after the sender had looked for the last time.
-      if (state.again) void this.run(state)
-      else this.#forget(state)
-    })
+    state.running ??= this.#runToItsEnd(state)
     return state.running
   }
 
+  /** Resolves when no lane is being sent any more. */
   async settled(): Promise<void> {
-    const running = [...this.#lanes.values()].flatMap((state) => state.running ?? [])
-    await Promise.allSettled(running)
+    // One that ends may start another.
+    for (let running = this.#lanes.running(); running.length > 0; running = this.#lanes.running())
+      await Promise.all(running)
   }
 
-  async #runUntilEmpty(state: LaneState): Promise<void> {
-    while (state.again) {
+  async #runToItsEnd(state: LaneState): Promise<void> {
+    const end = await this.#runUntilEmpty(state)
+    state.running = undefined
+    // Asked for after the sender had looked for the last time.
+    if (state.again) void this.run(state)
+    else if (end === 'empty') this.#lanes.forget(state)
+    else this.#hooks.onPending()
+  }
+
+  async #runUntilEmpty(state: LaneState): Promise<RunEnd['kind']> {
+    for (;;) {
       state.again = false
       const end = await this.#runOnce(state)
-      if (end.kind === 'failed') {
-        await this.#fail(state, end.error)
-        return
-      }
-      // Whoever had the lease before may have sent operations of ours.
-      if (end.kind === 'empty') await this.#tellSettled(state)
+      if (end.kind === 'failed') await this.#fail(state, end.error)
       // Answers of a sender that lost its lease come from whoever has it now.
-      if (end.kind === 'lost' && state.waiters.size > 0) state.again = true
+      else if (end.kind === 'lost' && state.waiters.size > 0) state.again = true
+      if (end.kind === 'failed' || !state.again) return end.kind
     }
   }
 
@@ -106,6 +89,8 @@ export class Dispatcher {
       const end = await sendLane(this.#context, state, { lease, hooks })
       // Another process may reach the store that this one cannot.
       if (end.kind === 'failed') await this.#context.outbox.release(lease)
+      // Whoever had the lease before may have sent operations of ours.
+      if (end.kind === 'empty') await this.#tellSettled(state)
       return end
     } catch (error) {
       return { kind: 'failed', error }
@@ -122,7 +107,6 @@ export class Dispatcher {
       if (lease !== undefined) return lease
     }
     state.retryAt = clock.now() + LOOK_MS * 10
-    this.#hooks.onPending()
     return undefined
   }
 
@@ -178,7 +162,6 @@ export class Dispatcher {
         waiter.resolve({ kind: 'dead', error: outcomeUnknown(cause) })
       }
     }
-    this.#hooks.onPending()
   }
 
   async #parkAfter(state: LaneState, pk: number, signal: AbortSignal): Promise<void> {
@@ -202,12 +185,6 @@ export class Dispatcher {
       state.waiters.delete(pk)
       waiter?.resolve({ kind: 'pending' })
     }
-  }
-
-  /** Lanes are as many as namespaces: nothing is kept of one that has nothing to remember. */
-  #forget(state: LaneState): void {
-    if (state.waiters.size > 0 || state.paused !== undefined || state.attempted || state.retryAt > 0) return
-    this.#lanes.delete(state.lane.path)
   }
 }
 

@@ -1,6 +1,8 @@
 import { isUmbraError, UmbraError } from '@umbra/core'
 import type { LaneBacklog } from '@umbra/sqlite'
 import type { Dispatcher } from './dispatcher.ts'
+import type { KnownLanes } from './known-lanes.ts'
+import type { LaneState } from './lane-state.ts'
 import { probeStore } from './probe-store.ts'
 import type { SendContext } from './send-context.ts'
 import { Sleeper } from './sleeper.ts'
@@ -14,6 +16,7 @@ const LOOK_MS = 5_000
  */
 export class Drainer {
   readonly #context: SendContext
+  readonly #lanes: KnownLanes
   readonly #dispatcher: Dispatcher
   readonly #sleeper: Sleeper
   #loop: Promise<void> | undefined
@@ -23,8 +26,9 @@ export class Drainer {
   #active = 0
   #hadBacklog = false
 
-  constructor(context: SendContext, dispatcher: Dispatcher) {
+  constructor(context: SendContext, lanes: KnownLanes, dispatcher: Dispatcher) {
     this.#context = context
+    this.#lanes = lanes
     this.#dispatcher = dispatcher
     this.#sleeper = new Sleeper(context.clock)
     this.#parallel = context.policy.maxParallelLanes
@@ -60,7 +64,7 @@ export class Drainer {
   hurry(): void {
     this.#rampAt = 0
     this.#context.breaker.hurry()
-    this.#dispatcher.hurry()
+    this.#lanes.hurry()
     this.wake()
   }
 
@@ -88,6 +92,7 @@ export class Drainer {
   async #run(): Promise<void> {
     while (!this.#closed) {
       const backlog = this.#context.outbox.backlog()
+      this.#lanes.forgetDrained(backlog)
       if (backlog.length === 0) {
         if (this.#hadBacklog) this.#context.events.emit('drained', {})
         this.#hadBacklog = false
@@ -126,11 +131,11 @@ export class Drainer {
     const now = this.#context.clock.now()
     let nextMs = LOOK_MS
     for (const { lane } of backlog) {
-      const state = this.#dispatcher.state(lane)
-      if (state.running !== undefined) continue
-      const dueInMs = this.#dueInMs(state.retryAt - now)
+      const known = this.#lanes.find(lane.path)
+      if (known?.running !== undefined) continue
+      const dueInMs = this.#dueInMs((known?.retryAt ?? 0) - now)
       if (dueInMs > 0) nextMs = Math.min(nextMs, dueInMs)
-      else if (this.#active < this.#parallel) this.#start(state)
+      else if (this.#active < this.#parallel) this.#start(this.#lanes.open(lane))
     }
     return nextMs
   }
@@ -141,7 +146,7 @@ export class Drainer {
     return waitMs > Math.max(maxBreakMs, pausedRetryMs) ? 0 : waitMs
   }
 
-  #start(state: ReturnType<Dispatcher['state']>): void {
+  #start(state: LaneState): void {
     this.#active++
     void this.#dispatcher.run(state).finally(() => {
       this.#active--

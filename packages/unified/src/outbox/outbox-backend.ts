@@ -18,6 +18,7 @@ import { isOutage } from './classify-failure.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { Drainer } from './drainer.ts'
 import { createEventHub } from './event-hub.ts'
+import { KnownLanes } from './known-lanes.ts'
 import { laneOf } from './lane-of.ts'
 import type { LaneState } from './lane-state.ts'
 import { LastSeen } from './last-seen.ts'
@@ -74,14 +75,15 @@ export function createOutboxBackend(parts: OutboxParts): StorageBackend {
   })
   const lastSeen = new LastSeen(outbox, clock, parts.sharesLastSeen === true)
   const context: SendContext = { primary, lastSeen, outbox, breaker, events, policy, clock, ids }
-  const dispatcher: Dispatcher = new Dispatcher(context, {
+  const lanes = new KnownLanes(() => outbox.backlog())
+  const dispatcher: Dispatcher = new Dispatcher(context, lanes, {
     onPending: () => drainer.wake(),
     onRefused: (state, decided) => announce(context, state, decided),
   })
-  const drainer = new Drainer(context, dispatcher)
-  const writer = createOutboxWriter(context, { dispatcher, drainer })
+  const drainer = new Drainer(context, lanes, dispatcher)
+  const writer = createOutboxWriter(context, { lanes, dispatcher, drainer })
   const reads = createOverlayReads(context)
-  const lanes = { context, dispatcher, drainer }
+  const settling = { context, lanes, drainer }
   const pendingWrites: PendingWrites = {
     on: (...about) => events.on(...about),
     conflicts: async () => outbox.listed().map(toConflict),
@@ -109,9 +111,9 @@ export function createOutboxBackend(parts: OutboxParts): StorageBackend {
     capabilities: primary.capabilities,
     uploads: primary.uploads,
     ...(primary.pins && { pins: primary.pins }),
-    ...(primary.maintenance && { maintenance: createOutboxMaintenance(primary.maintenance, lanes) }),
+    ...(primary.maintenance && { maintenance: createOutboxMaintenance(primary.maintenance, settling) }),
     ...(primary.inventory && { inventory: createOverlayInventory(primary.inventory, outbox) }),
-    bulk: createOutboxImport(lanes),
+    bulk: createOutboxImport(settling),
     blobs: createOutboxBlobs(context, writer),
     pendingWrites,
     ...reads,
@@ -135,7 +137,7 @@ export function createOutboxBackend(parts: OutboxParts): StorageBackend {
       )
     },
 
-    health: () => healthOf(context, dispatcher),
+    health: () => healthOf(context, lanes),
     close: () => (closing ??= close()),
   }
 }
@@ -176,7 +178,7 @@ async function announce(
   }
 }
 
-async function healthOf(context: SendContext, dispatcher: Dispatcher): Promise<BackendHealth> {
+async function healthOf(context: SendContext, lanes: KnownLanes): Promise<BackendHealth> {
   const { primary, outbox, breaker, clock } = context
   const store: BackendHealth = breaker.passable
     ? await primary.health()
@@ -188,7 +190,7 @@ async function healthOf(context: SendContext, dispatcher: Dispatcher): Promise<B
     depth: backlogDepth(backlog),
     oldestAgeMs: backlog.length === 0 ? 0 : Math.max(clock.now() - oldestAt, 0),
     ...outbox.usage(),
-    paused: dispatcher.paused(),
+    paused: lanes.paused(),
     conflicts: outbox.listed().length,
   }
   const healthy = store.healthy && health.paused.length === 0 && breaker.state === 'closed'

@@ -2,6 +2,7 @@ import type { BlobWrite, Appended, Lane } from '@umbra/sqlite'
 import type { ManifestEntry, Mutation } from '@umbra/core'
 import type { Dispatcher } from './dispatcher.ts'
 import type { Drainer } from './drainer.ts'
+import type { KnownLanes } from './known-lanes.ts'
 import type { SendContext } from './send-context.ts'
 
 /** From this part of its limit on, the outbox takes writes more slowly. */
@@ -30,10 +31,10 @@ export interface OutboxWriter {
 
 export function createOutboxWriter(
   context: SendContext,
-  parts: { readonly dispatcher: Dispatcher; readonly drainer: Drainer },
+  parts: { readonly lanes: KnownLanes; readonly dispatcher: Dispatcher; readonly drainer: Drainer },
 ): OutboxWriter {
   const { outbox, breaker, clock } = context
-  const { dispatcher, drainer } = parts
+  const { lanes, dispatcher, drainer } = parts
 
   async function slowDown(): Promise<void> {
     const { bytes, maxBytes } = outbox.usage()
@@ -41,9 +42,9 @@ export function createOutboxWriter(
     if (over > 0) await clock.sleep(Math.ceil(Math.min(over / (1 - SLOW_FROM), 1) * SLOWEST_MS))
   }
 
-  function isDirect(lane: Lane): boolean {
-    if (!breaker.passable || dispatcher.state(lane).paused !== undefined) return false
-    return !drainer.isHeldBack || !outbox.backlog().some((one) => one.lane.path === lane.path)
+  function isDirect({ path }: Lane): boolean {
+    if (!breaker.passable || lanes.pausedBy(path) !== undefined) return false
+    return !drainer.isHeldBack || !outbox.backlog().some(({ lane }) => lane.path === path)
   }
 
   return {

@@ -1,7 +1,7 @@
 import { UmbraError } from '@umbra/core'
 import type { ErrorDetails } from '@umbra/core'
-import type { Dispatcher } from './dispatcher.ts'
 import type { Drainer } from './drainer.ts'
+import type { KnownLanes } from './known-lanes.ts'
 import type { SendContext } from './send-context.ts'
 
 /** Between two looks: other processes may send as well, and they do not tell. */
@@ -9,7 +9,7 @@ const LOOK_MS = 50
 
 export interface LaneSettlerParts {
   readonly context: SendContext
-  readonly dispatcher: Dispatcher
+  readonly lanes: KnownLanes
   readonly drainer: Drainer
 }
 
@@ -20,13 +20,13 @@ export interface LaneSettlerParts {
  * @throws `UNAVAILABLE` with `waits` as the message and `details.pending` when something still is.
  */
 export async function settleLane(
-  { context, dispatcher, drainer }: LaneSettlerParts,
+  { context, lanes, drainer }: LaneSettlerParts,
   path: string,
   request: { readonly isPending: () => boolean; readonly waits: string; readonly details?: ErrorDetails },
 ): Promise<void> {
   const { breaker, clock, policy } = context
   for (let waitedMs = 0; request.isPending(); waitedMs += LOOK_MS) {
-    const paused = dispatcher.paused().find((one) => one.path === path)?.error
+    const paused = lanes.pausedBy(path)
     const isAway = breaker.state === 'open' && !breaker.passable
     if (isAway || paused !== undefined || waitedMs >= policy.onlineTimeoutMs)
       throw new UmbraError('UNAVAILABLE', request.waits, {
