@@ -57,7 +57,8 @@ export interface NumberedCommits {
    * was sent: in both cases call again with the same operations. Rejects with `CONFLICT` and `details.reason`
    * `writer-cloned` when somebody else counts under this name (a copied outbox file): take a new name and number again;
    * `writer-forgotten` when the store no longer remembers the writer, so that operations sent before cannot be told apart;
-   * `head-regressed` when it remembers less than it did, up to `details.mark`: a backup of the namespace was restored.
+   * `head-regressed` when it remembers less than it did, up to `details.mark`: a backup of the namespace was restored. A
+   * `CONFLICT` without a reason means that others were faster every time: call again with the same operations.
    */
   commitNumbered(namespace: Namespace, request: NumberedRequest): Promise<NumberedResult>
 }

@@ -1,4 +1,4 @@
-import { etagRevision, mutationId, nextRevision, UmbraError } from '@umbra/core'
+import { etagRevision, mutationId, nextRevision } from '@umbra/core'
 import type {
   ManifestEntry,
   Mutation,
@@ -9,6 +9,7 @@ import type {
   PartSwap,
   UploadedRevision,
 } from '@umbra/core'
+import { alwaysOutdated } from './always-outdated.ts'
 import { CommitWindow } from './commit-window.ts'
 import { HeadCache } from './head-cache.ts'
 import { Maintainer } from './maintainer.ts'
@@ -232,14 +233,6 @@ export class NamespaceManifest {
     }
     await unreferred().catch(() => undefined)
   }
-}
-
-function alwaysOutdated(): UmbraError {
-  return new UmbraError(
-    'CONFLICT',
-    'the bodies were outdated as soon as they were stored; try again, and check that the clocks of this machine and of the one that collects garbage are right',
-    { details: { outcome: 'not-applied' } },
-  )
 }
 
 /**

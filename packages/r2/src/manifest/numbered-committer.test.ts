@@ -182,7 +182,10 @@ describe('operations that their writer numbers', () => {
     await other.publish({ floor: '2026-01-02T00:00:00.000Z' })
     const operations = [create(1, 'a')]
     const sending = manifest(store, 'q').commitNumbered({ writer: 'w', mark: undefined, operations })
-    await expect(sending).rejects.toMatchObject({ code: 'UNAVAILABLE', retryable: true })
+    await expect(sending).rejects.toMatchObject({ code: 'CONFLICT', retryable: true })
+    // What nobody numbers is told the same.
+    const plain = manifest(store, 'r').commit([putMutation('a', 'plain')])
+    await expect(plain).rejects.toMatchObject({ code: 'CONFLICT', retryable: true })
     expect(texts(store)).toEqual(['seed'])
   })
 

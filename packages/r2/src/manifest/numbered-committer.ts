@@ -9,6 +9,7 @@ import type {
   OperationOutcome,
   UploadedRevision,
 } from '@umbra/core'
+import { alwaysOutdated } from './always-outdated.ts'
 import { decidedBefore } from './decided-before.ts'
 import type { HeadCache } from './head-cache.ts'
 import type { HeadWriter } from './head-writer.ts'
@@ -148,13 +149,6 @@ function toNumbered(outcome: OperationOutcome): NumberedOutcome {
   if (outcome.kind === 'applied') return { kind: 'committed', entries: outcome.entries }
   if (outcome.kind === 'rejected') return outcome
   throw new UmbraError('INTERNAL', 'an operation was passed over')
-}
-
-function alwaysOutdated(): UmbraError {
-  return new UmbraError(
-    'UNAVAILABLE',
-    'the bodies were outdated as soon as they were stored; call again with the same operations, and check the clocks of this machine and of the one that collects garbage',
-  )
 }
 
 function outcomePending(namespace: Namespace, cause: unknown): UmbraError {
