@@ -123,7 +123,7 @@ describe('a hard deletion', () => {
       code: 'UNAVAILABLE',
       retryable: true,
       details: { id: 'a' },
-      message: expect.stringMatching(/delete again with hard/),
+      message: expect.stringMatching(/the deletion is kept: it is sent by itself .* delete again with hard/),
     })
     expect(await storage.retrieveData(module, 'u', 'a')).toBeNull()
     await expect(deleteHard()).rejects.toMatchObject({ code: 'UNAVAILABLE' })
@@ -148,6 +148,23 @@ describe('a hard deletion', () => {
     await storage.sync()
     expect(await storage.deleteData(module, 'u', 'a', { hard: true })).toBe(false)
     expect(await traces('secretword')).toEqual([])
+  })
+
+  it('does not call a record deleted that was written again since, and keeps that write', async () => {
+    await newRecord('secretword one')
+    usually = 'down'
+    for (let n = 0; n < 3; n++) await storage.storeData({ module, userId: 'u', data: n })
+    expect(await storage.deleteData(module, 'u', 'a')).toBe(true)
+    expect(await newRecord('secretword two')).toMatchObject({ pending: true })
+    const purged = backend.maintenance?.purge({ module, userId: 'u' }, 'a')
+    await expect(purged).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      details: { id: 'a' },
+      message: expect.stringMatching(/^the record was written again after it was deleted/),
+    })
+    usually = 'ok'
+    await storage.sync()
+    expect(await storage.retrieveData(module, 'u', 'a')).toMatchObject({ data: 'secretword two' })
   })
 
   it('drops no refused write that holds a version, and says which', async () => {

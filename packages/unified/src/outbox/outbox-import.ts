@@ -17,7 +17,7 @@ export function createOutboxImport(parts: LaneSettlerParts): BulkImport {
     async importRecords(namespace, records, onCommitted) {
       const { path } = laneOf(namespace)
       const isPending = () => outbox.pendingEntries(path).size > 0
-      await settleLane(parts, path, { isPending, waits: WAITS })
+      await settleLane(parts, path, { isPending, waits: () => WAITS })
       const sighting = lastSeen.look(path)
       await breaker.run(() => probeStore(primary, namespace))
       await (primary.bulk?.importRecords(namespace, records, onCommitted) ??

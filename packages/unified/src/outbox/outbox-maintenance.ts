@@ -18,8 +18,12 @@ export function createOutboxMaintenance(
     ...maintenance,
     async purge(namespace, id) {
       const { path } = laneOf(namespace)
-      const isPending = () => outbox.pendingEntry(path, id) !== undefined
-      await settleLane(parts, path, { isPending, waits: deletionWaits(id), details: { id } })
+      const pending = () => outbox.pendingEntry(path, id)
+      await settleLane(parts, path, {
+        isPending: () => pending() !== undefined,
+        waits: () => (pending()?.op === 'put' ? laterWriteWaits(id) : deletionWaits(id)),
+        details: { id },
+      })
       assertNotListed(parts.context, namespace, id)
       await breaker.run(() => maintenance.purge(namespace, id))
       await outbox.forget(path, id)
@@ -45,5 +49,9 @@ function assertNotListed({ outbox }: SendContext, namespace: Namespace, id: stri
 }
 
 function deletionWaits(id: string): string {
-  return `the record is deleted, but r2 does not know it yet, so its content is still there; delete again with hard when r2 is back. id=${id}`
+  return `the record reads as deleted, and the deletion is kept: it is sent by itself once r2 takes writes again. The content stays until then; delete again with hard after that, which removes it. id=${id}`
+}
+
+function laterWriteWaits(id: string): string {
+  return `the record was written again after it was deleted, and that write is kept too: it is sent by itself once r2 takes writes again. Nothing was removed for good; if the record is to go, delete again with hard after that. id=${id}`
 }

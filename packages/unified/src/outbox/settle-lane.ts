@@ -17,19 +17,23 @@ export interface LaneSettlerParts {
  * Waits until `isPending` says no, as long as a write would wait for the store; what is pending is hurried. A store that is left alone
  * for a while, or that refuses the credentials, is not waited for.
  *
- * @throws `UNAVAILABLE` with `waits` as the message and `details.pending` when something still is.
+ * @throws `UNAVAILABLE` with what `waits` says then as the message and `details.pending` when something still is.
  */
 export async function settleLane(
   { context, lanes, drainer }: LaneSettlerParts,
   path: string,
-  request: { readonly isPending: () => boolean; readonly waits: string; readonly details?: ErrorDetails },
+  request: {
+    readonly isPending: () => boolean
+    readonly waits: () => string
+    readonly details?: ErrorDetails
+  },
 ): Promise<void> {
   const { breaker, clock, policy } = context
   for (let waitedMs = 0; request.isPending(); waitedMs += LOOK_MS) {
     const paused = lanes.pausedBy(path)
     const isAway = breaker.state === 'open' && !breaker.passable
     if (isAway || paused !== undefined || waitedMs >= policy.onlineTimeoutMs)
-      throw new UmbraError('UNAVAILABLE', request.waits, {
+      throw new UmbraError('UNAVAILABLE', request.waits(), {
         ...(paused && { cause: paused }),
         details: { ...request.details, pending: context.outbox.pendingEntries(path).size },
       })
