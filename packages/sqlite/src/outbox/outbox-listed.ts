@@ -1,4 +1,4 @@
-import { etagRevision, UmbraError } from '@umbra/core'
+import { etagRevision, isRecordEtag, UmbraError } from '@umbra/core'
 import type { OutboxContext } from './outbox-context.ts'
 import { fromErrorJson } from './outbox-error.ts'
 import { removeOperation } from './outbox-kept.ts'
@@ -36,8 +36,9 @@ export function retryOperation(
   for (const mutation of statements.mutationsOf.all({ op: op.pk })) {
     const expect = expects[mutation.idx]
     if (expect === undefined) continue
-    const rev = expect === NONE ? mutation.rev : etagRevision(expect) + 1
-    // Over a version somebody named, the revision is certain; a creation may follow a deletion that nobody saw.
+    // Over a version of a record the revision is certain; a creation may follow a deletion that nobody saw. A blob's have none.
+    const isRevision = isRecordEtag(expect)
+    const rev = isRevision ? Math.max(etagRevision(expect) + 1, mutation.minRev ?? 1) : mutation.rev
     const certain = expect === NONE ? 0 : 1
     statements.rebase.run({ op: op.pk, idx: mutation.idx, expect, rev, certain })
   }
