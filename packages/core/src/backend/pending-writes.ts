@@ -48,14 +48,14 @@ export interface OutboxHealth {
 }
 
 export interface SyncOptions {
-  /** Give up waiting after this many milliseconds; default: never. */
+  /** Give up waiting after this many milliseconds; default: not before the storage is closed. */
   readonly timeoutMs?: number
 }
 
 /** The writes of a backend that keeps them while its store is away. */
 export interface PendingWrites {
-  /** Sends what is pending now, and waits until nothing is. Resolves to how many operations still are. */
-  sync(options: SyncOptions): Promise<{ readonly pending: number }>
+  /** Sends what is pending now, and waits until nothing is, or `closing` says to stop. Resolves to how many operations still are. */
+  sync(options: SyncOptions, closing?: AbortSignal): Promise<{ readonly pending: number }>
   /** Oldest first. */
   conflicts(): Promise<readonly WriteConflict[]>
   /**

@@ -286,7 +286,8 @@ export class BackendStorageManager implements StorageManager {
   }
 
   sync(options: pending.SyncOptions = {}): Promise<{ readonly pending: number }> {
-    return this.#run(async () => this.#pending.sync(parseInput(syncOptionsSchema, options)))
+    const { ending } = this.#inFlight
+    return this.#run(async () => this.#pending.sync(parseInput(syncOptionsSchema, options), ending))
   }
 
   conflicts(): Promise<readonly pending.WriteConflict[]> {
@@ -313,7 +314,7 @@ export class BackendStorageManager implements StorageManager {
   }
 
   async #finish(): Promise<void> {
-    await this.#inFlight.settled()
+    await this.#inFlight.end()
     try {
       await this.#context.backend.close()
     } finally {

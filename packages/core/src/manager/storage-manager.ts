@@ -135,7 +135,7 @@ export interface StorageManager {
   releaseSnapshot(snapshot: string): void
   getStorageInfo(): Promise<StorageInfo>
   health(): Promise<BackendHealth>
-  /** Sends what is pending now, and waits until nothing is or the time is over. Resolves to how much still is. */
+  /** Sends what is pending now, and waits until nothing is, the time is over or `close` is called. Resolves to how much still is. */
   sync(options?: SyncOptions): Promise<{ readonly pending: number }>
   /** Writes that were refused after they had been reported as pending, oldest first. */
   conflicts(): Promise<readonly WriteConflict[]>

@@ -7,7 +7,7 @@ import { outboxFull } from './outbox-error.ts'
 import { evictKept } from './outbox-kept.ts'
 import { laneRow, takeLease } from './outbox-lanes.ts'
 import type { Appended, BlobWrite, Lane } from './outbox-port.ts'
-import { predictedEntry, predictedEtag, toExpectColumn } from './outbox-rows.ts'
+import { NOBODY, predictedEntry, predictedEtag, toExpectColumn } from './outbox-rows.ts'
 import { refuseConflicting } from './refuse-conflicting.ts'
 import type { LaneRow, MutationRow, NewMutation } from './outbox-rows.ts'
 
@@ -105,7 +105,7 @@ function insert(context: OutboxContext, lane: Lane, operation: PreparedOperation
       n: row.lastN + 1,
       opId,
       state: operation.state,
-      holder: holder.name,
+      holder: operation.state === 'trying' ? holder.name : NOBODY,
       barrier: predicted.some(({ barrier }) => barrier),
       createdAt: now,
       bytes,

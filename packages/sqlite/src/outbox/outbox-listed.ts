@@ -4,23 +4,44 @@ import { fromErrorJson } from './outbox-error.ts'
 import { removeOperation } from './outbox-kept.ts'
 import { laneRow, takeLease } from './outbox-lanes.ts'
 import type { ListedOperation } from './outbox-port.ts'
-import { NONE, toLane, toQueued } from './outbox-rows.ts'
-import type { OpRow } from './outbox-rows.ts'
+import { NOBODY, NONE, toLane, toQueued } from './outbox-rows.ts'
+import type { LaneRow, OpRow } from './outbox-rows.ts'
 
 /** Operations that were refused after their callers had been told that they are pending, oldest first. */
-export function listOperations({ statements, holder, bodies }: OutboxContext): ListedOperation[] {
-  return statements.listedOps.all().map(({ op, lane: row }) => {
-    const lane = toLane(row)
-    const rows = statements.mutationsOf.all({ op: op.pk })
-    return {
-      id: op.opId,
-      kind: op.state === 'dead' ? 'dead' : 'conflict',
-      lane,
-      operation: toQueued(op, rows, { lane, holder: holder.name, bodies }),
-      error: fromErrorJson(op.error),
-      decidedAt: op.decidedAt ?? 0,
-    }
-  })
+export function listOperations(context: OutboxContext): ListedOperation[] {
+  return context.statements.listedOps
+    .all()
+    .filter(({ op }) => isListed(context, op))
+    .map(({ op, lane }) => toListed(context, op, lane))
+}
+
+/** One of them; undefined when none has this id. */
+export function findListed(context: OutboxContext, id: string): ListedOperation | undefined {
+  const op = context.statements.findOp.get({ opId: id })
+  const lane = op && context.statements.getLane.get({ pk: op.lane })
+  return lane && isListed(context, op) ? toListed(context, op, lane) : undefined
+}
+
+/** Whether it is refused, and its caller will not hear of it. One who still waits, in whatever process, is told instead. */
+function isListed({ holder, clock, limits }: OutboxContext, op: OpRow): boolean {
+  if (op.state !== 'conflict' && op.state !== 'dead') return false
+  const sinceMs = clock.now() - (op.decidedAt ?? 0)
+  // Callers look many times a second: one who has not looked for so long does not come any more.
+  const mayComeYet = sinceMs >= 0 && sinceMs < limits.leaseMs
+  return !(mayComeYet && op.holder !== NOBODY && (op.holder === holder.name || holder.isAlive(op.holder)))
+}
+
+function toListed({ statements, holder, bodies }: OutboxContext, op: OpRow, row: LaneRow): ListedOperation {
+  const lane = toLane(row)
+  const rows = statements.mutationsOf.all({ op: op.pk })
+  return {
+    id: op.opId,
+    kind: op.state === 'dead' ? 'dead' : 'conflict',
+    lane,
+    operation: toQueued(op, rows, { lane, holder: holder.name, bodies }),
+    error: fromErrorJson(op.error),
+    decidedAt: op.decidedAt ?? 0,
+  }
 }
 
 /** Queues a listed operation at the end of its lane, as a new one. Runs inside a transaction. */
@@ -55,9 +76,9 @@ export function discardOperation(context: OutboxContext, id: string): void {
   context.statements.addBytes.run({ bytes: -op.bytes, keptBytes: 0 })
 }
 
-function listedOp({ statements }: OutboxContext, id: string): OpRow {
-  const op = statements.findOp.get({ opId: id })
-  if (op?.state !== 'conflict' && op?.state !== 'dead') throw notListed(id)
+function listedOp(context: OutboxContext, id: string): OpRow {
+  const op = context.statements.findOp.get({ opId: id })
+  if (op === undefined || !isListed(context, op)) throw notListed(id)
   return op
 }
 

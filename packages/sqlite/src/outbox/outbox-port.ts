@@ -191,7 +191,10 @@ export interface Outbox {
   /** Whether anything was ever queued in this file. */
   isUsed(): boolean
   usage(): OutboxUsage
+  /** Oldest first. What a caller who still waits is about to be told is not listed. */
   listed(): readonly ListedOperation[]
+  /** One of them; undefined when none has this id. */
+  findListed(id: string): ListedOperation | undefined
   /** Queues a listed operation again, over the given etags (`-`: none) in place of those it names. */
   retry(id: string, expects: readonly (string | undefined)[]): Promise<void>
   discard(id: string): Promise<void>

@@ -13,6 +13,9 @@ export type NewMutation = Omit<MutationRow, 'op' | 'idx' | 'lane' | 'body'>
 /** How an absent etag is written down. */
 export const NONE = '-'
 
+/** The holder of an operation whose caller does not wait any more. */
+export const NOBODY = ''
+
 export function toLane({ path, module, userId }: Pick<LaneRow, 'path' | 'module' | 'userId'>): Lane {
   return { path, namespace: module === null || userId === null ? undefined : { module, userId } }
 }

@@ -57,7 +57,7 @@ export const outboxOps = sqliteTable(
     n: integer().notNull(),
     opId: text('op_id').notNull(),
     state: text().$type<OutboxOpState>().notNull(),
-    /** The process whose caller waits. */
+    /** The process whose caller waits; empty when nobody does. */
     holder: text().notNull(),
     /** It may have been sent under another name: finding its effect in place means that it is done. */
     resent: integer({ mode: 'boolean' }).notNull(),

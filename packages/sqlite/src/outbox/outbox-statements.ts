@@ -4,6 +4,7 @@ import { bodies } from '../schema.ts'
 import { forgetStatements } from './forget-statements.ts'
 import { laneStatements } from './lane-statements.ts'
 import { unseenStatements } from './unseen-statements.ts'
+import { NOBODY } from './outbox-rows.ts'
 import { COMMITTED, LISTED, PENDING, UNDECIDED } from './operation-conditions.ts'
 import { outboxLanes, outboxMutations, outboxOps, outboxState } from './outbox-schema.ts'
 
@@ -93,7 +94,11 @@ function operationStatements(db: BetterSQLite3Database) {
       .set({ base: sql`${hole('base')}` })
       .where(thisOp)
       .prepare(),
-    markPending: db.update(outboxOps).set({ state: 'pending' }).where(and(thisOp, UNDECIDED)).prepare(),
+    markPending: db
+      .update(outboxOps)
+      .set({ state: 'pending', holder: NOBODY })
+      .where(and(thisOp, UNDECIDED))
+      .prepare(),
     markResent: db
       .update(outboxOps)
       .set({ resent: true })

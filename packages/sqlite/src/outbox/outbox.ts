@@ -4,6 +4,7 @@ import { createBodyStore } from '../body-store.ts'
 import { createGroupTransaction } from '../group-transaction.ts'
 import { openDatabase } from '../open-database.ts'
 import type { OpenDatabase } from '../open-database.ts'
+import { translated } from '../sqlite-error.ts'
 import { DEFAULT_BUSY_TIMEOUT_MS } from '../sqlite-settings.ts'
 import { appendOperation } from './outbox-append.ts'
 import { createOutboxBodies } from './outbox-body.ts'
@@ -14,7 +15,7 @@ import { asOutboxError, fromErrorJson } from './outbox-error.ts'
 import { createProcessHolder } from './outbox-holder.ts'
 import { forgetRecord, removeOperation } from './outbox-kept.ts'
 import { hasTime, isTaken, laneRow, leasedRow, releaseLease, takeLease, toLease } from './outbox-lanes.ts'
-import { discardOperation, listOperations, retryOperation } from './outbox-listed.ts'
+import { discardOperation, findListed, listOperations, retryOperation } from './outbox-listed.ts'
 import type { LaneLease, Outbox, OutboxComponents, OutboxSettings, Settled } from './outbox-port.ts'
 import { createOutboxReads } from './outbox-reads.ts'
 import { prepareOutboxStatements } from './outbox-statements.ts'
@@ -89,7 +90,7 @@ function assembleOutbox(context: OutboxContext, database: OpenDatabase): Outbox 
       }
     },
     lease: async (lane) => {
-      const row = statements.findLane.get({ path: lane.path })
+      const row = translated(() => statements.findLane.get({ path: lane.path }))
       // Appending extends the lease, so mostly there is nothing to change, and no disk to wait for.
       if (row !== undefined && hasTime(context, row)) return toLease(row)
       if (row !== undefined && isTaken(context, row)) return undefined
@@ -113,13 +114,17 @@ function assembleOutbox(context: OutboxContext, database: OpenDatabase): Outbox 
     markPending: (pks) =>
       writes.run(() => new Set(pks.filter((pk) => statements.markPending.run({ pk }).changes > 0))),
     settled: async (pk) => {
-      const op = statements.getOp.get({ pk })
+      const op = translated(() => statements.getOp.get({ pk }))
       const isRefused = op?.state === 'conflict' || op?.state === 'dead'
       return isRefused ? writes.run(() => settled(context, pk)) : settled(context, pk)
     },
-    usage: () => ({ bytes: statements.findState.get()?.bytes ?? 0, maxBytes: limits.maxBytes }),
-    isUsed: () => statements.anyLane.get() !== undefined,
-    listed: () => listOperations(context),
+    usage: () => ({
+      bytes: translated(() => statements.findState.get())?.bytes ?? 0,
+      maxBytes: limits.maxBytes,
+    }),
+    isUsed: () => translated(() => statements.anyLane.get()) !== undefined,
+    listed: () => translated(() => listOperations(context)),
+    findListed: (id) => translated(() => findListed(context, id)),
     retry: (id, expects) => writes.run(() => retryOperation(context, id, expects)),
     discard: (id) => writes.run(() => discardOperation(context, id)),
     forget: (path, id) => writes.run(() => forgetRecord(context, path, id)),

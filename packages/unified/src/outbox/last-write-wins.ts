@@ -4,7 +4,7 @@ import type { Lane, QueuedOperation } from '@umbra/sqlite'
 import type { SendContext } from './send-context.ts'
 
 /**
- * Queues a refused change again over the version that won, when it was made later than that one. The version it replaces
+ * Queues a refused change again over the version that won, or what is queued over that, when it was made later. The version it replaces
  * stays a revision of the record until its grace is over, and the refusal stays listed. Resolves to whether it did.
  */
 export async function overwriteWhenLater(
@@ -18,9 +18,12 @@ export async function overwriteWhenLater(
   if (!hasErrorCode(error, 'PRECONDITION_FAILED')) return false
   const mutations: Mutation[] = []
   for (const mutation of operation.mutations) {
-    const current = await breaker.run(() => primary.getEntry(namespace, mutationId(mutation)))
-    if (current === undefined || !isLater(mutation, current.entry)) return false
-    const expect = { kind: 'etag', etag: recordEtag(current.entry) } as const
+    const id = mutationId(mutation)
+    // One that was refused before it, and is queued again, is what it goes over.
+    const current =
+      outbox.pendingEntry(lane.path, id) ?? (await breaker.run(() => primary.getEntry(namespace, id)))?.entry
+    if (current?.op !== 'put' || !isLater(mutation, current)) return false
+    const expect = { kind: 'etag', etag: recordEtag(current) } as const
     mutations.push({ ...mutation, expect })
   }
   await outbox.append(lane, { mutations }, 'pending')

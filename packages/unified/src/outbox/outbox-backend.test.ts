@@ -172,7 +172,6 @@ describe('a change that somebody else came before', () => {
 
   it('wins with last-write-wins when it is the later one, and is listed all the same', async () => {
     const storage = await changeBoth({ policy: { conflicts: 'last-write-wins' } })
-    await storage.sync()
     expect(await contents()).toEqual([['a', 'ours']])
     expect(await storage.conflicts()).toHaveLength(1)
   })

@@ -1,4 +1,4 @@
-import { createIdSource, isUmbraError, systemClock, UmbraError } from '@umbra/core'
+import { createIdSource, InFlight, isUmbraError, systemClock, UmbraError } from '@umbra/core'
 import type {
   BackendHealth,
   Clock,
@@ -23,6 +23,7 @@ import { laneOf } from './lane-of.ts'
 import type { LaneState } from './lane-state.ts'
 import { LastSeen } from './last-seen.ts'
 import { overwriteWhenLater } from './last-write-wins.ts'
+import { watchForLeftBehind } from './left-behind.ts'
 import { createOutboxBlobs } from './outbox-blobs.ts'
 import { createOutboxImport } from './outbox-import.ts'
 import { createOutboxMaintenance } from './outbox-maintenance.ts'
@@ -76,18 +77,22 @@ export function createOutboxBackend(parts: OutboxParts): StorageBackend {
   const lastSeen = new LastSeen(outbox, clock, parts.sharesLastSeen === true)
   const context: SendContext = { primary, lastSeen, outbox, breaker, events, policy, clock, ids }
   const lanes = new KnownLanes(() => outbox.backlog())
+  const refusals = new InFlight()
   const dispatcher: Dispatcher = new Dispatcher(context, lanes, {
     onPending: () => drainer.wake(),
-    onRefused: (state, decided) => announce(context, state, decided),
+    onRefused: async (state, decided) => {
+      if (await refusals.track(announce(context, state, decided))) drainer.wake()
+    },
   })
   const drainer = new Drainer(context, lanes, dispatcher)
   const writer = createOutboxWriter(context, { lanes, dispatcher, drainer })
   const reads = createOverlayReads(context)
+  const noteUse = watchForLeftBehind(context, drainer)
   const settling = { context, lanes, drainer }
   const pendingWrites: PendingWrites = {
     on: (...about) => events.on(...about),
     conflicts: async () => outbox.listed().map(toConflict),
-    sync: ({ timeoutMs }) => waitUntilDrained({ outbox, drainer, clock }, timeoutMs),
+    sync: (...about) => waitUntilDrained({ outbox, drainer, clock, refusals }, ...about),
     async resolve(id, action) {
       await resolveConflict(context, id, action)
       drainer.wake()
@@ -118,7 +123,18 @@ export function createOutboxBackend(parts: OutboxParts): StorageBackend {
     pendingWrites,
     ...reads,
 
+    getEntry(...about) {
+      noteUse()
+      return reads.getEntry(...about)
+    },
+
+    findEntries(...about) {
+      noteUse()
+      return reads.findEntries(...about)
+    },
+
     async commit(namespace, mutations) {
+      noteUse()
       const lane = laneOf(namespace)
       const sighting = lastSeen.look(lane.path)
       const written = await writer.write(lane, { mutations }, () =>
@@ -137,7 +153,10 @@ export function createOutboxBackend(parts: OutboxParts): StorageBackend {
       )
     },
 
-    health: () => healthOf(context, lanes),
+    health() {
+      noteUse()
+      return healthOf(context, lanes)
+    },
     close: () => (closing ??= close()),
   }
 }
@@ -161,20 +180,22 @@ function inStore(entry: ManifestEntry): StoredEntry {
   return { entry, storedIn: 'r2', pending: false }
 }
 
+/** Resolves to whether it is queued again. */
 async function announce(
   context: SendContext,
   { lane }: LaneState,
   { operation, decision }: DecidedOperation,
-): Promise<void> {
-  if (decision.kind === 'committed') return
-  const listed = context.outbox.listed().find(({ id }) => id === operation.opId)
-  if (listed === undefined) return
+): Promise<boolean> {
+  if (decision.kind === 'committed') return false
+  const listed = context.outbox.findListed(operation.opId)
+  if (listed === undefined) return false
   context.events.emit('conflict', toConflict(listed))
   try {
-    await overwriteWhenLater(context, lane, { operation, error: decision.error })
+    return await overwriteWhenLater(context, lane, { operation, error: decision.error })
   } catch (error) {
     // It stays listed, and somebody decides.
     if (!isUmbraError(error)) throw error
+    return false
   }
 }
 

@@ -32,7 +32,7 @@ export async function resolveConflict(
 ): Promise<void> {
   const { outbox } = context
   if (action === 'discard') return outbox.discard(id)
-  const listed = outbox.listed().find((one) => one.id === id)
+  const listed = outbox.findListed(id)
   if (listed === undefined) throw new UmbraError('NOT_FOUND', `there is no such conflict. id=${id}`)
   await outbox.retry(id, await currentVersions(context, listed))
 }
