@@ -35,8 +35,11 @@ export function asOutboxError(error: unknown): unknown {
   )
 }
 
+/** To a reader: sent meanwhile. To whoever sends: it can never be sent, for nobody else removes what is not decided. */
 export function bodyGone(): UmbraError {
-  return new UmbraError('CONFLICT', 'the operation is not in the outbox any more; read the record again')
+  return new UmbraError('CONFLICT', 'the content is not in the outbox any more; read the record again', {
+    details: { reason: 'outbox-body' },
+  })
 }
 
 function isCode(value: unknown): value is ErrorCode {

@@ -162,8 +162,8 @@ export interface Outbox {
   /** Gives the lane a new writer name, because the store no longer tells this one's operations apart. */
   renameWriter(lease: LaneLease): Promise<LaneLease | undefined>
   /**
-   * Queues again what was committed after `mark`, because the store was restored to it. Resolves to undefined when the
-   * operations up to there are no longer known, or the lease was lost.
+   * Queues again what was committed after `mark` and is kept, because the store was restored to it; under a new name when
+   * the operation at `mark` is no longer known. Resolves to undefined when the lease was lost.
    */
   resendAfter(lease: LaneLease, mark: WriterMark): Promise<LaneLease | undefined>
   release(lease: LaneLease): Promise<void>

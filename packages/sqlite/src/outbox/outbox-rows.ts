@@ -1,7 +1,6 @@
 import { committedEntry, recordEtag, revisionKey, UmbraError, uniqueRevisionKey } from '@umbra/core'
 import type { BlobExpectation, Expectation, ManifestEntry, Mutation } from '@umbra/core'
 import type { OutboxBodies, StoredBody } from './outbox-body.ts'
-import { bodyGone } from './outbox-error.ts'
 import type { BlobWrite, Lane, QueuedOperation } from './outbox-port.ts'
 import type { outboxLanes, outboxMutations, outboxOps } from './outbox-schema.ts'
 
@@ -19,6 +18,9 @@ export const NOBODY = ''
 export function toLane({ path, module, userId }: Pick<LaneRow, 'path' | 'module' | 'userId'>): Lane {
   return { path, namespace: module === null || userId === null ? undefined : { module, userId } }
 }
+
+/** Keys of rows begin with 1. */
+const NO_ROW = 0
 
 /** How an expectation of a revision below another begins. */
 const BELOW = '<'
@@ -87,9 +89,9 @@ export function toMutation(row: MutationRow, bodies: OutboxBodies): Mutation {
   }
 }
 
+/** Whoever reads a body that a damaged file does not name finds it gone; until then it is not in the way of others. */
 export function storedBody({ body, size, sha256 }: MutationRow): StoredBody {
-  if (body === null) throw bodyGone()
-  return { pk: body, size, sha256 }
+  return { pk: body ?? NO_ROW, size, sha256 }
 }
 
 export function toQueued(
@@ -121,7 +123,7 @@ function toBlob(op: OpRow, row: MutationRow, bodies: OutboxBodies): BlobWrite {
     expect: fromExpectColumn(row.expect),
     base: op.base,
     get bytes() {
-      return row.body === null ? undefined : bodies.whole(storedBody(row))
+      return row.kind === 'delete' ? undefined : bodies.whole(storedBody(row))
     },
   }
 }

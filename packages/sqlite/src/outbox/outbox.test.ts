@@ -263,11 +263,29 @@ it('is queued again from where a restored store remembers it', async () => {
     ops.slice(0, index + 1).reduce((hash, { opId }) => rollHash(hash, opId), ''),
   )
   await outbox.decide(lease, decided, { n: 3, h: hashes[2] ?? '' })
-  expect(await outbox.resendAfter(await leaseOf(outbox), { n: 1, h: 'somebody else' })).toBeUndefined()
   const again = await outbox.resendAfter(await leaseOf(outbox), { n: 1, h: hashes[0] ?? '' })
   if (again === undefined) throw new Error('the mark is known')
   expect(again.mark).toEqual({ n: 1, h: hashes[0] })
   expect(idsWaiting(outbox, again)).toEqual(['2:b', '3:c'])
+})
+
+it('is queued again under a new name from where a restored store remembers what is not kept any more', async () => {
+  const outbox = await openTestOutbox()
+  const ops: Appended[] = []
+  for (const id of ['a', 'b', 'c']) ops.push(await append(outbox, fresh(id, id)))
+  const lease = await leaseOf(outbox)
+  const decided = outbox
+    .waiting(lease, 2)
+    .map((operation) => ({ operation, decision: { kind: 'committed', entries: undefined } as const }))
+  await outbox.decide(lease, decided, { n: 2, h: 'of-two' })
+  const again = await outbox.resendAfter(await leaseOf(outbox), { n: 1, h: 'not-known' })
+  if (again === undefined) throw new Error('the lease is ours')
+  expect(again.writer).not.toBe(lease.writer)
+  expect(again.mark).toBeUndefined()
+  expect(outbox.waiting(again, 10).map(({ n, opId, resent }) => [n, opId, resent])).toEqual([
+    [2, ops[1]?.opId, true],
+    [3, ops[2]?.opId, true],
+  ])
 })
 
 it('forgets the committed versions of a record, and sends everything else again as it was counted', async () => {

@@ -18,6 +18,7 @@ import { hasTime, isTaken, laneRow, leasedRow, releaseLease, takeLease, toLease 
 import { discardOperation, findListed, listOperations, retryOperation } from './outbox-listed.ts'
 import type { LaneLease, Outbox, OutboxComponents, OutboxSettings, Settled } from './outbox-port.ts'
 import { createOutboxReads } from './outbox-reads.ts'
+import type { LaneRow } from './outbox-rows.ts'
 import { prepareOutboxStatements } from './outbox-statements.ts'
 
 /**
@@ -64,16 +65,6 @@ function assembleOutbox(context: OutboxContext, database: OpenDatabase): Outbox 
   const reads = createOutboxReads(context)
   let closing: Promise<void> | undefined
 
-  /** Runs a change while the lease is ours; the lease as it is after it, or undefined when it was lost. */
-  function whileLeased(lease: LaneLease, change: () => void): Promise<LaneLease | undefined> {
-    return writes.run(() => {
-      if (leasedRow(context, lease) === undefined) return undefined
-      change()
-      const row = statements.getLane.get({ pk: lease.lanePk })
-      return row && toLease(row)
-    })
-  }
-
   async function close(): Promise<void> {
     // Best effort: a lease that is not given back runs out.
     await writes.run(() => statements.releaseAll.run({ holder: context.holder.name })).catch(() => undefined)
@@ -96,14 +87,17 @@ function assembleOutbox(context: OutboxContext, database: OpenDatabase): Outbox 
       if (row !== undefined && isTaken(context, row)) return undefined
       return writes.run(() => takeLease(context, laneRow(context, lane)))
     },
-    noteBase: async (lease, { pk }, base) =>
-      (await whileLeased(lease, () => statements.setBase.run({ pk, base }))) !== undefined,
+    noteBase: (lease, { pk }, base) =>
+      writes.run(() => {
+        if (leasedRow(context, lease) === undefined) return false
+        statements.setBase.run({ pk, base })
+        return true
+      }),
     decide: (lease, decided, mark) => writes.run(() => decideOperations(context, lease, { decided, mark })),
     renameWriter: (lease) =>
-      whileLeased(lease, () => {
-        const writer = context.ids.next(context.clock.now())
-        statements.setWriter.run({ pk: lease.lanePk, writer })
-        statements.markResent.run({ lane: lease.lanePk })
+      writes.run(() => {
+        const row = leasedRow(context, lease)
+        return row && renamed(context, row)
       }),
     resendAfter: (lease, mark) => writes.run(() => resendAfter(context, lease, mark)),
     release: (lease) =>
@@ -142,6 +136,10 @@ function settled(context: OutboxContext, pk: number): Settled {
   return { kind: 'refused', error: fromErrorJson(op.error) }
 }
 
+/**
+ * When what the store remembers cannot be found here (it is not kept any more, or was refused), it goes on under a new name:
+ * what turns out to be in place is then done.
+ */
 function resendAfter(
   context: OutboxContext,
   lease: LaneLease,
@@ -149,13 +147,23 @@ function resendAfter(
 ): LaneLease | undefined {
   const { statements } = context
   const row = leasedRow(context, lease)
-  const known = mark.n === 0 || statements.markKnown.get({ lane: lease.lanePk, ...mark }) !== undefined
-  if (row === undefined || !known) return undefined
-  for (const op of statements.committedAfter.all({ lane: lease.lanePk, n: mark.n })) {
+  if (row === undefined) return undefined
+  const isKnown = mark.n === 0 || statements.markKnown.get({ lane: row.pk, ...mark }) !== undefined
+  for (const op of statements.committedAfter.all({ lane: row.pk, n: mark.n })) {
     // The same operation under the same number: the store counts it once, whether it has it or not.
     statements.queueAgain.run({ pk: op.pk, n: op.n, opId: op.opId, resent: 0 })
     statements.addBytes.run({ bytes: op.bytes, keptBytes: -op.bytes })
   }
+  if (!isKnown) return renamed(context, row)
   statements.setMark.run({ pk: row.pk, ...mark })
   return takeLease(context, { ...row, markN: mark.n, markH: mark.h })
+}
+
+/** A new name for a lane: under it nothing was ever sent. Runs inside a transaction. */
+function renamed(context: OutboxContext, row: LaneRow): LaneLease | undefined {
+  const { statements, ids, clock } = context
+  const writer = ids.next(clock.now())
+  statements.setWriter.run({ pk: row.pk, writer })
+  statements.markResent.run({ lane: row.pk })
+  return takeLease(context, { ...row, writer, markN: null, markH: null })
 }

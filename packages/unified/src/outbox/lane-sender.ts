@@ -108,14 +108,16 @@ async function recover(
   const { lease, error } = request
   state.attempted = true
   switch (classifyFailure(error)) {
-    case 'rename':
+    case 'rename': {
+      const renamed = await context.outbox.renameWriter(lease)
       // Under the new name nothing was ever sent.
-      state.attempted = false
-      return { kind: 'renamed', lease: await context.outbox.renameWriter(lease), error }
+      state.attempted = renamed === undefined
+      return { kind: 'renamed', lease: renamed, error }
+    }
     case 'regressed': {
       const mark = markOf(error)
-      const again = mark && (await context.outbox.resendAfter(lease, mark))
-      return again === undefined ? { kind: 'failed', error } : { kind: 'renamed', lease: again, error }
+      if (mark === undefined) return { kind: 'failed', error }
+      return { kind: 'renamed', lease: await context.outbox.resendAfter(lease, mark), error }
     }
     case 'poison':
       return isolate(context, state, request)
