@@ -3,7 +3,8 @@ import { createMemoryBody, etagRevision, isRecordEtag, mutationId } from '@umbra
 import type { Mutation } from '@umbra/core'
 import type { PreparedBody } from '../body-store.ts'
 import type { OutboxContext } from './outbox-context.ts'
-import { outboxFull } from './outbox-error.ts'
+import { translated } from '../sqlite-error.ts'
+import { largerThanOutbox, outboxFull } from './outbox-error.ts'
 import { evictKept } from './outbox-kept.ts'
 import { laneRow, takeLease } from './outbox-lanes.ts'
 import type { Appended, BlobWrite, Lane } from './outbox-port.ts'
@@ -27,13 +28,16 @@ export async function appendOperation(
   lane: Lane,
   request: { readonly write: OutboxWrite; readonly state: 'trying' | 'pending' },
 ): Promise<Appended> {
+  const bytes = bytesOf(request.write)
+  // Before anything is written aside: the limit is one of the disk.
+  translated(() => assertRoom(context, bytes))
   const prepared: PreparedWrite[] = []
   try {
     if ('blob' in request.write) prepared.push(await prepareBlob(context, lane, request.write.blob))
     else
       for (const mutation of request.write.mutations) prepared.push(await prepareMutation(context, mutation))
     const base = 'blob' in request.write ? request.write.blob.base : null
-    return await context.writes.run(() => insert(context, lane, { ...request, prepared, base }))
+    return await context.writes.run(() => insert(context, lane, { ...request, prepared, base, bytes }))
   } catch (error) {
     await Promise.allSettled(prepared.map(async ({ body }) => body && context.bodyStore.discard(body)))
     throw error
@@ -88,11 +92,12 @@ interface PreparedOperation {
   readonly prepared: readonly PreparedWrite[]
   readonly state: 'trying' | 'pending'
   readonly base: string | null
+  readonly bytes: number
 }
 
 function insert(context: OutboxContext, lane: Lane, operation: PreparedOperation): Appended {
   const { statements, clock, ids, holder } = context
-  const bytes = operation.prepared.reduce((sum, { mutation }) => sum + bytesOf(mutation), OVERHEAD_BYTES)
+  const { bytes } = operation
   reserve(context, bytes)
   const row = laneRow(context, lane)
   refuseConflicting(context, { pk: row.pk, lane }, operation.write)
@@ -129,13 +134,24 @@ function insert(context: OutboxContext, lane: Lane, operation: PreparedOperation
   return { pk, opId, entries }
 }
 
-/** @throws `OUTBOX_FULL`. Committed operations make room first. */
-function reserve(context: OutboxContext, bytes: number): void {
-  const { statements, limits } = context
+/**
+ * Returns the bytes that are left.
+ *
+ * @throws `OUTBOX_FULL`, and `TOO_LARGE` for what no waiting makes room for.
+ */
+function assertRoom({ statements, limits: { maxBytes } }: OutboxContext, bytes: number): number {
+  if (bytes > maxBytes) throw largerThanOutbox({ bytes, maxBytes })
   const used = statements.findState.get()?.bytes ?? 0
-  if (used + bytes > limits.maxBytes) throw outboxFull({ bytes: used, maxBytes: limits.maxBytes })
+  if (used + bytes > maxBytes) throw outboxFull({ bytes: used, maxBytes })
+  return maxBytes - used - bytes
+}
+
+/** Committed operations make room. Throws as {@link assertRoom} does. */
+function reserve(context: OutboxContext, bytes: number): void {
+  const { statements } = context
+  const left = assertRoom(context, bytes)
   statements.addBytes.run({ bytes, keptBytes: 0 })
-  evictKept(context, limits.maxBytes - used - bytes)
+  evictKept(context, left)
 }
 
 interface Prediction {
@@ -159,7 +175,16 @@ function predict({ statements }: OutboxContext, lane: LaneRow, mutation: NewMuta
   return { rev: Math.max(newest.rev + 1, atLeast), certain: newest.certain, barrier: false }
 }
 
-function bytesOf({ draft, size }: NewMutation): number {
-  const described = draft === null ? 0 : draft.text.length + JSON.stringify(draft.metadata).length
-  return OVERHEAD_BYTES + size + described
+function bytesOf(write: OutboxWrite): number {
+  if ('blob' in write) return 2 * OVERHEAD_BYTES + (write.blob.bytes?.byteLength ?? 0)
+  return write.mutations.reduce(
+    (sum, mutation) => sum + OVERHEAD_BYTES + contentBytes(mutation),
+    OVERHEAD_BYTES,
+  )
+}
+
+function contentBytes(mutation: Mutation): number {
+  if (mutation.kind === 'delete') return 0
+  const { draft, body } = mutation
+  return body.size + draft.text.length + JSON.stringify(draft.metadata).length
 }

@@ -25,6 +25,14 @@ export function outboxFull(details: { readonly bytes: number; readonly maxBytes:
   )
 }
 
+export function largerThanOutbox(details: { readonly bytes: number; readonly maxBytes: number }): UmbraError {
+  return new UmbraError(
+    'TOO_LARGE',
+    `the write is larger than everything the outbox may hold; send less, or raise its limit. bytes=${details.bytes} limit_bytes=${details.maxBytes}`,
+    { details: { bytes: details.bytes, limit: details.maxBytes } },
+  )
+}
+
 /** A full disk is a full outbox to the caller; everything else is what it is. */
 export function asOutboxError(error: unknown): unknown {
   if (!hasErrorCode(error, 'UNAVAILABLE') || error.details['sqliteCode'] !== 'SQLITE_FULL') return error

@@ -167,9 +167,24 @@ describe('the bound', () => {
   it('refuses what does not fit and keeps what is there', async () => {
     const outbox = await openTestOutbox({ maxBytes: 4_000 })
     await append(outbox, fresh('a', 'x'.repeat(1_000)))
-    const refused = append(outbox, fresh('b', 'x'.repeat(3_000)))
+    const refused = append(outbox, fresh('b', 'x'.repeat(1_000)))
     await expect(refused).rejects.toMatchObject({ code: 'OUTBOX_FULL', details: { maxBytes: 4_000 } })
     expect(idsWaiting(outbox, await leaseOf(outbox))).toEqual(['1:a'])
+  })
+
+  it('refuses what is larger than the limit itself as TOO_LARGE, and writes nothing of it aside', async () => {
+    const statements: string[] = []
+    const trace = (statement: string) => void statements.push(statement)
+    const outbox = await openTestOutbox({ maxBytes: 3 * CHUNK_BYTES }, { trace })
+    statements.length = 0
+    const large = outbox.append(LANE, { mutations: [fresh('a', 'x'.repeat(4 * CHUNK_BYTES))] }, 'pending')
+    await expect(large).rejects.toMatchObject({
+      code: 'TOO_LARGE',
+      retryable: false,
+      details: { limit: 3 * CHUNK_BYTES },
+    })
+    expect(statements.filter((one) => one.startsWith('insert'))).toEqual([])
+    await append(outbox, fresh('b', 'x'.repeat(CHUNK_BYTES)))
   })
 
   it('keeps committed bodies within their own limit and no longer than told', async () => {
