@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 
 /**
- * The store idles until the first few have left, so with more it starts later; with fewer, the turns' own price is more than
- * that saves. Bench B1, share of the raw SDK's rate: 0.75 with one, 0.74 with two, 0.80 with four, 0.75 with eight.
+ * The store idles until the first few have left, so with more it starts later; every turn has a price of its own. Bench B1,
+ * share of the raw SDK's rate in short rounds: 0.80 with four, 0.75 with eight; with one or two not reliably better than that.
  */
 export const CALLERS_PER_TURN = 4
 
