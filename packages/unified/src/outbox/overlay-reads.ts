@@ -49,7 +49,7 @@ export function createOverlayReads(context: SendContext): OverlayReads {
       const value = await breaker.run(() => read(options))
       const isNewest = options?.consistency === undefined || options.consistency.kind === 'strong'
       // What is read first is never from memory, however old it may be.
-      if (isNewest || !lastSeen.has(path)) lastSeen.note(path, sighting)
+      if (isNewest || !lastSeen.mayHaveSeen(path)) lastSeen.note(path, sighting)
       return { value, stale: undefined }
     } catch (error) {
       if (!isOutage(error) || options?.consistency !== undefined) throw error

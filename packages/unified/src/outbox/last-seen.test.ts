@@ -1,0 +1,52 @@
+import { EventEmitter, once } from 'node:events'
+import { manageBackend, systemClock } from '@umbra/core'
+import { openOutbox } from '@umbra/sqlite'
+import { expect, it } from 'vitest'
+import { createStorageFolder } from '../storage-folder.fixture.ts'
+import { createFakeStore } from './fake-store.fixture.ts'
+import { holdCommits } from './hold-commits.fixture.ts'
+import { LastSeen } from './last-seen.ts'
+import { createOutboxBackend } from './outbox-backend.ts'
+import { QUICK } from './outbox-backend.fixture.ts'
+
+const AT = { module: 'm', userId: 'u' }
+
+it('a write that takes long does not make what is read during an outage newer than it is', async () => {
+  const folder = await createStorageFolder()
+  const store = createFakeStore()
+  const told = new EventEmitter()
+  const storage = manageBackend(
+    createOutboxBackend({
+      primary: holdCommits(store.client(), told),
+      outbox: await openOutbox({ path: folder.sqlitePath }),
+      policy: QUICK,
+    }),
+  )
+  const begun = once(told, 'begun m/u')
+  const storing = storage.storeData({ ...AT, id: 'a', data: 1 })
+  await begun
+  const askedAt = Date.now()
+  await systemClock.sleep(20)
+  told.emit('end m/u')
+  await storing
+  store.usually = 'down'
+  const record = await storage.retrieveData('m', 'u', 'a')
+  expect(Date.parse(record?.stale?.asOf ?? '')).toBeLessThanOrEqual(askedAt)
+  await storage.close()
+  await folder.remove()
+})
+
+it('what was seen of namespaces that were not used for long is forgotten, and not mistaken for never seen', () => {
+  const lastSeen = new LastSeen({ decidedTo: () => 7 }, { ...systemClock, now: () => 5 }, false)
+  const note = (path: string) => lastSeen.note(path, lastSeen.look(path))
+  note('m/first')
+  note('m/again')
+  expect(lastSeen.mayHaveSeen('m/never')).toBe(false)
+  for (let n = 0; n < 9_998; n++) note(`m/u${n}`)
+  note('m/again')
+  expect(lastSeen.at('m/first')).toBe(5)
+  note('m/one-more')
+  expect([lastSeen.at('m/first'), lastSeen.decidedTo('m/first')]).toEqual([undefined, 0])
+  expect([lastSeen.at('m/again'), lastSeen.decidedTo('m/again')]).toEqual([5, 7])
+  expect(lastSeen.mayHaveSeen('m/never')).toBe(true)
+})
