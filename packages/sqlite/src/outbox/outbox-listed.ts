@@ -4,8 +4,9 @@ import { fromErrorJson } from './outbox-error.ts'
 import { removeOperation } from './outbox-kept.ts'
 import { laneRow, takeLease } from './outbox-lanes.ts'
 import type { ListedOperation } from './outbox-port.ts'
-import { NOBODY, NONE, toLane, toQueued } from './outbox-rows.ts'
+import { NONE, toLane, toQueued } from './outbox-rows.ts'
 import type { LaneRow, OpRow } from './outbox-rows.ts'
+import { isAwaited, leaveRefusal } from './untold-refusal.ts'
 
 /** Operations that were refused after their callers had been told that they are pending, oldest first. */
 export function listOperations(context: OutboxContext): ListedOperation[] {
@@ -23,22 +24,23 @@ export function findListed(context: OutboxContext, id: string): ListedOperation 
 }
 
 /** Whether it is refused, and its caller will not hear of it. One who still waits, in whatever process, is told instead. */
-function isListed({ holder, clock, limits }: OutboxContext, op: OpRow): boolean {
+function isListed(context: OutboxContext, op: OpRow): boolean {
+  const { clock, limits } = context
   if (op.state !== 'conflict' && op.state !== 'dead') return false
   const sinceMs = clock.now() - (op.decidedAt ?? 0)
   // Callers look many times a second: one who has not looked for so long does not come any more.
   const mayComeYet = sinceMs >= 0 && sinceMs < limits.leaseMs
-  return !(mayComeYet && op.holder !== NOBODY && (op.holder === holder.name || holder.isAlive(op.holder)))
+  return !(mayComeYet && isAwaited(context, op))
 }
 
-function toListed({ statements, holder, bodies }: OutboxContext, op: OpRow, row: LaneRow): ListedOperation {
+function toListed({ statements, bodies }: OutboxContext, op: OpRow, row: LaneRow): ListedOperation {
   const lane = toLane(row)
   const rows = statements.mutationsOf.all({ op: op.pk })
   return {
     id: op.opId,
     kind: op.state === 'dead' ? 'dead' : 'conflict',
     lane,
-    operation: toQueued(op, rows, { lane, holder: holder.name, bodies }),
+    operation: toQueued(op, rows, { lane, bodies }),
     error: fromErrorJson(op.error),
     decidedAt: op.decidedAt ?? 0,
   }
@@ -64,7 +66,9 @@ export function retryOperation(
     statements.rebase.run({ op: op.pk, idx: mutation.idx, expect, rev, certain })
   }
   const n = lane.lastN + 1
-  statements.queueAgain.run({ pk: op.pk, n, opId: ids.next(clock.now()), resent: 0 })
+  const opId = ids.next(clock.now())
+  if (isAwaited(context, op)) leaveRefusal(context, op, { n, opId })
+  else statements.queueAgain.run({ pk: op.pk, n, opId, resent: 0 })
   statements.setLastN.run({ pk: lane.pk, lastN: n })
   takeLease(context, laneRow(context, toLane(lane)))
 }
@@ -72,7 +76,8 @@ export function retryOperation(
 /** Runs inside a transaction. */
 export function discardOperation(context: OutboxContext, id: string): void {
   const op = listedOp(context, id)
-  removeOperation(context, op.pk)
+  if (isAwaited(context, op)) leaveRefusal(context, op)
+  else removeOperation(context, op.pk)
   context.statements.addBytes.run({ bytes: -op.bytes, keptBytes: 0 })
 }
 

@@ -56,9 +56,6 @@ export interface QueuedOperation {
   readonly pk: number
   readonly n: number
   readonly opId: string
-  readonly state: 'trying' | 'pending'
-  /** The caller who waits, if one does, is in this process. */
-  readonly mine: boolean
   readonly resent: boolean
   /** Whether `entries` can only be what they say: not when an id is used again and its last revision was never seen. */
   readonly certain: boolean
@@ -88,7 +85,7 @@ export type Settled =
   | { readonly kind: 'committed' }
   | { readonly kind: 'refused'; readonly error: UmbraError }
 
-/** An operation that was refused after its caller was told that it is pending. */
+/** An operation that was refused. */
 export interface ListedOperation {
   /** The operation's id. */
   readonly id: string
@@ -150,7 +147,7 @@ export interface Outbox {
   /** Notes what a blob is sent over. Resolves to false when the lease was lost. */
   noteBase(lease: LaneLease, operation: QueuedOperation, base: string): Promise<boolean>
   /**
-   * Records outcomes and the mark. A refusal whose caller waits in this process is forgotten: the caller hears of it.
+   * Records outcomes and the mark. A refusal is listed until its caller has heard of it ({@link settled}).
    * Resolves to the lease for what follows (undefined when the lane is empty and the lease given back, or it was lost) and
    * to whether the outcomes were recorded.
    */
@@ -195,7 +192,10 @@ export interface Outbox {
   listed(): readonly ListedOperation[]
   /** One of them; undefined when none has this id. */
   findListed(id: string): ListedOperation | undefined
-  /** Queues a listed operation again, over the given etags (`-`: none) in place of those it names. */
+  /**
+   * Queues a listed operation again, over the given etags (`-`: none) in place of those it names. A caller who comes late to
+   * hear of the refusal hears of it all the same, here as with {@link discard}.
+   */
   retry(id: string, expects: readonly (string | undefined)[]): Promise<void>
   discard(id: string): Promise<void>
   /**

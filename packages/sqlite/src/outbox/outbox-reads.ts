@@ -27,7 +27,7 @@ export interface OutboxReads {
 
 /** What the outbox answers without changing anything. */
 export function createOutboxReads(context: OutboxContext): OutboxReads {
-  const { statements, bodies, holder } = context
+  const { statements, bodies } = context
   const laneOf = (path: string) => statements.findLane.get({ path })
 
   function waiting({ lanePk, lane }: LaneLease, limit: number): QueuedOperation[] {
@@ -38,7 +38,7 @@ export function createOutboxReads(context: OutboxContext): OutboxReads {
     const lastN = ops.at(-1)?.n ?? 0
     for (const { mutation } of statements.waitingMutations.all({ lane: lanePk, lastN }))
       rows.get(mutation.op)?.push(mutation)
-    return ops.map((op) => toQueued(op, rows.get(op.pk) ?? [], { lane, holder: holder.name, bodies }))
+    return ops.map((op) => toQueued(op, rows.get(op.pk) ?? [], { lane, bodies }))
   }
 
   function pendingEntry(path: string, id: string): ManifestEntry | undefined {

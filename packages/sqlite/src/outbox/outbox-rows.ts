@@ -97,7 +97,7 @@ export function storedBody({ body, size, sha256 }: MutationRow): StoredBody {
 export function toQueued(
   op: OpRow,
   rows: readonly MutationRow[],
-  context: { readonly lane: Lane; readonly holder: string; readonly bodies: OutboxBodies },
+  context: { readonly lane: Lane; readonly bodies: OutboxBodies },
 ): QueuedOperation {
   const { lane, bodies } = context
   const isBlob = lane.namespace === undefined
@@ -106,8 +106,6 @@ export function toQueued(
     pk: op.pk,
     n: op.n,
     opId: op.opId,
-    state: op.state === 'trying' ? 'trying' : 'pending',
-    mine: op.holder === context.holder,
     resent: op.resent,
     certain: rows.every(({ certain }) => certain),
     createdAt: op.createdAt,

@@ -42,9 +42,10 @@ export const outboxLanes = sqliteTable(
 
 /**
  * `trying`: somebody waits for the answer. `pending`: the caller was told that it is pending. `committed`: done, kept for
- * a while. `conflict`, `dead`: refused after the caller was told that it is pending; listed until somebody decides.
+ * a while. `conflict`, `dead`: refused; listed until its caller hears of it or, when that one was told that it is pending,
+ * somebody decides. `untold`: somebody decided before its caller had heard; only the refusal is left, for the caller.
  */
-export type OutboxOpState = 'trying' | 'pending' | 'committed' | 'conflict' | 'dead'
+export type OutboxOpState = 'trying' | 'pending' | 'committed' | 'conflict' | 'dead' | 'untold'
 
 export const outboxOps = sqliteTable(
   'outbox_ops',

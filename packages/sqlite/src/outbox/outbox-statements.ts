@@ -7,6 +7,7 @@ import { unseenStatements } from './unseen-statements.ts'
 import { NOBODY } from './outbox-rows.ts'
 import { COMMITTED, LISTED, PENDING, UNDECIDED } from './operation-conditions.ts'
 import { outboxLanes, outboxMutations, outboxOps, outboxState } from './outbox-schema.ts'
+import { untoldStatements } from './untold-statements.ts'
 
 export type OutboxStatements = ReturnType<typeof prepareOutboxStatements>
 
@@ -21,6 +22,7 @@ export function prepareOutboxStatements(db: BetterSQLite3Database) {
     ...mutationStatements(db),
     ...forgetStatements(db),
     ...unseenStatements(db),
+    ...untoldStatements(db),
   }
 }
 
@@ -118,6 +120,7 @@ function operationStatements(db: BetterSQLite3Database) {
       .update(outboxOps)
       .set({
         state: 'pending',
+        holder: NOBODY,
         n: sql`${hole('n')}`,
         opId: sql`${hole('opId')}`,
         resent: sql`${hole('resent')}`,

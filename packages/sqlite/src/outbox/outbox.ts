@@ -18,7 +18,7 @@ import { hasTime, isTaken, laneRow, leasedRow, releaseLease, takeLease, toLease 
 import { discardOperation, findListed, listOperations, retryOperation } from './outbox-listed.ts'
 import type { LaneLease, Outbox, OutboxComponents, OutboxSettings, Settled } from './outbox-port.ts'
 import { createOutboxReads } from './outbox-reads.ts'
-import type { LaneRow } from './outbox-rows.ts'
+import type { LaneRow, OpRow } from './outbox-rows.ts'
 import { prepareOutboxStatements } from './outbox-statements.ts'
 
 /**
@@ -109,8 +109,7 @@ function assembleOutbox(context: OutboxContext, database: OpenDatabase): Outbox 
       writes.run(() => new Set(pks.filter((pk) => statements.markPending.run({ pk }).changes > 0))),
     settled: async (pk) => {
       const op = translated(() => statements.getOp.get({ pk }))
-      const isRefused = op?.state === 'conflict' || op?.state === 'dead'
-      return isRefused ? writes.run(() => settled(context, pk)) : settled(context, pk)
+      return isRefused(op) ? writes.run(() => settled(context, pk)) : settled(context, pk)
     },
     usage: () => ({
       bytes: translated(() => statements.findState.get())?.bytes ?? 0,
@@ -128,12 +127,16 @@ function assembleOutbox(context: OutboxContext, database: OpenDatabase): Outbox 
 
 function settled(context: OutboxContext, pk: number): Settled {
   const op = context.statements.getOp.get({ pk })
-  if (op?.state === 'trying' || op?.state === 'pending') return { kind: 'waiting' }
   // Only committed operations are ever removed without being told to the caller first.
   if (op === undefined || op.state === 'committed') return { kind: 'committed' }
+  if (!isRefused(op)) return { kind: 'waiting' }
   removeOperation(context, pk)
   context.statements.addBytes.run({ bytes: -op.bytes, keptBytes: 0 })
   return { kind: 'refused', error: fromErrorJson(op.error) }
+}
+
+function isRefused(op: OpRow | undefined): boolean {
+  return op?.state === 'conflict' || op?.state === 'dead' || op?.state === 'untold'
 }
 
 /**

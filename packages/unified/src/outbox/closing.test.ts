@@ -1,12 +1,13 @@
 import { EventEmitter, once } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import { namespacePath } from '@umbra/core'
-import type { Namespace, StorageBackend } from '@umbra/core'
+import type { Namespace } from '@umbra/core'
 import { openOutbox } from '@umbra/sqlite'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
 import { createFakeStore } from './fake-store.fixture.ts'
+import { holdCommits } from './hold-commits.fixture.ts'
 import { createOutboxBackend } from './outbox-backend.ts'
 import { QUICK } from './outbox-backend.fixture.ts'
 import { putOf } from './put-of.fixture.ts'
@@ -20,27 +21,6 @@ beforeEach(async () => {
   folder = await createStorageFolder()
 })
 afterEach(() => folder.remove())
-
-/** A store whose commits begin, and end when they are told. */
-function holdCommits(store: StorageBackend, told: EventEmitter): StorageBackend {
-  const { numbered } = store
-  if (numbered === undefined) throw new Error('the store numbers commits')
-  return {
-    ...store,
-    numbered: {
-      async commitNumbered(namespace, request) {
-        const path = namespacePath(namespace)
-        told.emit(`begun ${path}`)
-        await once(told, `end ${path}`)
-        return numbered.commitNumbered(namespace, request)
-      },
-    },
-    async close() {
-      told.emit('closed')
-      await store.close()
-    },
-  }
-}
 
 it('closing waits for what begins to be sent while it waits, and only then closes the store', async () => {
   const store = createFakeStore()

@@ -121,10 +121,10 @@ export class Dispatcher {
     }
   }
 
-  /** Tells whoever waits. A refusal that nobody waits for is listed, and announced. */
+  /** Tells whoever waits. A refusal that nobody waits for here is listed, and announced unless its caller is yet to hear of it. */
   async decided(state: LaneState, decided: readonly DecidedOperation[]): Promise<void> {
     for (const one of decided) {
-      const { pk, state: was, mine } = one.operation
+      const { pk } = one.operation
       const waiter = state.waiters.get(pk)
       const isRefused = one.decision.kind !== 'committed'
       if (waiter !== undefined) {
@@ -135,8 +135,7 @@ export class Dispatcher {
           state.waiters.delete(pk)
           waiter.resolve(one.decision)
         }
-      } else if (isRefused && !(was === 'trying' && mine)) {
-        // A caller of this process that has not come to wait yet would find it.
+      } else if (isRefused) {
         await this.#hooks.onRefused(state, one)
       }
     }
