@@ -249,10 +249,10 @@ describe('several holders', () => {
     const a = await openTestOutbox({ path }, { holder: holderNamed('1-a', alive) })
     const b = await openTestOutbox({ path }, { holder: holderNamed('2-b', alive) })
     await append(a, fresh('own', 'x'))
+    const lease = await leaseOf(a)
     const good = await b.append(LANE, { mutations: [fresh('good', 'x')] }, 'trying')
     const bad = await b.append(LANE, { mutations: [put('bad', 'x')] }, 'trying')
     expect(await b.settled(good.pk)).toEqual({ kind: 'waiting' })
-    const lease = await leaseOf(a)
     const committed = { kind: 'committed', entries: undefined } as const
     const decisions = [committed, committed, { kind: 'conflict', error: conflict } as const]
     const decided = a.waiting(lease, 10).flatMap((operation, index) => {

@@ -6,6 +6,7 @@ import { Breaker } from './breaker.ts'
 import { createEventHub } from './event-hub.ts'
 import { sendLane } from './lane-sender.ts'
 import { newLaneState } from './lane-state.ts'
+import { LastSeen } from './last-seen.ts'
 import { DEFAULT_OUTBOX_POLICY } from './outbox-policy.ts'
 
 const LANE = { path: 'm/u', namespace: { module: 'm', userId: 'u' } }
@@ -31,7 +32,9 @@ it('says that an operation may have been sent before, when the file could not ta
   const breaker = new Breaker({ clock, ids, policy, onOpen: () => {}, onClose: () => {} })
   const full = new UmbraError('UNAVAILABLE', 'the disk is full')
   const failing = { ...outbox, renameWriter: () => Promise.reject(full) }
-  const context = { primary, outbox: failing, breaker, events: createEventHub(), policy, clock, ids }
+  const lastSeen = new LastSeen(outbox, clock, false)
+  const events = createEventHub()
+  const context = { primary, outbox: failing, breaker, lastSeen, events, policy, clock, ids }
   const state = newLaneState(LANE)
   const hooks = { decided: async () => {} }
   for (let tries = 0; tries < 2; tries++) {
