@@ -37,6 +37,7 @@ export type {
   RebuildReport,
 } from './backend/namespace-maintenance.ts'
 export type { BulkImport } from './backend/bulk-import.ts'
+export { ANY_AGE } from './backend/consistency.ts'
 export type { Consistency, PinnedSnapshot, ReadOptions, SnapshotPins } from './backend/consistency.ts'
 export type {
   NumberedCommits,

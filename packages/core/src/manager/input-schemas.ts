@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ANY_AGE } from '../backend/consistency.ts'
 import type { Consistency } from '../backend/consistency.ts'
 import type { JsonPrimitive } from '../json.ts'
 import { RESERVED_MODULES } from '../keys/key-paths.ts'
@@ -87,7 +88,7 @@ const consistency = z
   .transform((value): Consistency => {
     if (value === 'strong') return { kind: 'strong' }
     return 'maxAgeMs' in value
-      ? { kind: 'bounded', maxAgeMs: value.maxAgeMs }
+      ? { kind: 'bounded', maxAgeMs: Math.min(value.maxAgeMs, ANY_AGE) }
       : { kind: 'pinned', snapshot: value.snapshot }
   })
 

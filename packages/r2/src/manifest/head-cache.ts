@@ -1,3 +1,4 @@
+import { ANY_AGE, UmbraError } from '@umbra/core'
 import type { BaseVersion, Namespace } from '@umbra/core'
 import { isNewer, readHeadVersion } from './head-version.ts'
 import type { ManifestContext } from './manifest-context.ts'
@@ -43,11 +44,20 @@ export class HeadCache {
 
   /** The version as of some moment in the last `maxAgeMs`. */
   async bounded(maxAgeMs: number): Promise<Snapshot | undefined> {
-    if (maxAgeMs === Infinity && this.#known !== undefined) return this.#known
+    if (maxAgeMs >= ANY_AGE && this.#known !== undefined) return this.#known
+    if (maxAgeMs === Infinity) return this.#knownToBeNone()
     const ageMs = this.#context.clock.now() - this.#checkedAt
     // A clock that was set back must not make an old version young.
     // Never having looked is no knowledge, however old an answer may be.
-    return ageMs >= 0 && ageMs <= Math.min(maxAgeMs, Number.MAX_VALUE) ? this.#known : this.refresh()
+    return ageMs >= 0 && ageMs <= maxAgeMs ? this.#known : this.refresh()
+  }
+
+  #knownToBeNone(): undefined {
+    if (this.#checkedAt !== Number.NEGATIVE_INFINITY) return undefined
+    throw new UmbraError(
+      'UNAVAILABLE',
+      'nothing of the namespace was seen before, and the store is not asked',
+    )
   }
 
   #start(): Promise<Snapshot | undefined> {

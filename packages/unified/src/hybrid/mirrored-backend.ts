@@ -1,3 +1,4 @@
+import { ANY_AGE } from '@umbra/core'
 import type { BackendHealth, Namespace, ReadOptions, StorageBackend, StoredEntry } from '@umbra/core'
 import { commitBoth } from './commit-both.ts'
 import { commitNumberedBoth } from './commit-numbered-both.ts'
@@ -64,7 +65,7 @@ function sideOf({ primary, secondary }: HybridParts, { storedIn }: StoredEntry):
 }
 
 export function isOfAnyAge(options: ReadOptions | undefined): boolean {
-  return options?.consistency?.kind === 'bounded' && options.consistency.maxAgeMs === Infinity
+  return options?.consistency?.kind === 'bounded' && options.consistency.maxAgeMs >= ANY_AGE
 }
 
 /** Copies what could not be copied before. A failure stays in the backlog, and does not fail the read that tried. */

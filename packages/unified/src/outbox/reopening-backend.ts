@@ -3,6 +3,7 @@ import type {
   BlobStore,
   NamespaceMaintenance,
   NumberedCommits,
+  ReadOptions,
   StorageBackend,
   StorageCapabilities,
   StoreInventory,
@@ -28,6 +29,14 @@ export function createReopeningBackend(
       },
     )
     return opening
+  }
+
+  /** Not to be opened for what may not ask the store: then it has not seen anything yet. */
+  async function backendFor(options: ReadOptions | undefined): Promise<StorageBackend> {
+    const { consistency } = options ?? {}
+    const mayAsk = consistency?.kind !== 'bounded' || consistency.maxAgeMs !== Infinity
+    if (mayAsk || opened !== undefined) return backend()
+    throw new UmbraError('UNAVAILABLE', 'the store was never reached, so nothing of it was seen before')
   }
 
   /** A part that the backend has once it is open, unless it never has it. */
@@ -79,8 +88,8 @@ export function createReopeningBackend(
       delete: async (...about) => (await part('uploads')).delete(...about),
     },
     commit: async (...about) => (await backend()).commit(...about),
-    getEntry: async (...about) => (await backend()).getEntry(...about),
-    findEntries: async (...about) => (await backend()).findEntries(...about),
+    getEntry: async (...about) => (await backendFor(about[2])).getEntry(...about),
+    findEntries: async (...about) => (await backendFor(about[2])).findEntries(...about),
     openBody: async (...about) => (await backend()).openBody(...about),
     presignDownload: async (...about) => (await backend()).presignDownload(...about),
     async health() {
