@@ -37,19 +37,28 @@ export async function resolveConflict(
   await outbox.retry(id, await currentVersions(context, listed))
 }
 
-/** What each change is to be put over now; undefined keeps what it names. */
+/** What each change is to be put over now, pending or stored; undefined keeps what it names. */
 async function currentVersions(
-  { primary, breaker }: SendContext,
+  { primary, breaker, outbox }: SendContext,
   { kind, lane, operation }: ListedOperation,
 ): Promise<(string | undefined)[]> {
   if (kind === 'dead') return []
-  const { namespace } = lane
-  if (namespace === undefined) return [(await breaker.run(() => primary.blobs.get(lane.path)))?.etag ?? NONE]
-  const current = (mutation: Mutation) => breaker.run(() => primary.getEntry(namespace, mutationId(mutation)))
+  const { namespace, path } = lane
+  if (namespace === undefined) {
+    const pending = outbox.pendingBlob(path)
+    const blob = pending === undefined ? await breaker.run(() => primary.blobs.get(path)) : pending.blob
+    return [blob?.etag ?? NONE]
+  }
+  const current = async (mutation: Mutation) => {
+    const id = mutationId(mutation)
+    const pending = outbox.pendingEntry(path, id)
+    if (pending !== undefined) return pending.op === 'put' ? pending : undefined
+    return (await breaker.run(() => primary.getEntry(namespace, id)))?.entry
+  }
   return Promise.all(
     operation.mutations.map(async (mutation) => {
       const found = await current(mutation)
-      if (found !== undefined) return recordEtag(found.entry)
+      if (found !== undefined) return recordEtag(found)
       if (mutation.kind === 'put') return NONE
       throw new UmbraError('NOT_FOUND', `the record is gone already; discard the conflict. id=${mutation.id}`)
     }),
