@@ -8,16 +8,18 @@ import type {
   UmbraError,
 } from '@umbra/core'
 import { createHybridBackend } from './hybrid/hybrid-backend.ts'
-import type { Outbox, OutboxSettings } from '@umbra/sqlite'
+import type { Outbox } from '@umbra/sqlite'
 import type { OutboxParts } from './outbox/outbox-backend.ts'
-import type { OutboxPolicy } from './outbox/outbox-policy.ts'
+import { parseOutboxOptions } from './outbox/parse-outbox-options.ts'
+import type { OutboxOptions } from './outbox/parse-outbox-options.ts'
 import { createLazyParquetCodec } from './lazy-parquet-codec.ts'
 
 /**
  * Opens the storage that `settings` describe. Loads only the code of the backend it uses.
  *
  * @throws what opening a backend throws: `CONFIGURATION`, `UNAVAILABLE`, `TIMEOUT`, `UNAUTHENTICATED`, `FORBIDDEN`,
- * `UNSUPPORTED` (the store ignores conditional writes) or `CORRUPT` (the database is damaged).
+ * `UNSUPPORTED` (the store ignores conditional writes) or `CORRUPT` (the database is damaged); `INVALID_INPUT` for outbox
+ * options that make no sense.
  */
 export async function createStorageManager(
   settings: StorageSettings,
@@ -35,9 +37,6 @@ export interface UnifiedComponents extends ManagerComponents {
    */
   readonly outbox?: false | OutboxOptions
 }
-
-/** Bounds of the outbox and its behaviour; see docs/outbox.md. */
-export type OutboxOptions = Partial<OutboxPolicy> & Pick<OutboxSettings, 'maxBytes' | 'keepBytes' | 'keepMs'>
 
 async function openBackend(
   settings: StorageSettings,
@@ -105,7 +104,7 @@ async function openR2Side(
 ): Promise<StorageBackend> {
   const { outbox = {} } = components
   if (outbox !== false && settings.outbox !== false)
-    return openWithOutbox(settings, { ...components, outbox }, secondary)
+    return openWithOutbox(settings, { ...components, outbox: parseOutboxOptions(outbox) }, secondary)
   const primary = await openR2(settings, components)
   return secondary === undefined ? primary : createHybridBackend({ primary, secondary })
 }

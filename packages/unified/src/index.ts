@@ -54,9 +54,10 @@ export type {
   WriteConflict,
 } from '@umbra/core'
 export { createStorageManager } from './create-storage-manager.ts'
-export type { OutboxOptions, UnifiedComponents } from './create-storage-manager.ts'
+export type { UnifiedComponents } from './create-storage-manager.ts'
 export { FALLBACK_WARNING_CODE, getStorageManager } from './get-storage-manager.ts'
 export type { GetStorageManagerOptions } from './get-storage-manager.ts'
 export { COPY_WARNING_CODE } from './hybrid/copy-backlog.ts'
 export { createHybridBackend } from './hybrid/hybrid-backend.ts'
 export type { HybridParts } from './hybrid/hybrid-parts.ts'
+export type { OutboxOptions } from './outbox/parse-outbox-options.ts'
