@@ -5,8 +5,10 @@ import { toUmbraError } from './sqlite-error.ts'
 export interface TableRow {
   /** The values that identify the row, in text: of the columns asked for, or the primary key, or the row id. */
   readonly key: string
-  /** By column. Whole numbers are bigint, blobs are bytes. */
+  /** By column. Whole numbers are bigint, blobs are bytes, and so is text that is not UTF-8. */
   readonly values: Readonly<Record<string, unknown>>
+  /** Columns whose value is text that is not UTF-8. */
+  readonly undecodable: readonly string[]
 }
 
 export interface ReadTableOptions {
@@ -21,7 +23,8 @@ interface ColumnInfo {
 }
 
 const KEY_SEPARATOR = '~'
-const ROW_ID = 'umbra_row_id'
+/** Names of the row id, of which a column may have taken some: https://www.sqlite.org/lang_createtable.html#rowid */
+const ROW_IDS = ['rowid', '_rowid_', 'oid'] as const
 
 /**
  * Every row of a table or view of any SQLite file, as of one moment, in bounded memory. Opens the file read-only.
@@ -38,13 +41,13 @@ export async function* readTable(
     connection.defaultSafeIntegers(true)
     const columns = columnsOf(connection, table)
     const key = keyColumns(columns, table, options)
-    const rows = connection.prepare(select(columns, table, key)).iterate()
-    // One row of bigint, text, bytes and null by column: what better-sqlite3 documents.
-    for (const row of rows as Iterable<Record<string, unknown>>) {
-      const { [ROW_ID]: rowId, ...values } = row
-      const parts = key.length === 0 ? [rowId] : key.map((name) => values[name])
-      yield { key: parts.map(keyText).join(KEY_SEPARATOR), values }
-    }
+    const rowId = key.length === 0 ? rowIdOf(connection, columns, table) : undefined
+    const rows = connection
+      .prepare(select(connection, columns, { table, rowId }))
+      .raw()
+      .iterate()
+    // The row id or null, then for each column its value and whether that is the bytes of a text.
+    for (const row of rows as Iterable<readonly unknown[]>) yield toRow(row, columns, key)
   } catch (error) {
     throw toUmbraError(error)
   } finally {
@@ -61,7 +64,10 @@ function open(path: string): BetterSqlite3.Database {
 }
 
 function columnsOf(connection: BetterSqlite3.Database, table: string): readonly ColumnInfo[] {
-  const columns = connection.prepare('SELECT name, pk FROM pragma_table_info(?)').all(table)
+  const columns = connection
+    // All but the hidden columns of virtual tables; generated ones hold values too.
+    .prepare('SELECT name, pk FROM pragma_table_xinfo(?) WHERE hidden <> 1')
+    .all(table)
   if (columns.length === 0) {
     const found = connection
       .prepare(`SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%'`)
@@ -96,10 +102,58 @@ function keyColumns(
   )
 }
 
-function select(columns: readonly ColumnInfo[], table: string, key: readonly string[]): string {
-  const names = columns.map(({ name }) => quote(name))
-  const all = key.length === 0 ? [...names, `rowid AS ${quote(ROW_ID)}`] : names
-  return `SELECT ${all.join(', ')} FROM ${quote(table)}`
+function rowIdOf(connection: BetterSqlite3.Database, columns: readonly ColumnInfo[], table: string): string {
+  const names = columns.map(({ name }) => name)
+  const type = connection.prepare('SELECT type FROM sqlite_schema WHERE name = ? COLLATE NOCASE').pluck()
+  const free = ROW_IDS.find((name) => names.every((taken) => taken.toLowerCase() !== name))
+  if (type.get(table) !== 'view' && free !== undefined) return free
+  throw new UmbraError(
+    'INVALID_INPUT',
+    `its rows have no id of their own; say which column identifies them. table=${table} columns=${names.join(',')}`,
+    { details: { table } },
+  )
+}
+
+/** Text as its bytes, because the driver puts a replacement character for what is not UTF-8. */
+function select(
+  connection: BetterSqlite3.Database,
+  columns: readonly ColumnInfo[],
+  { table, rowId }: { readonly table: string; readonly rowId: string | undefined },
+): string {
+  // SQLite itself converts the others.
+  const isUtf8 = connection.pragma('encoding', { simple: true }) === 'UTF-8'
+  const values = columns.map(({ name }) => {
+    const column = quote(name)
+    if (!isUtf8) return `${column}, 0`
+    return `CASE typeof(${column}) WHEN 'text' THEN CAST(${column} AS BLOB) ELSE ${column} END, typeof(${column}) = 'text'`
+  })
+  return `SELECT ${[rowId ?? 'NULL', ...values].join(', ')} FROM ${quote(table)}`
+}
+
+function toRow(
+  [rowId, ...cells]: readonly unknown[],
+  columns: readonly ColumnInfo[],
+  key: readonly string[],
+): TableRow {
+  const undecodable: string[] = []
+  const values = new Map<string, unknown>()
+  for (const [index, { name }] of columns.entries()) {
+    const value = cells[2 * index]
+    const text = value instanceof Uint8Array && cells[2 * index + 1] === 1n ? decode(value) : undefined
+    if (text === null) undecodable.push(name)
+    values.set(name, text ?? value)
+  }
+  const parts = key.length === 0 ? [rowId] : key.map((name) => values.get(name))
+  return { key: parts.map(keyText).join(KEY_SEPARATOR), values: Object.fromEntries(values), undecodable }
+}
+
+/** Null when it is not UTF-8. */
+function decode(bytes: Uint8Array): string | null {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    return null
+  }
 }
 
 function quote(name: string): string {

@@ -5,6 +5,7 @@ import { basename, extname, join, relative, sep } from 'node:path'
 import { isUmbraError, UmbraError } from '@umbra/core'
 import type { DataFormat, Namespace, ParquetCodec } from '@umbra/core'
 import type { ForeignRecord, ForeignSource, Reject } from './foreign-record.ts'
+import { rawText } from './raw-text.ts'
 import { readCsv } from './read-csv.ts'
 import { readJsonLinesFile } from './read-json-lines-file.ts'
 
@@ -66,11 +67,13 @@ async function* findFiles(
   options: FolderSourceOptions,
   reject: Reject,
 ): AsyncGenerator<FoundFile> {
-  for (const path of await listFiles(root)) {
+  for (const { path, isFile } of await listFiles(root)) {
     const name = relative(root, path).split(sep).join('/') || basename(path)
     const kind = KINDS[extname(path).toLowerCase()]
     const [module, userId, ...rest] = name.split('/')
-    if (kind === undefined) {
+    if (!isFile) {
+      reject({ origin: name, place: undefined, reason: 'is a link or a device, not a file' })
+    } else if (kind === undefined) {
       reject({ origin: name, place: undefined, reason: 'is no JSON, JSONL, Parquet or CSV file' })
     } else if (options.namespace !== undefined) {
       yield { path, name, kind, namespace: options.namespace, id: name }
@@ -83,17 +86,23 @@ async function* findFiles(
   }
 }
 
+interface FolderEntry {
+  readonly path: string
+  /** Links are not followed: they may lead out of the folder, or in a circle. */
+  readonly isFile: boolean
+}
+
 /** In a stable order. */
-async function listFiles(root: string): Promise<readonly string[]> {
+async function listFiles(root: string): Promise<readonly FolderEntry[]> {
   const found = await stat(root).catch((cause: unknown) => {
     throw new UmbraError('INVALID_INPUT', `there is no such file or folder. path=${root}`, { cause })
   })
-  if (!found.isDirectory()) return [root]
+  if (!found.isDirectory()) return [{ path: root, isFile: true }]
   const entries = await readdir(root, { recursive: true, withFileTypes: true })
   return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort()
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => ({ path: join(entry.parentPath, entry.name), isFile: entry.isFile() }))
+    .sort((a, b) => (a.path < b.path ? -1 : 1))
 }
 
 async function fileRecord(
@@ -111,6 +120,11 @@ async function fileRecord(
     sourceSha256,
     load: async () =>
       file.kind === 'json' ? readJson(file) : { records: valuesOf(readRows(file, parquet, reject)) },
+    ...((file.kind === 'jsonl' || file.kind === 'csv') && {
+      async reject() {
+        for await (const _row of readRows(file, parquet, reject));
+      },
+    }),
   }
 }
 
@@ -122,7 +136,7 @@ async function* rowRecords(
   for await (const { line, value } of readRows(file, parquet, reject)) {
     const id = idField === undefined ? `${file.id}#${line}` : idOf(value, idField)
     if (id === undefined) {
-      const raw = JSON.stringify(value)
+      const raw = rawText(value)
       reject({ origin: file.name, place: `row ${line}`, reason: `has no ${idField} to be its id`, raw })
       continue
     }
@@ -148,11 +162,29 @@ async function* readRows(file: FoundFile, parquet: ParquetCodec, reject: Reject)
     for await (const value of parquet.read(file.path)) yield { line: ++line, value }
     return
   }
-  const bytes = createReadStream(file.path)
+  const bytes = readBytes(file.path)
   for await (const row of file.kind === 'csv' ? readCsv(bytes) : readJsonLinesFile(bytes)) {
     if (row.kind === 'row') yield row
-    else reject({ origin: file.name, place: `line ${row.line}`, reason: row.reason, raw: row.raw })
+    else {
+      const { kind: _kind, line, ...why } = row
+      reject({ origin: file.name, place: `line ${line}`, ...why })
+    }
   }
+}
+
+/** @throws `INVALID_INPUT` when the file cannot be read */
+async function* readBytes(path: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* createReadStream(path)
+  } catch (cause) {
+    throw cannotBeRead(cause)
+  }
+}
+
+/** One file that is gone or not ours to read says nothing of the others. */
+function cannotBeRead(cause: unknown): UmbraError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown'
+  return new UmbraError('INVALID_INPUT', `cannot be read. error=${code}`, { cause })
 }
 
 async function* valuesOf(rows: AsyncIterable<Row>): AsyncGenerator {
@@ -160,7 +192,9 @@ async function* valuesOf(rows: AsyncIterable<Row>): AsyncGenerator {
 }
 
 async function readJson({ path }: FoundFile): Promise<unknown> {
-  const bytes = await readFile(path)
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    throw cannotBeRead(cause)
+  })
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
   } catch (cause) {
@@ -171,12 +205,12 @@ async function readJson({ path }: FoundFile): Promise<unknown> {
 function idOf(value: unknown, field: string): string | undefined {
   if (typeof value !== 'object' || value === null || !Object.hasOwn(value, field)) return undefined
   const id: unknown = Reflect.get(value, field)
-  if (typeof id === 'number') return String(id)
+  if (typeof id === 'number' || typeof id === 'bigint') return String(id)
   return typeof id === 'string' && id !== '' ? id : undefined
 }
 
 async function hashFile(path: string): Promise<string> {
   const hash = createHash('sha256')
-  for await (const chunk of createReadStream(path)) hash.update(chunk)
+  for await (const chunk of readBytes(path)) hash.update(chunk)
   return hash.digest('hex')
 }

@@ -18,6 +18,8 @@ export interface ForeignRecord {
   load(): Promise<unknown>
   /** SHA-256 of the source, when comparing that is enough to know that nothing changed. */
   readonly sourceSha256?: string
+  /** Rejects once more what of it cannot be taken over, of a record that need not be loaded. */
+  reject?(): Promise<void>
 }
 
 export interface ForeignBlob {

@@ -1,9 +1,17 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { headKey, isUmbraError, namespacePath, parseDataKey, parseHead, UmbraError } from '@umbra/core'
-import type { DataFormat, JsonObject, ManifestEntry, Namespace, ObjectInfo, ParquetCodec } from '@umbra/core'
+import { isUmbraError, parseHead, UmbraError } from '@umbra/core'
+import type { DataFormat, JsonObject, ManifestEntry, ObjectInfo, ParquetCodec } from '@umbra/core'
 import type { ForeignRecord, ForeignSource, Reject } from './foreign-record.ts'
+import {
+  isReserved,
+  manifestPrefix,
+  namespaceOf,
+  originalManifestKey,
+  parseOriginalKey,
+} from './original-key.ts'
+import type { OriginalKey } from './original-key.ts'
 import { readJsonLinesFile } from './read-json-lines-file.ts'
 
 /** What is needed of a bucket: `createR2StorageManager` has it. */
@@ -14,28 +22,46 @@ export interface ReadableBucket {
 
 const FORMATS: Readonly<Record<string, DataFormat>> = { json: 'json', jsonl: 'jsonl', parquet: 'parquet' }
 
-type EntriesByKey = ReadonlyMap<string, ManifestEntry>
+/** What the manifest of one module and user says. */
+interface Described {
+  readonly prefix: string
+  /** By the key of their object; those that were found are taken out. */
+  readonly entries: Map<string, ManifestEntry>
+  readonly keysById: ReadonlyMap<string, string>
+}
 
 /**
- * A bucket in the original system's layout: data objects in date folders, whether its manifest names them or not, and
- * JSON blobs. What a manifest says of an object (id, time, metadata) is kept.
+ * A bucket in the original system's layout: data objects in date folders, whether its manifest names them or not, others that a manifest
+ * names, and JSON blobs. What a manifest says of an object (id, time, metadata) is kept. What it names and is not there is rejected.
  */
 export function createOriginalBucketSource(bucket: ReadableBucket, parquet: ParquetCodec): ForeignSource {
   return {
     async *records(reject) {
-      // Keys come sorted, so one namespace after the other.
-      let path = ''
-      let entries: EntriesByKey = new Map()
+      const context = { bucket, parquet, reject }
+      const unread = new Set<string>()
+      const read = new Set<string>()
+      let current: Described | undefined
+      // Keys come sorted, so one module and user after the other.
       for await (const object of bucket.listObjects('')) {
-        const owner = parseDataKey(object.key)
-        if (owner === undefined) continue
-        if (namespacePath(owner.namespace) !== path) {
-          path = namespacePath(owner.namespace)
-          entries = await readManifest(bucket, owner.namespace, reject)
+        const prefix = manifestPrefix(object.key)
+        if (prefix !== undefined) unread.add(prefix)
+        if (isReserved(object.key) || isFolder(object)) continue
+        const key = parseOriginalKey(object.key)
+        if (key === undefined) {
+          reject({ origin: object.key, place: undefined, reason: 'is in no folder of a module and a user' })
+          continue
         }
-        const entry = entries.get(object.key)
-        yield toRecord({ bucket, parquet, reject }, object, { ...owner, ...(entry && { entry }) })
+        if (key.prefix !== current?.prefix) {
+          rejectMissing(current, reject)
+          read.add(key.prefix)
+          current = await readManifest(context, key.prefix)
+        }
+        const record = toRecord(context, { object, key, described: current })
+        if (record !== undefined) yield record
       }
+      rejectMissing(current, reject)
+      for (const prefix of unread)
+        if (!read.has(prefix)) rejectMissing(await readManifest(context, prefix), reject)
     },
     async *blobs(reject) {
       for await (const { key } of bucket.listObjects('json_blobs/')) {
@@ -48,29 +74,41 @@ export function createOriginalBucketSource(bucket: ReadableBucket, parquet: Parq
   }
 }
 
-/** The entries of a namespace by the key of their object; none when there is no manifest, or a damaged one. */
-async function readManifest(
-  bucket: ReadableBucket,
-  namespace: Namespace,
-  reject: Reject,
-): Promise<EntriesByKey> {
-  const key = headKey(namespace)
+/** Says nothing of any object when there is no manifest, or a damaged one. */
+async function readManifest({ bucket, reject }: ReadContext, prefix: string): Promise<Described> {
+  const key = originalManifestKey(prefix)
   const bytes = await bucket.downloadData(key)
-  if (bytes === null) return new Map()
+  const nothing = { prefix, entries: new Map<string, ManifestEntry>(), keysById: new Map<string, string>() }
+  if (bytes === null) return nothing
   try {
-    const { parts, tail } = parseHead(bytes, namespace)
+    const { parts, tail } = parseHead(bytes, namespaceOf(prefix))
     if (parts.length > 0)
       reject({
         origin: key,
         place: undefined,
         reason: "the manifest is not the original system's; use migrate",
       })
-    return new Map(tail.map(({ entry }) => [entry.key, entry]))
+    const live = tail.filter(({ entry }) => entry.op === 'put')
+    return {
+      prefix,
+      entries: new Map(live.map(({ entry }) => [entry.key, entry])),
+      keysById: new Map(live.map(({ entry }) => [entry.id, entry.key])),
+    }
   } catch (error) {
     if (!isUmbraError(error)) throw error
     reject({ origin: key, place: undefined, reason: error.message })
-    return new Map()
+    return nothing
   }
+}
+
+/** What some tools put where a folder would be; it holds nothing. */
+function isFolder({ key, size }: ObjectInfo): boolean {
+  return key.endsWith('/') && size === 0
+}
+
+function rejectMissing(described: Described | undefined, reject: Reject): void {
+  for (const { key, id } of described?.entries.values() ?? [])
+    reject({ origin: key, place: undefined, reason: `is named by the manifest and is not there. id=${id}` })
 }
 
 interface ReadContext {
@@ -79,21 +117,31 @@ interface ReadContext {
   readonly reject: Reject
 }
 
-interface Owner {
-  readonly namespace: Namespace
-  readonly id: string
-  readonly entry?: ManifestEntry
-}
-
+/** Undefined, and rejected, when nothing says what the object is. */
 function toRecord(
   context: ReadContext,
-  { key, lastModified }: ObjectInfo,
-  { namespace, id, entry }: Owner,
-): ForeignRecord {
+  {
+    object: { key, lastModified },
+    key: { namespace, id: idInKey },
+    described: { entries, keysById },
+  }: { readonly object: ObjectInfo; readonly key: OriginalKey; readonly described: Described },
+): ForeignRecord | undefined {
+  const entry = entries.get(key)
+  entries.delete(key)
+  const id = entry?.id ?? idInKey
+  const currentKey = keysById.get(id ?? '') ?? key
+  if (id === undefined || currentKey !== key) {
+    const reason =
+      id === undefined
+        ? 'is in no date folder, and no manifest names it'
+        : `is an older version: the manifest names another object. key=${currentKey}`
+    context.reject({ origin: key, place: undefined, reason })
+    return undefined
+  }
   const dataFormat = FORMATS[key.slice(key.lastIndexOf('.') + 1)] ?? 'binary'
   return {
     namespace,
-    id: entry?.id ?? id,
+    id,
     origin: key,
     timestamp: entry?.timestamp ?? lastModified.toISOString(),
     dataFormat,
@@ -142,7 +190,10 @@ async function* readParquet(bytes: Uint8Array, parquet: ParquetCodec): AsyncGene
 async function* readLines(bytes: Uint8Array, origin: string, reject: Reject): AsyncGenerator {
   for await (const row of readJsonLinesFile(only(bytes))) {
     if (row.kind === 'row') yield row.value
-    else reject({ origin, place: `line ${row.line}`, reason: row.reason, raw: row.raw })
+    else {
+      const { kind: _kind, line, ...why } = row
+      reject({ origin, place: `line ${line}`, ...why })
+    }
   }
 }
 

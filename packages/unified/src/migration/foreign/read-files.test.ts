@@ -38,6 +38,33 @@ describe('readCsv', () => {
     ])
   })
 
+  it.each(['\n', '\r\n', '\r'])('takes %j for the end of a line', async (newline) => {
+    const text = ['a,b', '1,2', '', '"x\ry",3', '4,5,6', ''].join(newline)
+    expect(await collect(readCsv(cut(text, 2)))).toEqual([
+      { kind: 'row', line: 2, value: { a: '1', b: '2' } },
+      { kind: 'row', line: 4, value: { a: 'x\ry', b: '3' } },
+      // The value before has a line break too.
+      { kind: 'rejected', line: 6, reason: 'has 3 fields, the first line has 2', raw: '4,5,6' },
+    ])
+  })
+
+  it('tells an empty value from an empty line, and never joins what stands beside quotes', async () => {
+    expect(await collect(readCsv(cut('a\n""\n\n"5" tall\n"x"\n""', 4)))).toEqual([
+      { kind: 'row', line: 2, value: { a: '' } },
+      { kind: 'rejected', line: 4, reason: 'has text after the quote that ends a field', raw: '"5" tall' },
+      { kind: 'row', line: 5, value: { a: 'x' } },
+      { kind: 'row', line: 6, value: { a: '' } },
+    ])
+  })
+
+  it('holds no more of a row than it is told', async () => {
+    const reading = collect(readCsv(cut(`a\n1\n"${'x'.repeat(200)}`, 50), 100))
+    await expect(reading).rejects.toMatchObject({
+      code: 'INVALID_INPUT',
+      message: expect.stringContaining('line=3'),
+    })
+  })
+
   it('refuses two columns of one name, because one would be lost', async () => {
     await expect(collect(readCsv(cut('a,a\n1,2\n', 9)))).rejects.toMatchObject({ code: 'INVALID_INPUT' })
   })
@@ -59,6 +86,16 @@ describe('readJsonLinesFile', () => {
         )
       }),
     )
+  })
+
+  it('passes over a line that is too long to be held', async () => {
+    const text = `1\n"${'x'.repeat(200)}"\n${' '.repeat(99)}2\n${' '.repeat(100)}3`
+    expect(await collect(readJsonLinesFile(cut(text, 7), 100))).toEqual([
+      { kind: 'row', line: 1, value: 1 },
+      { kind: 'rejected', line: 2, reason: 'has more than 100 bytes' },
+      { kind: 'row', line: 3, value: 2 },
+      { kind: 'rejected', line: 4, reason: 'has more than 100 bytes' },
+    ])
   })
 
   it('goes on after a line that is damaged', async () => {

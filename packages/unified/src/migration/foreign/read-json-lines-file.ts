@@ -1,18 +1,31 @@
 /** A line that is JSON, or one that is not, counted from 1. Empty lines are passed over. */
 export type JsonLine =
   | { readonly kind: 'row'; readonly line: number; readonly value: unknown }
-  | { readonly kind: 'rejected'; readonly line: number; readonly reason: string; readonly raw: string }
+  | {
+      readonly kind: 'rejected'
+      readonly line: number
+      readonly reason: string
+      /** Unless it is too long to be held. */
+      readonly raw?: string
+    }
 
 const NEWLINE = 10
+
+/** A line in memory, in bytes: half of what fits into a string. */
+const MAX_LINE_BYTES = 256 * 1024 ** 2
 
 /** Unlike what reads our own bodies, goes on after a line that is damaged. */
 export async function* readJsonLinesFile(
   source: AsyncIterable<Uint8Array>,
+  maxLineBytes = MAX_LINE_BYTES,
 ): AsyncGenerator<JsonLine, void, undefined> {
   let line = 0
-  for await (const bytes of splitLines(source)) {
+  for await (const bytes of splitLines(source, maxLineBytes)) {
     line++
-    const parsed = parseLine(bytes, line)
+    const parsed =
+      bytes === 'too long'
+        ? ({ kind: 'rejected', line, reason: `has more than ${maxLineBytes} bytes` } as const)
+        : parseLine(bytes, line)
     if (parsed !== undefined) yield parsed
   }
 }
@@ -33,18 +46,33 @@ function parseLine(bytes: Uint8Array, line: number): JsonLine | undefined {
   }
 }
 
-async function* splitLines(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  // Pieces of a line that has not ended yet; joined once.
+async function* splitLines(
+  source: AsyncIterable<Uint8Array>,
+  maxLineBytes: number,
+): AsyncGenerator<Uint8Array | 'too long'> {
+  // Pieces of a line that has not ended yet; joined once, and dropped when they are too many.
   let pieces: Uint8Array[] = []
+  let length = 0
+  const add = (piece: Uint8Array) => {
+    length += piece.byteLength
+    if (length <= maxLineBytes) pieces.push(piece)
+    else pieces = []
+  }
+  const take = () => {
+    const line = length > maxLineBytes ? 'too long' : Buffer.concat(pieces)
+    pieces = []
+    length = 0
+    return line
+  }
   for await (const chunk of source) {
     let start = 0
     for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
-      yield Buffer.concat([...pieces, chunk.subarray(start, end)])
-      pieces = []
+      add(chunk.subarray(start, end))
+      yield take()
       start = end + 1
     }
     // A copy: the source may fill the same buffer again.
-    pieces.push(Uint8Array.from(chunk.subarray(start)))
+    add(Uint8Array.from(chunk.subarray(start)))
   }
-  yield Buffer.concat(pieces)
+  yield take()
 }

@@ -11,6 +11,7 @@ import {
 import type { Clock, ManifestEntry, Namespace, ParquetCodec, StorageBackend } from '@umbra/core'
 import { inGroups } from '../merge-ordered.ts'
 import type { ForeignRecord, ForeignSource, Reject } from './foreign-record.ts'
+import { rawText } from './raw-text.ts'
 
 export interface StagingContext {
   readonly stage: StorageBackend
@@ -47,8 +48,11 @@ export async function stageForeign(
     )
     for (const [index, one] of checked.entries()) {
       const current = currents[index]
-      if (isUnchanged(one.record, current)) unchanged++
-      else await stageRecord(one, current, context)
+      if (isUnchanged(one.record, current)) {
+        unchanged++
+        // An import that was ended may have stored the record and not told anybody what is missing from it.
+        await one.record.reject?.()
+      } else await stageRecord(one, current, context)
     }
   }
   if (source.blobs !== undefined) {
@@ -110,7 +114,7 @@ async function stageRecord(
 
 /** So that what is rejected can be kept; rows that were streamed are in their file. */
 function rawOf({ dataFormat }: ForeignRecord, data: unknown): { readonly raw?: string } {
-  return dataFormat === 'json' && data !== undefined ? { raw: JSON.stringify(data) } : {}
+  return dataFormat === 'json' && data !== undefined ? { raw: rawText(data) } : {}
 }
 
 function nowOf(clock: Clock = systemClock): string {

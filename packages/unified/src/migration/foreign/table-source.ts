@@ -1,6 +1,7 @@
 import type { JsonValue, Namespace } from '@umbra/core'
 import { readTable } from '@umbra/sqlite'
 import type { ForeignSource } from './foreign-record.ts'
+import { rawText } from './raw-text.ts'
 
 export interface TableSourceOptions {
   readonly path: string
@@ -12,11 +13,13 @@ export interface TableSourceOptions {
 
 type Converted = { readonly value: JsonValue } | { readonly problem: string }
 
+const NOT_UTF8: Converted = { problem: 'is text that is not UTF-8' }
+
 /** Every row of a table of any SQLite file, as one JSON record each. */
 export function createTableSource({ path, table, namespace, idColumn }: TableSourceOptions): ForeignSource {
   return {
     async *records(reject) {
-      for await (const { key, values } of readTable(
+      for await (const { key, values, undecodable } of readTable(
         path,
         table,
         idColumn === undefined ? {} : { idColumn },
@@ -25,7 +28,7 @@ export function createTableSource({ path, table, namespace, idColumn }: TableSou
         const fields: [string, JsonValue][] = []
         const problems: string[] = []
         for (const [name, value] of Object.entries(values)) {
-          const converted = toJson(value)
+          const converted = undecodable.includes(name) ? NOT_UTF8 : toJson(value)
           if ('problem' in converted) problems.push(`${name} ${converted.problem}`)
           else fields.push([name, converted.value])
         }
@@ -53,12 +56,4 @@ function toJson(value: unknown): Converted {
     return Number.isFinite(value) ? { value } : { problem: `is ${value}, which JSON cannot hold` }
   if (value === null || typeof value === 'string') return { value }
   return { problem: 'is a blob, which JSON cannot hold' }
-}
-
-function rawText(values: Readonly<Record<string, unknown>>): string {
-  return JSON.stringify(values, (_name, value: unknown) => {
-    if (typeof value === 'bigint') return value.toString()
-    if (typeof value === 'number' && !Number.isFinite(value)) return String(value)
-    return value
-  })
 }
