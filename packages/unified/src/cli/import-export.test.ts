@@ -107,6 +107,23 @@ describe('umbra import', () => {
     await server.close()
   })
 
+  it('overwrites no file with what it rejects, unless that was agreed to', async () => {
+    const path = join(folder.path, 'in')
+    const rejects = join(folder.path, 'rejects.jsonl')
+    await mkdir(path)
+    await writeFile(join(path, 'bad.json'), '{')
+    await writeFile(rejects, 'mine')
+    const words = ['import', path, ...INTO, '--rejects', rejects]
+    expect(await umbra(words)).toMatchObject({ exitCode: 2, stdout: '' })
+    expect(await readFile(rejects, 'utf8')).toBe('mine')
+    expect(await umbra([...words, '--yes'])).toMatchObject({ exitCode: 3 })
+    expect(await readFile(rejects, 'utf8')).toContain('bad.json')
+    expect(await umbra([...words.slice(0, -1), join(folder.path, 'none', 'x')])).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining('the file for rejects cannot be written'),
+    })
+  })
+
   it('creates no database in a dry run', async () => {
     await writeFile(join(folder.path, 'a.json'), '1')
     const run = await umbra(['import', join(folder.path, 'a.json'), ...INTO, '--dry-run'])

@@ -6,7 +6,7 @@ const PAGE_SIZE = 5_000
 
 /** The live entries of a namespace, oldest first, page by page: what is stored meanwhile may or may not be among them. */
 export async function* listEntries(
-  backend: StorageBackend,
+  backend: Pick<StorageBackend, 'findEntries'>,
   namespace: Namespace,
   since: string | undefined,
 ): AsyncGenerator<StoredEntry, void, undefined> {

@@ -7,6 +7,7 @@ import { EXIT_CODES } from '../exit-codes.ts'
 import { bothStores, withStores } from '../open-stores.ts'
 import { printResult } from '../output/print-result.ts'
 import { renderComparison } from '../output/render-comparison.ts'
+import { warnOfPending } from '../warn-of-pending.ts'
 
 interface CompareCommandOptions {
   readonly json?: true
@@ -39,6 +40,7 @@ export const createCompareCommand: CreateCommand = (context, finish): Command =>
         { readOnly: true, mustExist: true },
       )
       if (report === undefined) return
+      await warnOfPending(context)
       printResult(context, given({ json }), {
         document: { source: 'r2', target: 'sqlite', ...report, differences },
         text: () => renderComparison(report, differences),

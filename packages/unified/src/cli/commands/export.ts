@@ -1,10 +1,13 @@
 import { createWriteStream } from 'node:fs'
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, open, readdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { finished, pipeline } from 'node:stream/promises'
+import { pipeline } from 'node:stream/promises'
 import { encodePathPart, hasErrorCode, namespacePath, parseSettings, verifiedStream } from '@umbra/core'
-import type { Namespace } from '@umbra/core'
+import type { Namespace, StorageBackend, StoredEntry, StoreInventory } from '@umbra/core'
 import type { Command } from 'commander'
+import { createCopyBacklog } from '../../hybrid/copy-backlog.ts'
+import { createInventoryOfBoth } from '../../hybrid/inventory-of-both.ts'
+import { createMirroredBackend } from '../../hybrid/mirrored-backend.ts'
 import { listEntries } from '../../migration/list-entries.ts'
 import type { ListedBackend } from '../../migration/migration-context.ts'
 import type { CliContext } from '../cli-context.ts'
@@ -15,6 +18,7 @@ import { EXIT_CODES } from '../exit-codes.ts'
 import { storesInUse, withStores } from '../open-stores.ts'
 import { formatBytes, formatCount } from '../output/format-quantity.ts'
 import { printResult } from '../output/print-result.ts'
+import { warnOfPending } from '../warn-of-pending.ts'
 
 interface ExportOptions {
   readonly json?: true
@@ -51,16 +55,29 @@ export const createExportCommand: CreateCommand = (context, finish): Command =>
       if (!isEmpty && !(await confirm(context, `Overwrite files in ${folder}?`, options)))
         return finish(EXIT_CODES.failed)
       const settings = parseSettings(context.env)
-      const report = await withStores(storesInUse(settings).slice(0, 1), settings, ([store]) =>
-        exportAll(context, store, folder, options),
+      const report = await withStores(storesInUse(settings), settings, ([first, second]) =>
+        exportAll(context, first && second ? inBoth(first, second) : first, folder, options),
       )
+      if (settings.backend !== 'sqlite') await warnOfPending(context)
       printResult(context, options, { document: report, text: () => renderExport(report) })
       if (report.damaged.length > 0) finish(EXIT_CODES.differences)
     })
 
+type ExportedStore = Pick<StorageBackend, 'findEntries' | 'openBody' | 'blobs'> & {
+  readonly inventory: Pick<StoreInventory, 'listNamespaces' | 'listBlobs'>
+}
+
+/** A hybrid as it is read, which is more than R2 has: some records may be only in SQLite. */
+function inBoth(primary: ListedBackend, secondary: ListedBackend): ExportedStore {
+  return {
+    ...createMirroredBackend({ primary, secondary }, createCopyBacklog()),
+    inventory: createInventoryOfBoth(primary, secondary),
+  }
+}
+
 async function exportAll(
   { signal }: CliContext,
-  store: ListedBackend | undefined,
+  store: ExportedStore | undefined,
   folder: string,
   { module, user, since }: ExportOptions,
 ): Promise<ExportReport> {
@@ -84,7 +101,7 @@ async function exportAll(
 }
 
 interface ExportContext {
-  readonly store: ListedBackend
+  readonly store: ExportedStore
   readonly folder: string
   readonly signal: AbortSignal
   readonly report: ExportReport
@@ -101,26 +118,40 @@ async function exportNamespace(
 ): Promise<void> {
   const place = join(folder, namespacePath(namespace))
   await mkdir(place, { recursive: true })
-  const index = createWriteStream(`${place}~records.jsonl`)
-  for await (const stored of listEntries(store, namespace, since)) {
-    signal.throwIfAborted()
-    const { entry } = stored
-    const name = `${encodePathPart(entry.id)}${entry.key.slice(entry.key.lastIndexOf('.'))}`
-    try {
-      const body = verifiedStream(entry, await store.openBody(stored))
-      await pipeline(body, createWriteStream(join(place, name)))
-      index.write(`${JSON.stringify({ file: name, ...entry })}\n`)
-      report.records++
-      report.bytes += entry.size
-    } catch (error) {
-      // Half a body is none.
-      await rm(join(place, name), { force: true })
-      if (hasErrorCode(error, 'CONFLICT')) report.moved++
-      else if (hasErrorCode(error, 'CORRUPT')) report.damaged.push({ id: entry.id, reason: error.message })
-      else throw error
+  const index = await open(`${place}~records.jsonl`, 'w')
+  try {
+    for await (const stored of listEntries(store, namespace, since)) {
+      signal.throwIfAborted()
+      const { entry } = stored
+      const file = await exportBody({ store, place, report }, stored)
+      if (file !== undefined) await index.write(`${JSON.stringify({ file, ...entry })}\n`)
     }
+  } finally {
+    await index.close()
   }
-  await finished(index.end())
+}
+
+/** Resolves to the name of the file; undefined when there is no body of this revision. */
+async function exportBody(
+  { store, place, report }: Pick<ExportContext, 'store' | 'report'> & { readonly place: string },
+  stored: StoredEntry,
+): Promise<string | undefined> {
+  const { entry } = stored
+  const name = `${encodePathPart(entry.id)}${entry.key.slice(entry.key.lastIndexOf('.'))}`
+  try {
+    const body = verifiedStream(entry, await store.openBody(stored))
+    await pipeline(body, createWriteStream(join(place, name)))
+    report.records++
+    report.bytes += entry.size
+    return name
+  } catch (error) {
+    // Half a body is none.
+    await rm(join(place, name), { force: true })
+    if (hasErrorCode(error, 'CONFLICT')) report.moved++
+    else if (hasErrorCode(error, 'CORRUPT')) report.damaged.push({ id: entry.id, reason: error.message })
+    else throw error
+    return undefined
+  }
 }
 
 function renderExport({ folder, records, bytes, blobs, moved, damaged }: ExportReport): string {

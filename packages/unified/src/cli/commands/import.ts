@@ -1,9 +1,7 @@
-import { createWriteStream } from 'node:fs'
-import type { WriteStream } from 'node:fs'
-import { finished } from 'node:stream/promises'
 import { parseSettings, UmbraError } from '@umbra/core'
 import type { Namespace, ParquetCodec } from '@umbra/core'
 import type { Command } from 'commander'
+import { createImportMirror } from '../../hybrid/import-mirror.ts'
 import { createLazyParquetCodec } from '../../lazy-parquet-codec.ts'
 import { createFolderSource } from '../../migration/foreign/folder-source.ts'
 import type { ForeignSource, Rejection } from '../../migration/foreign/foreign-record.ts'
@@ -20,6 +18,8 @@ import { formatCount } from '../output/format-quantity.ts'
 import { printResult } from '../output/print-result.ts'
 import { createProgressLine } from '../output/progress.ts'
 import { renderImport } from '../output/render-import.ts'
+import { openRejections } from '../rejections-file.ts'
+import { settleOutbox } from '../settle-outbox.ts'
 
 interface ImportCommandOptions {
   readonly json?: true
@@ -32,10 +32,8 @@ interface ImportCommandOptions {
   readonly idColumn?: string
   readonly rejects?: string
   readonly dryRun?: true
+  readonly yes?: true
 }
-
-/** Rejections that a report holds; the file given with `--rejects` holds all. */
-const MAX_LISTED = 1_000
 
 /** `umbra import`: data of other systems. */
 export const createImportCommand: CreateCommand = (context, finish): Command =>
@@ -53,8 +51,10 @@ export const createImportCommand: CreateCommand = (context, finish): Command =>
     .option('--id-column <name>', "the column or field that holds a row's id")
     .option('--rejects <file>', 'keep everything that cannot be converted in this file, as JSON lines')
     .option('--dry-run', 'convert everything and say what would be stored; write nothing')
+    .option('--yes', 'do not ask before the file for rejects is overwritten')
     .action(async (path: string | undefined, options: ImportCommandOptions) => {
-      const rejections = createRejections(options.rejects)
+      const rejections = await openRejections(context, options)
+      if (rejections === undefined) return finish(EXIT_CODES.failed)
       const parquet = createLazyParquetCodec()
       try {
         const source = await openSource(context, path, options, parquet)
@@ -67,7 +67,8 @@ export const createImportCommand: CreateCommand = (context, finish): Command =>
           await source.close?.()
         }
       } finally {
-        await Promise.all([parquet.close(), rejections.close()])
+        rejections.close()
+        await parquet.close()
       }
     })
 
@@ -119,15 +120,16 @@ async function runImport(
   const settings = parseSettings(context.env)
   const readOnly = options.dryRun === true
   const progress = createProgressLine(context.stderr, context.clock)
+  if (settings.backend !== 'sqlite' && !readOnly) await settleOutbox(context)
   try {
-    // In hybrid the deciding store alone: the other one gets its copy when the record is next read or migrated.
     return await withStores(
-      storesInUse(settings).slice(0, 1),
+      storesInUse(settings),
       settings,
-      async ([target]) => {
+      async ([target, secondary]) => {
         if (target === undefined) throw new UmbraError('INTERNAL', 'there is no store')
         return importForeign(source, target, {
           ...components,
+          ...(secondary && { mirror: createImportMirror({ primary: target, secondary }) }),
           dryRun: readOnly,
           signal: context.signal,
           onProgress: (state) => progress.update(state),
@@ -137,29 +139,6 @@ async function runImport(
     )
   } finally {
     progress.clear()
-  }
-}
-
-interface Rejections {
-  readonly listed: readonly Rejection[]
-  readonly add: (rejection: Rejection) => void
-  close(): Promise<void>
-}
-
-function createRejections(path: string | undefined): Rejections {
-  const listed: Rejection[] = []
-  let file: WriteStream | undefined
-  return {
-    listed,
-    add(rejection) {
-      if (listed.length < MAX_LISTED) listed.push(rejection)
-      if (path === undefined) return
-      file ??= createWriteStream(path)
-      file.write(`${JSON.stringify(rejection)}\n`)
-    },
-    async close() {
-      if (file !== undefined) await finished(file.end())
-    },
   }
 }
 

@@ -22,6 +22,7 @@ import { formatCount } from '../output/format-quantity.ts'
 import { printResult } from '../output/print-result.ts'
 import { createProgressLine } from '../output/progress.ts'
 import { renderMigration, renderVerification } from '../output/render-migration.ts'
+import { warnOfPending } from '../warn-of-pending.ts'
 
 interface MigrateOptions {
   readonly json?: true
@@ -68,6 +69,7 @@ export const createMigrateCommand: CreateCommand = (context, finish): Command =>
           options.verify === true
             ? await verifyMigration(sides.source, sides.target, toScope(options))
             : undefined
+        await warnOfPending(context)
         print(context, { report, verification, meter: sides.meter }, options)
         if (hasDifferences(report, verification)) finish(EXIT_CODES.differences)
       })

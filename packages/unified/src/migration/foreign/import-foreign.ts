@@ -8,6 +8,7 @@ import type { MigrationOptions } from '../migration-options.ts'
 import type { MigrationReport } from '../migration-report.ts'
 import { runMigration } from '../run-migration.ts'
 import type { ForeignSource, Rejection } from './foreign-record.ts'
+import type { ImportMirror } from './import-mirror.ts'
 import { stageForeign } from './stage-foreign.ts'
 
 export interface ImportOptions extends Pick<
@@ -15,6 +16,8 @@ export interface ImportOptions extends Pick<
   'concurrency' | 'dryRun' | 'onProgress' | 'signal' | 'clock'
 > {
   readonly parquet: ParquetCodec
+  /** Gets a copy of everything that is imported, also of what an ended import left without. */
+  readonly mirror?: ImportMirror
   /** Called with each thing that cannot be taken over, as it is found. */
   readonly onRejection: (rejection: Rejection) => void
 }
@@ -48,12 +51,17 @@ export async function importForeign(
         options.onRejection(rejection)
       }
       const { unchanged } = await stageForeign(source, { stage, target: listed, reject, ...options })
-      const { parquet: _parquet, onRejection: _onRejection, ...migration } = options
-      return {
-        migration: await runMigration(stage, listed, { ...migration, additive: true }),
-        unchanged,
-        rejected,
-      }
+      const { parquet: _parquet, onRejection: _onRejection, mirror, ...migration } = options
+      const report = await runMigration(stage, listed, {
+        ...migration,
+        additive: true,
+        ...(mirror && {
+          onEqual: (namespace, entries) => mirror.copyRecords(stage, namespace, entries),
+        }),
+      })
+      if (mirror !== undefined && options.dryRun !== true)
+        for await (const { path } of assertListed(stage).inventory.listBlobs()) await mirror.copyBlob(path)
+      return { migration: report, unchanged, rejected }
     } finally {
       await stage.close()
     }
