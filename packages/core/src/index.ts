@@ -68,7 +68,7 @@ export type {
   SyncOptions,
   WriteConflict,
 } from './backend/pending-writes.ts'
-export type { ListedBlob, StoreInventory } from './backend/store-inventory.ts'
+export type { Deletion, ListedBlob, StoreInventory } from './backend/store-inventory.ts'
 export type { PresignUploadOptions, StagedUpload, UploadStaging } from './backend/upload-staging.ts'
 export { spoolBody } from './bodies/body-spool.ts'
 export { collectBytes } from './bodies/collect-bytes.ts'

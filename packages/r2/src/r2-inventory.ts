@@ -29,7 +29,8 @@ export function createR2Inventory(objects: ObjectStore, readEntries: ReadEntries
     async findDeletions(namespace, ids) {
       if (ids.length === 0) return new Map()
       const found = await readEntries(namespace, ids)
-      return new Map([...found.values()].flatMap(({ id, op, rev }) => (op === 'del' ? [[id, rev]] : [])))
+      const deleted = [...found.values()].filter(({ op }) => op === 'del')
+      return new Map(deleted.map(({ id, rev, timestamp }) => [id, { rev, timestamp }]))
     },
   }
 }

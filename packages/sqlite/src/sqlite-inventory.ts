@@ -1,5 +1,5 @@
 import { BLOBS_PREFIX } from '@umbra/core'
-import type { ListedBlob, Namespace, StoreInventory } from '@umbra/core'
+import type { Deletion, ListedBlob, Namespace, StoreInventory } from '@umbra/core'
 import { and, asc, eq, gt, inArray, lt, sql } from 'drizzle-orm'
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3'
 import { eventLoopTurn } from './event-loop-turn.ts'
@@ -43,7 +43,7 @@ export function createSqliteInventory(db: BetterSQLite3Database): StoreInventory
 
   const deletionsOf = (namespace: Namespace, ids: readonly string[]) =>
     db
-      .select({ id: records.id, rev: records.rev })
+      .select({ id: records.id, rev: records.rev, timestamp: records.timestamp })
       .from(records)
       .innerJoin(namespaces, eq(namespaces.pk, records.namespace))
       .where(
@@ -60,11 +60,12 @@ export function createSqliteInventory(db: BetterSQLite3Database): StoreInventory
     listNamespaces: () => pages(namespacesAfter),
     listBlobs: () => pages(blobsAfter),
     async findDeletions(namespace, ids) {
-      const found = new Map<string, number>()
+      const found = new Map<string, Deletion>()
       for (let start = 0; start < ids.length; start += PAGE_SIZE) {
         await eventLoopTurn()
         const some = ids.slice(start, start + PAGE_SIZE)
-        for (const { id, rev } of translated(() => deletionsOf(namespace, some))) found.set(id, rev)
+        for (const { id, ...deletion } of translated(() => deletionsOf(namespace, some)))
+          found.set(id, deletion)
       }
       return found
     },

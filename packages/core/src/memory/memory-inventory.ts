@@ -23,7 +23,8 @@ export function createMemoryInventory(
     async findDeletions(namespace, ids) {
       const entries = namespaces.get(namespacePath(namespace))
       const found = ids.flatMap((id) => entries?.get(id) ?? [])
-      return new Map(found.flatMap(({ id, op, rev }) => (op === 'del' ? [[id, rev]] : [])))
+      const deleted = found.filter(({ op }) => op === 'del')
+      return new Map(deleted.map(({ id, rev, timestamp }) => [id, { rev, timestamp }]))
     },
   }
 }

@@ -62,6 +62,35 @@ describe('a record that a process on R2 alone deleted', () => {
     expect(await hybrid.retrieveData(module, 'u', 'x')).toEqual(later)
     expect((await hybrid.retrieveData(module, 'u')).map(({ data }) => data)).toEqual([2])
   })
+
+  it.each(['updated', 'deleted', 'updated in R2 later'])(
+    'may be another than the one that has its id in SQLite alone and is %s',
+    async (how) => {
+      const { hybrid, onR2, onSqlite, primary, secondary } = under
+      const module = newModule()
+      const address = { module, userId: 'u', id: 'x' } as const
+      await onR2.storeData({ ...address, data: 'earlier' })
+      await onR2.updateData({ module, userId: 'u', recordId: 'x', data: 'earlier' })
+      await onR2.deleteData(module, 'u', 'x')
+      const { etag } = await onSqlite.storeData({ ...address, data: 'mine' })
+      const update = { module, userId: 'u', recordId: 'x', data: 'changed' } as const
+      if (how === 'deleted') {
+        expect(await hybrid.deleteData(module, 'u', 'x')).toBe(true)
+      } else if (how === 'updated') {
+        expect(await hybrid.updateData(update)).toMatchObject({ revision: 5 })
+      } else {
+        // The version it names has another name from now on, and nothing is lost.
+        await expect(hybrid.updateData({ ...update, ifMatch: etag })).rejects.toMatchObject({
+          code: 'PRECONDITION_FAILED',
+        })
+        expect(await hybrid.retrieveData(module, 'u', 'x')).toMatchObject({ data: 'mine', revision: 4 })
+        expect(await entriesOf(secondary, module)).toEqual(await entriesOf(primary, module))
+        await onR2.updateData(update)
+      }
+      const left = (await hybrid.retrieveData(module, 'u')).map(({ data }) => data)
+      expect(left).toEqual(how === 'deleted' ? [] : ['changed'])
+    },
+  )
 })
 
 describe('a blob that a process on R2 alone deleted', () => {

@@ -7,6 +7,7 @@ import type {
   StorageBackend,
   StoredEntry,
 } from '@umbra/core'
+import { isOfEarlier } from '../migration/decide-record.ts'
 import { inPrimary, inSecondary } from './hybrid-parts.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { noteInPrimary, wasDeleted, wasInPrimary } from './primary-note.ts'
@@ -69,14 +70,43 @@ async function copyToPrimary(
   at: string,
 ): Promise<StoredEntry | undefined> {
   const { entry } = stored
-  const copy = { draft: toDraft(entry), body: storedBody(secondary, stored), rev: entry.rev }
+  const deleted = (await primary.inventory?.findDeletions(namespace, [entry.id]))?.get(entry.id)
+  // An earlier record of this id was deleted from the primary alone: there this one can only be a later revision.
+  const isReused = deleted !== undefined && deleted.rev >= entry.rev && isOfEarlier(deleted, entry)
+  const rev = isReused ? deleted.rev + 1 : entry.rev
+  const copy = { draft: toDraft(entry), body: storedBody(secondary, stored), rev }
   const [copied] = await primary.commit(namespace, [{ kind: 'put', ...copy, expect: { kind: 'absent' } }])
   await noteInPrimary(secondary, namespace, entry)
-  if (copied === undefined || copied.entry.rev === entry.rev) return copied
+  if (copied === undefined) return undefined
+  if (copied.entry.rev === rev) {
+    if (isReused)
+      await raiseCopy(secondary, namespace, { entry, raised: copied, body: storedBody(primary, copied) })
+    return copied
+  }
   // A higher revision: another process copied the record and deleted it since we looked. It stays deleted.
   const expect = { kind: 'etag', etag: recordEtag(copied.entry) } as const
   await primary.commit(namespace, [{ kind: 'delete', id: entry.id, expect, at }])
   return undefined
+}
+
+/** Gives the secondary's record the revision it has in the primary. */
+async function raiseCopy(
+  secondary: StorageBackend,
+  namespace: Namespace,
+  {
+    entry,
+    raised,
+    body,
+  }: { readonly entry: ManifestEntry; readonly raised: StoredEntry; readonly body: RecordBody },
+): Promise<void> {
+  const expect = { kind: 'etag', etag: recordEtag(entry) } as const
+  const { rev } = raised.entry
+  try {
+    await secondary.commit(namespace, [{ kind: 'put', draft: toDraft(entry), body, rev, expect }])
+  } catch (error) {
+    // Changed or deleted meanwhile: the copy of that change follows.
+    if (!hasErrorCode(error, 'PRECONDITION_FAILED', 'NOT_FOUND')) throw error
+  }
 }
 
 export function toDraft(entry: ManifestEntry): EntryDraft {

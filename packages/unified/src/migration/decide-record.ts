@@ -1,13 +1,13 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { ManifestEntry } from '@umbra/core'
+import type { Deletion, ManifestEntry } from '@umbra/core'
 
 /** What is known of one record on both sides. */
 export interface RecordOnBothSides {
   readonly source: ManifestEntry | undefined
   readonly target: ManifestEntry | undefined
-  /** The revision of its deletion in the source, when it was deleted there. */
-  readonly deletedInSource: number | undefined
-  readonly deletedInTarget: number | undefined
+  /** When the id was deleted in the source. */
+  readonly deletedInSource: Deletion | undefined
+  readonly deletedInTarget: Deletion | undefined
 }
 
 export type RecordDecision =
@@ -18,21 +18,32 @@ export type RecordDecision =
   | 'deletedInTarget'
   | 'onlyInTarget'
   | 'conflict'
+  /** The other side deleted an earlier record of this id, at a revision this one does not reach. */
+  | 'reused'
 
 /** There is nothing to do. */
 export type SettledDecision = Exclude<RecordDecision, 'copy' | 'delete'>
 
 /** The newer revision wins, and a deletion is a revision; nothing that is as new is ever replaced. */
 export function decideRecord(record: RecordOnBothSides): RecordDecision {
-  const { source, target, deletedInSource, deletedInTarget = 0 } = record
+  const { source, target, deletedInSource, deletedInTarget } = record
   if (source !== undefined && target !== undefined) {
     if (source.rev !== target.rev) return source.rev > target.rev ? 'copy' : 'newerInTarget'
     return isSameRevision(source, target) ? 'alreadyThere' : 'conflict'
   }
-  if (source !== undefined) return deletedInTarget >= source.rev ? 'deletedInTarget' : 'copy'
+  if (source !== undefined) {
+    if (deletedInTarget === undefined || deletedInTarget.rev < source.rev) return 'copy'
+    return isOfEarlier(deletedInTarget, source) ? 'reused' : 'deletedInTarget'
+  }
   if (target === undefined || deletedInSource === undefined) return 'onlyInTarget'
-  if (deletedInSource === target.rev) return 'conflict'
-  return deletedInSource > target.rev ? 'delete' : 'newerInTarget'
+  if (deletedInSource.rev < target.rev) return 'newerInTarget'
+  if (isOfEarlier(deletedInSource, target)) return 'reused'
+  return deletedInSource.rev === target.rev ? 'conflict' : 'delete'
+}
+
+/** Whether what was deleted is an earlier record that had the id, so that the deletion says nothing of this one. */
+export function isOfEarlier(deletion: Deletion, { timestamp }: ManifestEntry): boolean {
+  return deletion.timestamp < timestamp
 }
 
 /** Everything but where the body lies, and but the search text, which follows from the rest. */

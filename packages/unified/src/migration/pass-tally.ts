@@ -34,12 +34,15 @@ export class PassTally {
   }
 
   note(entry: ManifestEntry, decision: SettledDecision): void {
-    if (decision !== 'conflict') {
+    if (decision !== 'conflict' && decision !== 'reused') {
       this.#noted[decision]++
       return
     }
     this.#noted.conflicts++
-    const reason = `revision ${entry.rev} is in both, with different content`
+    const reason =
+      decision === 'conflict'
+        ? `revision ${entry.rev} is in both, with different content`
+        : 'the other side deleted an earlier record of this id; change this one until its revision is higher, or store it under another id'
     this.findings.push({ kind: 'conflict', namespace: this.namespace, id: entry.id, reason })
   }
 

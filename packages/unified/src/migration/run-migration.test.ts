@@ -95,6 +95,27 @@ describe('runMigration', () => {
     expect(await target.getEntry(NAMESPACE, 'a')).toBeUndefined()
   })
 
+  it('does not take the deletion of an earlier record for that of one that has its id now', async () => {
+    const { source, target } = createSides()
+    const earlier = '2025-01-01T00:00:00.000Z'
+    for (const [id, side] of [
+      ['in source', source],
+      ['in target', target],
+    ] as const) {
+      const other = side === source ? target : source
+      await put(other, { id, value: 'earlier', timestamp: earlier })
+      await remove(other, id)
+      await put(side, { id, value: 'now' })
+    }
+    const report = await runMigration(source, target)
+    expect(report).toMatchObject({ settled: true, total: { copied: 0, deleted: 0, conflicts: 2 } })
+    expect(report.findings.map(({ id, reason }) => [id, reason])).toEqual([
+      ['in source', expect.stringContaining('deleted an earlier record of this id')],
+      ['in target', expect.stringContaining('deleted an earlier record of this id')],
+    ])
+    expect(await bodyOf(target, 'in target')).toBe('"now"')
+  })
+
   it('keeps a version of the target that is newer than the deletion', async () => {
     const { source, target } = createSides()
     await put(source, { id: 'a', value: 1 })

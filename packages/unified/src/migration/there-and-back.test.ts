@@ -159,7 +159,9 @@ describe.each([
       { path: 'json_blobs/a.json', etag: 'c4ca4238a0b923820dcc509a6f75849b', size: 1 },
       { path: 'json_blobs/b.json', etag: 'c4ca4238a0b923820dcc509a6f75849b', size: 1 },
     ])
-    expect(await backend.inventory?.findDeletions(emptied, ['gone', 'never'])).toEqual(new Map([['gone', 4]]))
+    expect(await backend.inventory?.findDeletions(emptied, ['gone', 'never'])).toEqual(
+      new Map([['gone', { rev: 4, timestamp: '2026-01-02T03:04:05.678Z' }]]),
+    )
     expect(await backend.inventory?.findDeletions(odd, ['a'])).toEqual(new Map())
     await backend.close()
   })

@@ -32,8 +32,9 @@ export function createOverlayInventory(inventory: StoreInventory, outbox: Outbox
       const found = new Map(await inventory.findDeletions(namespace, ids))
       for (const id of ids) {
         const entry = pending.get(id)
-        if (entry === undefined || entry.rev <= (found.get(id) ?? 0)) continue
-        if (entry.op === 'del') found.set(id, entry.rev)
+        if (entry === undefined || entry.rev <= (found.get(id)?.rev ?? 0)) continue
+        // At the latest: what the store says of the record's own time is not known yet.
+        if (entry.op === 'del') found.set(id, { rev: entry.rev, timestamp: entry.timestamp })
         else found.delete(id)
       }
       return found
