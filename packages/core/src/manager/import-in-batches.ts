@@ -12,7 +12,7 @@ const BATCH_BYTES = 16 * 1024 ** 2
 
 /** Imports by the same commits `storeMany` makes: for backends that have no faster way. */
 export async function importInBatches(
-  backend: StorageBackend,
+  backend: Pick<StorageBackend, 'commit'>,
   namespace: Namespace,
   {
     records,
@@ -47,7 +47,7 @@ export async function importInBatches(
 }
 
 async function commitAll(
-  backend: StorageBackend,
+  backend: Pick<StorageBackend, 'commit'>,
   namespace: Namespace,
   batch: readonly PutMutation[],
 ): Promise<void> {

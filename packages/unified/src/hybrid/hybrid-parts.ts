@@ -7,6 +7,11 @@ export interface HybridParts {
   readonly secondary: StorageBackend
 }
 
+/** Where an entry's body is. */
+export function sideOf({ primary, secondary }: HybridParts, { storedIn }: StoredEntry): StorageBackend {
+  return storedIn === 'r2' ? primary : secondary
+}
+
 export function inPrimary(stored: StoredEntry): StoredEntry {
   return { ...stored, storedIn: 'r2' }
 }

@@ -1,5 +1,12 @@
 import { ANY_AGE } from '@umbra/core'
-import type { BackendHealth, Namespace, ReadOptions, StorageBackend, StoredEntry } from '@umbra/core'
+import type {
+  BackendHealth,
+  Mutation,
+  Namespace,
+  ReadOptions,
+  StorageBackend,
+  StoredEntry,
+} from '@umbra/core'
 import { commitBoth } from './commit-both.ts'
 import { commitNumberedBoth } from './commit-numbered-both.ts'
 import { copyAgain } from './copy-committed.ts'
@@ -7,8 +14,10 @@ import { recordKey } from './copy-backlog.ts'
 import type { CopyBacklog } from './copy-backlog.ts'
 import { findInBoth, findInSecondary } from './find-in-both.ts'
 import { createHybridBlobs } from './hybrid-blobs.ts'
-import { inPrimary } from './hybrid-parts.ts'
+import { createHybridImport } from './hybrid-import.ts'
+import { inPrimary, sideOf } from './hybrid-parts.ts'
 import type { HybridParts } from './hybrid-parts.ts'
+import { createOwedCopies } from './owed-copies.ts'
 import { findCopy, findRecord } from './secondary-only.ts'
 
 const NO_SNAPSHOTS = 'hybrid reads from two places, which have no version in common; use R2 alone'
@@ -24,10 +33,25 @@ export function createMirroredBackend(parts: HybridParts, backlog: CopyBacklog):
   const { primary, secondary } = parts
   const { numbered } = primary
 
+  const owed = createOwedCopies(parts, backlog)
+
   async function current(namespace: Namespace, id: string): Promise<StoredEntry | undefined> {
-    const stored = await findRecord(parts, namespace, id)
+    const stored = await answered(findRecord(parts, namespace, id))
     await catchUp(parts, backlog, namespace, id)
     return stored
+  }
+
+  async function commit(
+    namespace: Namespace,
+    mutations: readonly Mutation[],
+  ): Promise<readonly StoredEntry[]> {
+    return (await answered(commitBoth(parts, backlog, namespace, mutations))).map(inPrimary)
+  }
+
+  async function answered<T>(call: Promise<T>): Promise<T> {
+    const result = await call
+    owed.wake()
+    return result
   }
 
   return {
@@ -38,19 +62,23 @@ export function createMirroredBackend(parts: HybridParts, backlog: CopyBacklog):
     blobs: createHybridBlobs(parts, backlog),
     ...(numbered && {
       numbered: {
-        commitNumbered: (namespace, request) => commitNumberedBoth(parts, numbered, namespace, request),
+        commitNumbered: (namespace, request) =>
+          answered(commitNumberedBoth(parts, numbered, namespace, request)),
       },
     }),
-    commit: async (namespace, mutations) =>
-      (await commitBoth(parts, backlog, namespace, mutations)).map(inPrimary),
+    bulk: createHybridImport(commit, { backlog, owed }),
+    commit,
     getEntry: (namespace, id, options) =>
       isOfAnyAge(options) ? findCopy(parts, namespace, id) : current(namespace, id),
     findEntries: (namespace, query, options) =>
-      isOfAnyAge(options) ? findInSecondary(parts, namespace, query) : findInBoth(parts, namespace, query),
+      isOfAnyAge(options)
+        ? findInSecondary(parts, namespace, query)
+        : answered(findInBoth(parts, namespace, query)),
     openBody: (stored, range) => sideOf(parts, stored).openBody(stored, range),
     presignDownload: (stored, options) => sideOf(parts, stored).presignDownload(stored, options),
     health: () => combinedHealth(parts, backlog),
     async close() {
+      await owed.close()
       try {
         await primary.close()
       } finally {
@@ -58,10 +86,6 @@ export function createMirroredBackend(parts: HybridParts, backlog: CopyBacklog):
       }
     },
   }
-}
-
-function sideOf({ primary, secondary }: HybridParts, { storedIn }: StoredEntry): StorageBackend {
-  return storedIn === 'r2' ? primary : secondary
 }
 
 export function isOfAnyAge(options: ReadOptions | undefined): boolean {

@@ -6,8 +6,10 @@ import { encodePathPart, hasErrorCode, namespacePath, parseSettings, verifiedStr
 import type { Namespace, StorageBackend, StoredEntry, StoreInventory } from '@umbra/core'
 import type { Command } from 'commander'
 import { createCopyBacklog } from '../../hybrid/copy-backlog.ts'
+import { findInBoth } from '../../hybrid/find-in-both.ts'
+import { createHybridBlobs } from '../../hybrid/hybrid-blobs.ts'
+import { sideOf } from '../../hybrid/hybrid-parts.ts'
 import { createInventoryOfBoth } from '../../hybrid/inventory-of-both.ts'
-import { createMirroredBackend } from '../../hybrid/mirrored-backend.ts'
 import { listEntries } from '../../migration/list-entries.ts'
 import type { ListedBackend } from '../../migration/migration-context.ts'
 import type { CliContext } from '../cli-context.ts'
@@ -69,8 +71,11 @@ type ExportedStore = Pick<StorageBackend, 'findEntries' | 'openBody' | 'blobs'> 
 
 /** A hybrid as it is read, which is more than R2 has: some records may be only in SQLite. */
 function inBoth(primary: ListedBackend, secondary: ListedBackend): ExportedStore {
+  const parts = { primary, secondary }
   return {
-    ...createMirroredBackend({ primary, secondary }, createCopyBacklog()),
+    findEntries: (namespace, query) => findInBoth(parts, namespace, query),
+    openBody: (stored, range) => sideOf(parts, stored).openBody(stored, range),
+    blobs: createHybridBlobs(parts, createCopyBacklog()),
     inventory: createInventoryOfBoth(primary, secondary),
   }
 }
