@@ -1,5 +1,6 @@
 import { hasErrorCode, mutationId, recordEtag } from '@umbra/core'
 import type { ManifestEntry, Mutation, Namespace, PutMutation, StoredEntry } from '@umbra/core'
+import { isSameRevision } from '../migration/decide-record.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { noteInPrimary, wasInPrimary } from './primary-note.ts'
 import { storedBody, toDraft } from './secondary-only.ts'
@@ -65,15 +66,21 @@ async function copyMissing(
     const missing = mutations.flatMap(
       (mutation, index) => toCopy(mutation, committed[index]?.entry, copies[index]?.entry) ?? [],
     )
-    if (missing.length === 0) return new Map()
+    const ahead = copies.filter((copy, index) => isAhead(copy?.entry, committed[index]?.entry))
     try {
-      const stored = await secondary.commit(namespace, missing)
-      return new Map(stored.map(({ entry }) => [entry.id, entry]))
+      const stored = missing.length === 0 ? [] : await secondary.commit(namespace, missing)
+      return new Map([...ahead, ...stored].flatMap((one) => (one ? [[one.entry.id, one.entry]] : [])))
     } catch (error) {
       const overtaken = hasErrorCode(error, 'ALREADY_EXISTS', 'PRECONDITION_FAILED', 'NOT_FOUND')
       if (!overtaken || tries >= MAX_TRIES) throw error
     }
   }
+}
+
+/** Whether it is the very copy, at a revision that the primary was not raised to when it was made. */
+function isAhead(copy: ManifestEntry | undefined, committed: ManifestEntry | undefined): boolean {
+  if (copy === undefined || committed === undefined) return false
+  return copy.rev > committed.rev && isSameRevision(copy, committed)
 }
 
 /** The mutation that brings the secondary's live entry to the committed one; undefined when there is nothing to do. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
+import { UmbraError } from '@umbra/core'
 import { startLocalR2 } from '@umbra/r2/local'
 import type { LocalR2 } from '@umbra/r2/local'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -159,6 +160,28 @@ describe('when SQLite cannot take a copy', () => {
     expect(await entriesOf(slow.secondary, module)).toEqual(await entriesOf(slow.primary, module))
     await slow.close()
     await faster.close()
+  })
+
+  it('agrees on a revision of SQLite later, when R2 goes away before it is raised to it', async () => {
+    const module = newModule()
+    let commits = 0
+    const under = await openHybrid(server, folder.sqlitePath, {
+      primary: (backend) => ({
+        ...backend,
+        async commit(...about) {
+          if (++commits === 2) throw new UmbraError('UNAVAILABLE', 'r2 does not answer')
+          return backend.commit(...about)
+        },
+      }),
+    })
+    const { hybrid, onSqlite, primary, secondary } = under
+    await onSqlite.storeData({ module, userId: 'u', id: 'r', data: 'earlier' })
+    await onSqlite.deleteData(module, 'u', 'r')
+    await hybrid.storeData({ module, userId: 'u', id: 'r', data: 'now' })
+    await hybrid.retrieveData(module, 'u', 'r')
+    expect((await entriesOf(primary, module))[0]?.rev).toBe(3)
+    expect(await entriesOf(secondary, module)).toEqual(await entriesOf(primary, module))
+    await under.close()
   })
 
   it('keeps a blob in R2, and copies it when it is next read', () =>

@@ -1,5 +1,5 @@
-import { encodePathPart, namespacePath } from '@umbra/core'
-import type { ManifestEntry, Namespace, StorageBackend } from '@umbra/core'
+import { encodePathPart, hasErrorCode, namespacePath } from '@umbra/core'
+import type { BlobExpectation, ManifestEntry, Namespace, StorageBackend, StoredBlob } from '@umbra/core'
 
 interface PrimaryNote {
   /** Of the record the primary had: another record that uses the id again has another one. */
@@ -17,9 +17,19 @@ export async function noteInPrimary(
   namespace: Namespace,
   { id, timestamp }: Pick<ManifestEntry, 'id' | 'timestamp'>,
 ): Promise<void> {
-  const note = await readNote(secondary, namespace, id)
-  // Not over a note of this record's deletion: a copy may arrive later than that.
-  if (note?.timestamp !== timestamp) await writeNote(secondary, namespace, id, { timestamp })
+  for (;;) {
+    const stored = await secondary.blobs.get(notePath(namespace, id))
+    // Not over a note of this record's deletion: a copy may arrive later than that.
+    if (stored !== undefined && parseNote(stored).timestamp === timestamp) return
+    const expect = stored ? ({ kind: 'etag', etag: stored.etag } as const) : ({ kind: 'absent' } as const)
+    try {
+      await writeNote(secondary, namespace, id, { note: { timestamp }, expect })
+      return
+    } catch (error) {
+      // Another process has noted something meanwhile, maybe that deletion.
+      if (!hasErrorCode(error, 'PRECONDITION_FAILED')) throw error
+    }
+  }
 }
 
 /** Before the deletion, so that the copy is not read during an outage when it could not be deleted any more. */
@@ -28,7 +38,7 @@ export function noteDeletion(
   namespace: Namespace,
   { id, timestamp, rev }: ManifestEntry,
 ): Promise<void> {
-  return writeNote(secondary, namespace, id, { timestamp, deletedRev: rev })
+  return writeNote(secondary, namespace, id, { note: { timestamp, deletedRev: rev } })
 }
 
 /** For a deletion that was proved not to have happened. */
@@ -37,7 +47,7 @@ export function forgetDeletion(
   namespace: Namespace,
   { id, timestamp }: ManifestEntry,
 ): Promise<void> {
-  return writeNote(secondary, namespace, id, { timestamp })
+  return writeNote(secondary, namespace, id, { note: { timestamp } })
 }
 
 /** Whether the primary has had this record: then it says what became of it. */
@@ -67,18 +77,22 @@ async function readNote(
   id: string,
 ): Promise<PrimaryNote | undefined> {
   const stored = await secondary.blobs.get(notePath(namespace, id))
+  return stored && parseNote(stored)
+}
+
+function parseNote({ bytes }: StoredBlob): PrimaryNote {
   // Only writeNote writes to this path.
-  return stored && (JSON.parse(new TextDecoder().decode(stored.bytes)) as PrimaryNote)
+  return JSON.parse(new TextDecoder().decode(bytes)) as PrimaryNote
 }
 
 async function writeNote(
   secondary: StorageBackend,
   namespace: Namespace,
   id: string,
-  note: PrimaryNote,
+  { note, expect }: { readonly note: PrimaryNote; readonly expect?: BlobExpectation },
 ): Promise<void> {
   const bytes = new TextEncoder().encode(JSON.stringify(note))
-  await secondary.blobs.put(notePath(namespace, id), bytes, undefined)
+  await secondary.blobs.put(notePath(namespace, id), bytes, expect)
 }
 
 /** Outside `json_blobs/`, so no caller's blob can have this path. */
