@@ -17,6 +17,11 @@ const OF_ERROR: Partial<Record<ErrorCode, ExitCode>> = {
   RATE_LIMITED: EXIT_CODES.unavailable,
 }
 
+/** A file or folder that was named and is not there, is there already, is the other of both, or is not ours. */
+const OF_FILES: ReadonlySet<unknown> = new Set(['ENOENT', 'EEXIST', 'EISDIR', 'ENOTDIR', 'EACCES', 'EPERM'])
+
 export function exitCodeOf(error: unknown): ExitCode {
-  return (isUmbraError(error) ? OF_ERROR[error.code] : undefined) ?? EXIT_CODES.failed
+  if (isUmbraError(error)) return OF_ERROR[error.code] ?? EXIT_CODES.failed
+  const isOfFile = error instanceof Error && 'code' in error && OF_FILES.has(error.code)
+  return isOfFile ? EXIT_CODES.usage : EXIT_CODES.failed
 }

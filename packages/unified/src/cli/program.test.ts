@@ -42,6 +42,24 @@ describe('umbra', () => {
       expect(exitCodeOf(new UmbraError(code, 'x')), code).toBe(stated.get(code) ?? EXIT_CODES.failed)
   })
 
+  it.each([
+    ['NOT_FOUND', 1, ['get', 'm', 'u', 'none', '--json']],
+    ['INVALID_INPUT', 2, ['put', 'm', 'u', '/nowhere/at/all.json', '--json']],
+    ['INVALID_INPUT', 2, ['search', '--json', 'm', 'u', 'x', '--limit', '0']],
+    ['INVALID_INPUT', 2, ['no such command', '--json']],
+    ['CONFIGURATION', 2, ['compare', '--json']],
+    ['UNSUPPORTED', 1, ['fsck', '--json']],
+  ])('prints a failure as a document too: %s', async (code, exitCode, words) => {
+    const folder = await createStorageFolder()
+    const env = { STORAGE_BACKEND: 'sqlite', SQLITE_PATH: folder.sqlitePath }
+    const run = await runUmbra(words, { env })
+    expect(run).toMatchObject({ exitCode, stderr: expect.stringMatching(/./) })
+    expect(JSON.parse(run.stdout)).toEqual({ error: { code, message: expect.stringMatching(/./) } })
+    const plain = words.filter((word) => word !== '--json')
+    expect(await runUmbra(plain, { env })).toMatchObject({ exitCode, stdout: '' })
+    await folder.remove()
+  })
+
   it('names every command and option in its documentation', async () => {
     const docs = await readFile(DOCS, 'utf8')
     const bash = (await runUmbra(['completion', 'fish'])).stdout

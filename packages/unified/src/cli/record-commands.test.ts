@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Environment } from '@umbra/core'
@@ -52,11 +53,30 @@ describe('umbra put and get', () => {
     const out = join(folder.path, 'out.png')
     expect(await umbra(['get', 'm', 'u', 'p', '--out', out])).toMatchObject({ exitCode: 0 })
     expect(await readFile(out)).toEqual(bytes)
-    expect(await umbra(['get', 'm', 'u', 'p', '--out', out])).toMatchObject({ exitCode: 1 })
+    expect(await umbra(['get', 'm', 'u', 'p', '--out', out])).toMatchObject({ exitCode: 2 })
     await umbra(['put', 'm', 'u', join(folder.path, 'rows.jsonl'), '--id', 'r'])
     expect(await umbra(['get', 'm', 'u', 'r'])).toMatchObject({ stdout: '{"n":1}\n{"n":2}\n' })
     await umbra(['put', 'm', 'u', '--format', 'parquet', '--id', 'q'], '{"n":1}\n{"n":2}\n')
     expect(await umbra(['get', 'm', 'u', 'q'])).toMatchObject({ stdout: '{"n":1}\n{"n":2}\n' })
+  })
+
+  it('refuse what is not UTF-8, and take a byte order mark for none of the text', async () => {
+    const file = join(folder.path, 'latin1.json')
+    await writeFile(file, Buffer.from('"M\u{fc}ller"', 'latin1'))
+    expect(await umbra(['put', 'm', 'u', file, '--id', 'x'])).toMatchObject({ exitCode: 2, stdout: '' })
+    await writeFile(file, '\u{feff}"M\u{fc}ller"')
+    expect(await umbra(['put', 'm', 'u', file, '--id', 'x'])).toMatchObject({ exitCode: 0 })
+    expect(await umbra(['get', 'm', 'u', 'x'])).toMatchObject({ stdout: '"M\u{fc}ller"\n' })
+  })
+
+  it('leave no half of a damaged body, so that nothing is in the way of the next try', async () => {
+    await umbra(['put', 'm', 'u', '--id', 'x'], '"whole"')
+    const database = await readFile(folder.sqlitePath)
+    database.write('"wrong"', database.indexOf('"whole"'))
+    await writeFile(folder.sqlitePath, database)
+    const out = join(folder.path, 'out.json')
+    expect(await umbra(['get', 'm', 'u', 'x', '--out', out])).toMatchObject({ exitCode: 1 })
+    expect(existsSync(out)).toBe(false)
   })
 
   it('replace only what was named, or what was agreed to', async () => {

@@ -1,9 +1,11 @@
 import { isUmbraError } from '@umbra/core'
+import type { ErrorCode } from '@umbra/core'
 import { CommanderError } from 'commander'
 import type { Command } from 'commander'
 import type { CliContext } from './cli-context.ts'
 import { createProgram } from './create-program.ts'
 import { EXIT_CODES, exitCodeOf } from './exit-codes.ts'
+import type { ExitCode } from './exit-codes.ts'
 import { displayable } from './output/render-table.ts'
 
 /** Runs one command line and resolves to its exit code. Never rejects: what goes wrong is said on stderr. */
@@ -16,10 +18,26 @@ export async function runCli(words: readonly string[], context: CliContext): Pro
     return exitCode
   } catch (error) {
     // Help and version end this way too, with exit code 0; everything else commander says is about usage.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_CODES.ok : EXIT_CODES.usage
-    context.stderr.write(`umbra: ${describe(error, context)}\n`)
-    return exitCodeOf(error)
+    const isUsage = error instanceof CommanderError
+    if (isUsage && error.exitCode === 0) return EXIT_CODES.ok
+    if (!isUsage) context.stderr.write(`umbra: ${describe(error, context)}\n`)
+    const failedWith = isUsage ? EXIT_CODES.usage : exitCodeOf(error)
+    if (wantsJson(words)) context.stdout.write(`${JSON.stringify(toDocument(error, failedWith), null, 2)}\n`)
+    return failedWith
   }
+}
+
+/** Also of a command line that could not be parsed. */
+function wantsJson(words: readonly string[]): boolean {
+  const end = words.indexOf('--')
+  return (end === -1 ? words : words.slice(0, end)).includes('--json')
+}
+
+/** What a program that asked for JSON reads of a failure. */
+function toDocument(error: unknown, exitCode: ExitCode) {
+  const otherwise = exitCode === EXIT_CODES.usage ? 'INVALID_INPUT' : 'INTERNAL'
+  const code: ErrorCode = isUmbraError(error) ? error.code : otherwise
+  return { error: { code, message: error instanceof Error ? error.message : String(error) } }
 }
 
 /** Subcommands do not inherit this when they were built on their own. */

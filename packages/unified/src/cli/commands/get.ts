@@ -1,4 +1,4 @@
-import { createWriteStream } from 'node:fs'
+import { open, rm } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import { recordNotFound, UmbraError } from '@umbra/core'
 import type { StorageManager } from '@umbra/core'
@@ -42,7 +42,7 @@ async function get(
   if (options.out !== undefined) {
     const opened = await storage.openData(module, user, id)
     if (opened === null) throw recordNotFound(id)
-    await pipeline(opened.body, createWriteStream(options.out, { flags: 'wx' }))
+    await writeNewFile(options.out, opened.body)
     const written = { ...opened.record, file: options.out }
     printResult(context, options, { document: written, text: () => `${options.out}\n` })
     return
@@ -59,6 +59,17 @@ async function get(
   const record = await storage.retrieveData(module, user, id)
   if (record === null) throw recordNotFound(id)
   printResult(context, options, { document: record, text: () => '' })
+}
+
+async function writeNewFile(path: string, body: AsyncIterable<Uint8Array>): Promise<void> {
+  const file = await open(path, 'wx')
+  try {
+    await pipeline(body, file.createWriteStream())
+  } catch (error) {
+    // Half a body is none, and would be in the way of the next try.
+    await rm(path, { force: true })
+    throw error
+  }
 }
 
 async function printBytes(

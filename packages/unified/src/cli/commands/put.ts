@@ -95,7 +95,7 @@ async function put(
 async function readInput(input: AsyncIterable<Uint8Array>, format: DataFormat): Promise<unknown> {
   if (format === 'binary') return input
   if (format !== 'json') return { records: readRows(input) }
-  return parseJson(Buffer.from(await collectBytes(input)).toString(), 'the input')
+  return parseJson(decode(await collectBytes(input)), 'the input')
 }
 
 async function* readRows(input: AsyncIterable<Uint8Array>): AsyncGenerator {
@@ -103,6 +103,15 @@ async function* readRows(input: AsyncIterable<Uint8Array>): AsyncGenerator {
     if (line.kind === 'rejected')
       throw new UmbraError('INVALID_INPUT', `the input cannot be stored: line ${line.line} ${line.reason}`)
     yield line.value
+  }
+}
+
+/** What is not UTF-8 is refused rather than replaced; a byte order mark is none of the text. */
+function decode(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (cause) {
+    throw new UmbraError('INVALID_INPUT', 'the input is not UTF-8', { cause })
   }
 }
 
