@@ -1,6 +1,7 @@
 import { isUmbraError, UmbraError } from '@umbra/core'
 import type { DecidedOperation, LaneLease, QueuedOperation } from '@umbra/sqlite'
 import { classifyFailure } from './classify-failure.ts'
+import { whileKeeping } from './keep-lease.ts'
 import type { LaneState } from './lane-state.ts'
 import { sendBlob } from './send-blob.ts'
 import type { SendContext } from './send-context.ts'
@@ -69,7 +70,11 @@ async function sendGroup(context: SendContext, state: LaneState, request: GroupR
   }
 }
 
-async function send(
+function send(context: SendContext, state: LaneState, request: GroupRequest): Promise<Sent | undefined> {
+  return whileKeeping(context, request.lease, () => sendNow(context, state, request))
+}
+
+async function sendNow(
   context: SendContext,
   state: LaneState,
   { lease, operations }: GroupRequest,
