@@ -140,7 +140,10 @@ export interface Outbox {
   ): Promise<Appended>
   /** The right to send, or undefined while another living process has it. */
   lease(lane: Lane): Promise<LaneLease | undefined>
-  /** The oldest undecided operations: always the same ones or more until some are decided, so a repeat covers what was sent. */
+  /**
+   * The oldest undecided operations, as many as one commit should send: always the same ones or more until some are decided,
+   * so a repeat covers what was sent.
+   */
   waiting(lease: LaneLease, limit: number): readonly QueuedOperation[]
   /** Whether the lease is still ours. What was read before is then all that anybody before us can have sent. */
   holds(lease: LaneLease): boolean

@@ -11,7 +11,7 @@ import type {
   UnseenChange,
 } from './outbox-port.ts'
 import { predictedEntry, storedBody, toLane, toQueued } from './outbox-rows.ts'
-import type { MutationRow } from './outbox-rows.ts'
+import type { MutationRow, OpRow } from './outbox-rows.ts'
 
 export interface OutboxReads {
   waiting(lease: LaneLease, limit: number): readonly QueuedOperation[]
@@ -25,13 +25,26 @@ export interface OutboxReads {
   backlog(): readonly LaneBacklog[]
 }
 
+/** Most bytes sent in one commit: on a line that breaks now and then, what was sent of a commit that failed is sent again. */
+const GROUP_BYTES = 64 * 1024 ** 2
+
+/** As many of the first operations as are sent together; at least one. */
+function withinBytes(ops: OpRow[]): OpRow[] {
+  let total = 0
+  const end = ops.findIndex(({ bytes }, index) => {
+    total += bytes
+    return index > 0 && total > GROUP_BYTES
+  })
+  return end === -1 ? ops : ops.slice(0, end)
+}
+
 /** What the outbox answers without changing anything. */
 export function createOutboxReads(context: OutboxContext): OutboxReads {
   const { statements, bodies } = context
   const laneOf = (path: string) => statements.findLane.get({ path })
 
   function waiting({ lanePk, lane }: LaneLease, limit: number): QueuedOperation[] {
-    const ops = statements.waitingOps.all({ lane: lanePk, limit })
+    const ops = withinBytes(statements.waitingOps.all({ lane: lanePk, limit }))
     const barrier = ops.findIndex((op, index) => op.barrier && index > 0)
     if (barrier > 0) ops.splice(barrier)
     const rows = new Map<number, MutationRow[]>(ops.map(({ pk }) => [pk, []]))

@@ -80,6 +80,24 @@ describe('the queue', () => {
     expect(Buffer.from(await collectBytes(range)).toString()).toBe('xxxxx')
   })
 
+  it('gives out no more bytes at a time than a commit should send, and at least one operation', async () => {
+    const outbox = await openTestOutbox()
+    // Its text counts as well.
+    for (const id of ['a', 'b', 'c']) await append(outbox, fresh(id, 'x'.repeat(13 * 1024 ** 2)))
+    await append(outbox, fresh('d', 'x'.repeat(33 * 1024 ** 2)))
+    const lease = await leaseOf(outbox)
+    expect(idsWaiting(outbox, lease)).toEqual(['1:a', '2:b'])
+    const decided = outbox
+      .waiting(lease, 10)
+      .map((operation) => ({ operation, decision: { kind: 'committed', entries: undefined } as const }))
+    await outbox.decide(lease, decided, undefined)
+    const [third] = outbox.waiting(lease, 1)
+    if (third === undefined) throw new Error('the third waits')
+    const last = { operation: third, decision: { kind: 'committed', entries: undefined } as const }
+    await outbox.decide(lease, [last], undefined)
+    expect(idsWaiting(outbox, lease)).toEqual(['4:d'])
+  })
+
   it('predicts revisions through a chain of changes', async () => {
     const outbox = await openTestOutbox()
     const created = await append(outbox, fresh('a', 'one'))
