@@ -75,18 +75,18 @@ export class Drainer {
     await this.#dispatcher.settled()
   }
 
+  /** When the file itself fails it says so once, and tries again: nobody else would send what waits in it. */
   async #runSafely(): Promise<void> {
-    try {
-      await this.#run()
-    } catch (error) {
-      // The file itself fails: the next call that needs it says so as well.
-      const reason = isUmbraError(error)
-        ? error
-        : new UmbraError('INTERNAL', 'sending what is pending failed', { cause: error })
-      this.#context.events.emit('degraded', { reason })
-    } finally {
-      this.#loop = undefined
+    for (let failures = 0; !this.#closed; failures++) {
+      try {
+        await this.#run()
+        break
+      } catch (error) {
+        if (failures === 0) this.#context.events.emit('degraded', { reason: toReason(error) })
+      }
+      await this.#sleeper.sleep(this.#context.policy.maxBreakMs)
     }
+    this.#loop = undefined
   }
 
   async #run(): Promise<void> {
@@ -156,4 +156,9 @@ export class Drainer {
       this.#sleeper.wake()
     })
   }
+}
+
+function toReason(error: unknown): UmbraError {
+  if (isUmbraError(error)) return error
+  return new UmbraError('INTERNAL', 'sending what is pending failed', { cause: error })
 }
