@@ -1,4 +1,4 @@
-import { blobChanged, hasErrorCode } from '@umbra/core'
+import { blobChanged, hasErrorCode, UmbraError } from '@umbra/core'
 import type { BlobExpectation } from '@umbra/core'
 import type { BlobWrite, Decision, LaneLease, QueuedOperation } from '@umbra/sqlite'
 import type { SendContext } from './send-context.ts'
@@ -54,6 +54,8 @@ async function attempt(
     if (!hasErrorCode(error, 'PRECONDITION_FAILED')) throw error
     const current = await currentEtag(context, lease)
     if (attempted && current === (operation.blobEtag || NONE)) return COMMITTED
+    // Refused in the crowd of other writers, none of whom changed it.
+    if (current === base) throw stillTheSame(error)
     if (operation.blob.expect !== undefined) return { kind: 'conflict', error }
     // Somebody was faster, which without a condition is no reason to give up: over what is there now.
     if (!(await context.outbox.noteBase(lease, operation, current))) return undefined
@@ -82,4 +84,10 @@ async function currentEtag({ breaker, primary }: SendContext, { lane }: LaneLeas
 function named(expect: BlobExpectation): string | undefined {
   if (expect === undefined) return undefined
   return expect.kind === 'absent' ? NONE : expect.etag
+}
+
+function stillTheSame(cause: unknown): UmbraError {
+  return new UmbraError('CONFLICT', 'the store refused the blob, though it holds the version it was for', {
+    cause,
+  })
 }
