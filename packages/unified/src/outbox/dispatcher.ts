@@ -4,7 +4,7 @@ import type { Appended, DecidedOperation, Lane } from '@umbra/sqlite'
 import { isNotTried } from './breaker.ts'
 import { classifyFailure } from './classify-failure.ts'
 import type { KnownLanes } from './known-lanes.ts'
-import { retryDelayOf } from './lane-retry.ts'
+import { retryDelayOf, TAKEN_RETRY_MS } from './lane-retry.ts'
 import { sendLane } from './lane-sender.ts'
 import type { RunEnd } from './lane-sender.ts'
 import type { Delivery, LaneState } from './lane-state.ts'
@@ -106,7 +106,7 @@ export class Dispatcher {
       const lease = await outbox.lease(state.lane)
       if (lease !== undefined) return lease
     }
-    state.retryAt = clock.now() + LOOK_MS * 10
+    state.retryAt = clock.now() + TAKEN_RETRY_MS
     return undefined
   }
 

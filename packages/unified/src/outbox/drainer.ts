@@ -2,6 +2,7 @@ import { isUmbraError, UmbraError } from '@umbra/core'
 import type { LaneBacklog } from '@umbra/sqlite'
 import type { Dispatcher } from './dispatcher.ts'
 import type { KnownLanes } from './known-lanes.ts'
+import { longestRetryMs } from './lane-retry.ts'
 import type { LaneState } from './lane-state.ts'
 import { probeStore } from './probe-store.ts'
 import type { SendContext } from './send-context.ts'
@@ -142,8 +143,7 @@ export class Drainer {
 
   /** No wait is longer than the longest one, except by a clock that was set back. */
   #dueInMs(waitMs: number): number {
-    const { maxBreakMs, pausedRetryMs } = this.#context.policy
-    return waitMs > Math.max(maxBreakMs, pausedRetryMs) ? 0 : waitMs
+    return waitMs > longestRetryMs(this.#context.policy) ? 0 : waitMs
   }
 
   #start(state: LaneState): void {

@@ -2,6 +2,14 @@ import { retryDelayMs } from '@umbra/core'
 import type { LaneState } from './lane-state.ts'
 import type { SendContext } from './send-context.ts'
 
+/** How long a lane waits while another process sends it, milliseconds. */
+export const TAKEN_RETRY_MS = 200
+
+/** The longest that a lane ever waits, milliseconds. */
+export function longestRetryMs({ maxBreakMs, pausedRetryMs }: SendContext['policy']): number {
+  return Math.max(maxBreakMs, pausedRetryMs, TAKEN_RETRY_MS)
+}
+
 /** How long a lane waits after a failure, milliseconds. */
 export function retryDelayOf(
   { failures, paused }: LaneState,
