@@ -237,3 +237,27 @@ describe('a hybrid whose R2 goes away', () => {
 function path(id: string): [module: string, userId: string, id: string] {
   return [at.module, at.userId, id]
 }
+
+describe('a record that is only in SQLite, whose id R2 once had', () => {
+  it.each(['online', 'away'])('is not lost when it is changed while R2 is %s', async (when) => {
+    const [inR2, alone] = [await openR2(), await openSqlite()]
+    await inR2.storeData({ ...at, id: 'x', data: 'earlier' })
+    await inR2.deleteData(at.module, at.userId, 'x')
+    await alone.storeData({ ...at, id: 'x', data: 'mine' })
+    const storage = await openHybrid()
+    const change = () => storage.updateData({ ...at, recordId: 'x', data: 'changed' })
+    if (when === 'online') {
+      await change()
+      return expectBoth(storage, ['changed'])
+    }
+    const startAgain = await stopServer()
+    expect(await change()).toMatchObject({ pending: true })
+    await startAgain()
+    await storage.sync({ timeoutMs: 20_000 })
+    // It named a version that is another one in R2, so somebody decides.
+    const [conflict] = await storage.conflicts()
+    expect(await storage.retrieveData(at.module, at.userId, 'x')).toMatchObject({ data: 'mine' })
+    await storage.resolveConflict(conflict?.id ?? '', 'retry')
+    await expectBoth(storage, ['changed'])
+  })
+})
