@@ -1,4 +1,3 @@
-import { hasErrorCode } from '@umbra/core'
 import type { BlobStore, StoredBlob } from '@umbra/core'
 
 /** The secondary's blobs, with a note of which version the primary has had. */
@@ -7,8 +6,6 @@ export interface BlobCopies {
   put(path: string, bytes: Uint8Array): Promise<void>
   get(path: string): Promise<StoredBlob | undefined>
   delete(path: string): Promise<void>
-  /** Removes this very copy if the primary has had it, because it is not there any more. */
-  removeDeleted(path: string, copy: StoredBlob): Promise<void>
   noteInPrimary(path: string, etag: string): Promise<void>
   /** Whether the primary has had this version: when it has no blob now, then because it was deleted there. */
   wasInPrimary(path: string, copy: StoredBlob): Promise<boolean>
@@ -17,15 +14,6 @@ export interface BlobCopies {
 export function createBlobCopies(blobs: BlobStore): BlobCopies {
   // Outside `json_blobs/`, so no caller's blob can have this path.
   const notePath = (path: string) => `hybrid/blobs/${path}`
-  const isNoteOf = (note: StoredBlob, { etag }: StoredBlob) => new TextDecoder().decode(note.bytes) === etag
-  const deleteExactly = async (path: string, etag: string) => {
-    try {
-      await blobs.delete(path, { kind: 'etag', etag })
-    } catch (error) {
-      // Another process has put a later one there.
-      if (!hasErrorCode(error, 'PRECONDITION_FAILED')) throw error
-    }
-  }
   const noteInPrimary = async (path: string, etag: string) => {
     await blobs.put(notePath(path), new TextEncoder().encode(etag), undefined)
   }
@@ -42,15 +30,9 @@ export function createBlobCopies(blobs: BlobStore): BlobCopies {
       // Otherwise the same bytes, stored in the secondary alone later, would count as deleted.
       await blobs.delete(notePath(path), undefined)
     },
-    async removeDeleted(path, copy) {
-      const note = await blobs.get(notePath(path))
-      if (note === undefined || !isNoteOf(note, copy)) return
-      await deleteExactly(path, copy.etag)
-      await deleteExactly(notePath(path), note.etag)
-    },
     async wasInPrimary(path, copy) {
       const note = await blobs.get(notePath(path))
-      return note !== undefined && isNoteOf(note, copy)
+      return note !== undefined && new TextDecoder().decode(note.bytes) === copy.etag
     },
   }
 }

@@ -82,20 +82,13 @@ export function createHybridBlobs({ primary, secondary }: HybridParts, backlog: 
   }
 
   /**
-   * Brings the copy to what the primary has: another process wrote or deleted the blob, or the one that wrote it died before its
-   * copy.
+   * Copies what was not copied before: another process wrote it, or the one that did died before its copy. What the primary has
+   * not is no reason to remove a copy: it may be another bucket than the one the copy is of.
    */
   async function catchUp(path: string): Promise<void> {
-    // The copy first: only what it was before the primary was asked can be outdated.
-    const left = await copies.get(path)
     const current = await truth.get(path)
-    if (current !== undefined) return copy(path, current.bytes)
-    try {
-      if (left !== undefined) await copies.removeDeleted(path, left)
-      backlog.remove([path])
-    } catch (error) {
-      backlog.add([path], error)
-    }
+    if (current === undefined) backlog.remove([path])
+    else await copy(path, current.bytes)
   }
 
   return {
@@ -103,7 +96,7 @@ export function createHybridBlobs({ primary, secondary }: HybridParts, backlog: 
     delete: (path, expect) => inTurn(path, () => remove(path, expect)),
     async get(path) {
       const { blob } = await find(path)
-      const isBehind = (await copies.get(path))?.etag !== blob?.etag
+      const isBehind = blob !== undefined && (await copies.get(path))?.etag !== blob.etag
       if (isBehind || backlog.has(path)) await inTurn(path, () => catchUp(path))
       return blob
     },
