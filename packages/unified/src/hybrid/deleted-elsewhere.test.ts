@@ -51,6 +51,32 @@ describe('a record that a process on R2 alone deleted', () => {
     expect((await onSqlite.retrieveData(module, 'u', 'gone'))?.etag).toBe(again.etag)
   })
 
+  it.each(['oldest', 'newest'] as const)(
+    'leaves its place in a listing when R2 uses its id again, %s first',
+    async (order) => {
+      const { hybrid, onR2 } = under
+      const module = newModule()
+      const store = (storage: StorageManager, id: string, data: string) =>
+        storage.storeData({ module, userId: 'u', id, data })
+      await store(hybrid, 'x', 'walrus')
+      await onR2.deleteData(module, 'u', 'x')
+      await store(onR2, 'y', 'walrus too')
+      await store(onR2, 'x', 'walrus again')
+      for (const list of [
+        (cursor: object) => hybrid.listEntries(module, 'u', { order, limit: 1, ...cursor }),
+        (cursor: object) => hybrid.searchEntries(module, 'u', 'walrus', { order, limit: 1, ...cursor }),
+      ]) {
+        const ids: string[] = []
+        for (let cursor: string | undefined = ''; cursor !== undefined;) {
+          const page = await list(cursor === '' ? {} : { cursor })
+          ids.push(...page.items.map(({ id }) => id))
+          cursor = page.cursor
+        }
+        expect(ids).toEqual(order === 'oldest' ? ['y', 'x'] : ['x', 'y'])
+      }
+    },
+  )
+
   it('leaves its id to a later record that is only in SQLite', async () => {
     const { hybrid, onSqlite } = under
     const module = newModule()

@@ -78,6 +78,8 @@ async function settleOne(
   if (!known && !filtered) return stored
   const current = await primary.getEntry(namespace, stored.entry.id)
   if (current === undefined) return known ? undefined : stored
+  // Another record that uses the id again stands elsewhere in the order; here it would end the page beyond what lies between.
+  if (current.entry.timestamp !== stored.entry.timestamp) return undefined
   // Usually a newer revision, which does not match; or it was copied there since the primary's page was read.
   return selectEntries([current.entry], query).entries.length > 0 ? inPrimary(current) : undefined
 }
