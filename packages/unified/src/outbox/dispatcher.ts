@@ -87,8 +87,8 @@ export class Dispatcher {
       if (lease === undefined) return { kind: 'lost' }
       const hooks = { decided: (...about: Parameters<typeof this.decided>) => this.decided(...about) }
       const end = await sendLane(this.#context, state, { lease, hooks })
-      // Another process may reach the store that this one cannot.
-      if (end.kind === 'failed') await this.#context.outbox.release(lease)
+      // Another process may reach the store that this one cannot. A lease that is not given back runs out.
+      if (end.kind === 'failed') await this.#context.outbox.release(lease).catch(() => undefined)
       // Whoever had the lease before may have sent operations of ours.
       if (end.kind === 'empty') await this.#tellSettled(state)
       return end
