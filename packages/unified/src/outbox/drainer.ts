@@ -118,11 +118,11 @@ export class Drainer {
 
   /** The conditional read of a head that sending needs anyway. */
   async #probe([first]: readonly LaneBacklog[]): Promise<void> {
-    const { breaker, primary } = this.#context
-    const namespace = first?.lane.namespace
+    const { breaker, primary, lastSeen } = this.#context
+    const { path, namespace } = first?.lane ?? { path: '' }
     const ask = async () => {
-      if (namespace !== undefined) return probeStore(primary, namespace)
-      return primary.blobs.get(first?.lane.path ?? '')
+      if (namespace !== undefined) return lastSeen.seeing(path, () => probeStore(primary, namespace))
+      return primary.blobs.get(path)
     }
     // Either way the breaker has taken note.
     await breaker.run<unknown>(ask).catch(() => undefined)

@@ -1,4 +1,5 @@
 import {
+  ANY_AGE,
   createMemoryBackend,
   encodeCursor,
   isUmbraError,
@@ -144,6 +145,10 @@ export function createFakeStore(): FakeStore {
       if (entries === undefined) throw new UmbraError('UNAVAILABLE', 'nothing was seen before')
       return entries
     }
+    const isFromMemory = (namespace: Namespace, { consistency }: ReadOptions = {}) => {
+      if (consistency?.kind !== 'bounded' || consistency.maxAgeMs < ANY_AGE) return false
+      return consistency.maxAgeMs === Infinity || seen.has(namespacePath(namespace))
+    }
     const inStore = (entry: ManifestEntry) => ({ entry, storedIn: 'r2', pending: false }) as const
     return {
       ...memory,
@@ -157,12 +162,12 @@ export function createFakeStore(): FakeStore {
           }),
       },
       async getEntry(namespace, id, options) {
-        if (!isFromMemory(options)) await send(() => look(namespace))
+        if (!isFromMemory(namespace, options)) await send(() => look(namespace))
         const entry = last(namespace).find((one) => one.id === id)
         return entry && inStore(entry)
       },
       async findEntries(namespace, query, options) {
-        if (!isFromMemory(options)) await send(() => look(namespace))
+        if (!isFromMemory(namespace, options)) await send(() => look(namespace))
         const { entries, more } = selectEntries(last(namespace), query)
         const end = entries.at(-1)
         return {
@@ -181,10 +186,6 @@ export function createFakeStore(): FakeStore {
   }
 
   return store
-}
-
-function isFromMemory(options: ReadOptions | undefined): boolean {
-  return options?.consistency?.kind === 'bounded' && options.consistency.maxAgeMs === Infinity
 }
 
 function conflict(reason: string): UmbraError {

@@ -7,7 +7,7 @@ import { createFakeStore } from './fake-store.fixture.ts'
 import { holdCommits } from './hold-commits.fixture.ts'
 import { LastSeen } from './last-seen.ts'
 import { createOutboxBackend } from './outbox-backend.ts'
-import { QUICK } from './outbox-backend.fixture.ts'
+import { openBehindOutbox, QUICK } from './outbox-backend.fixture.ts'
 
 const AT = { module: 'm', userId: 'u' }
 
@@ -32,6 +32,17 @@ it('a write that takes long does not make what is read during an outage newer th
   store.usually = 'down'
   const record = await storage.retrieveData('m', 'u', 'a')
   expect(Date.parse(record?.stale?.asOf ?? '')).toBeLessThanOrEqual(askedAt)
+  await storage.close()
+  await folder.remove()
+})
+
+it('what a process has sent itself is no gap in what it saw last, though the file does not keep it', async () => {
+  const folder = await createStorageFolder()
+  const store = createFakeStore()
+  const storage = await openBehindOutbox(store, folder.sqlitePath, { limits: { keepBytes: 0 } })
+  await storage.storeData({ ...AT, id: 'a', data: 1 })
+  store.usually = 'down'
+  expect((await storage.listEntries('m', 'u')).items).toMatchObject([{ id: 'a' }])
   await storage.close()
   await folder.remove()
 })

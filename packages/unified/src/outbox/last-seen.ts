@@ -33,6 +33,14 @@ export class LastSeen {
     return { at: this.#clock.now(), decidedTo: this.#outbox.decidedTo(path) }
   }
 
+  /** Asks the store for the newest version. */
+  async seeing<T>(path: string, ask: () => Promise<T>): Promise<T> {
+    const sighting = this.look(path)
+    const answer = await ask()
+    this.note(path, sighting)
+    return answer
+  }
+
   /** The store has answered. */
   note(path: string, sighting: Sighting): void {
     this.#sightings.delete(path)

@@ -136,12 +136,9 @@ export function createOutboxBackend(parts: OutboxParts): StorageBackend {
     async commit(namespace, mutations) {
       noteUse()
       const lane = laneOf(namespace)
-      const sighting = lastSeen.look(lane.path)
       const written = await writer.write(lane, { mutations }, () =>
         checkLastSeen(context, namespace, { path: lane.path, mutations }),
       )
-      // Sent by another process, the new version is not here.
-      if (written.entries !== undefined) lastSeen.note(lane.path, sighting)
       return toStored(context, namespace, written)
     },
 
@@ -162,15 +159,17 @@ export function createOutboxBackend(parts: OutboxParts): StorageBackend {
 }
 
 async function toStored(
-  { breaker, primary }: SendContext,
+  { breaker, primary, lastSeen }: SendContext,
   namespace: Namespace,
   { kind, appended, entries }: Written,
 ): Promise<readonly StoredEntry[]> {
   if (kind === 'pending') return appended.entries.map((entry) => inOutbox(entry))
   if (entries !== undefined) return entries.map(inStore)
-  // Committed by an attempt whose answer was lost: the store knows under which key.
+  // Committed by another process, or by an attempt whose answer was lost: the store knows under which key.
+  const { path } = laneOf(namespace)
   const find = async (foreseen: ManifestEntry) => {
-    const found = await breaker.run(() => primary.getEntry(namespace, foreseen.id)).catch(() => undefined)
+    const ask = () => breaker.run(() => primary.getEntry(namespace, foreseen.id))
+    const found = await lastSeen.seeing(path, ask).catch(() => undefined)
     return found?.entry.sha256 === foreseen.sha256 ? found : inStore(foreseen)
   }
   return Promise.all(appended.entries.map(find))

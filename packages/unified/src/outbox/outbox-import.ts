@@ -18,11 +18,11 @@ export function createOutboxImport(parts: LaneSettlerParts): BulkImport {
       const { path } = laneOf(namespace)
       const isPending = () => outbox.pendingEntries(path).size > 0
       await settleLane(parts, path, { isPending, waits: () => WAITS })
-      const sighting = lastSeen.look(path)
-      await breaker.run(() => probeStore(primary, namespace))
-      await (primary.bulk?.importRecords(namespace, records, onCommitted) ??
-        importInBatches(primary, namespace, { records, note: onCommitted }))
-      lastSeen.note(path, sighting)
+      await lastSeen.seeing(path, async () => {
+        await breaker.run(() => probeStore(primary, namespace))
+        await (primary.bulk?.importRecords(namespace, records, onCommitted) ??
+          importInBatches(primary, namespace, { records, note: onCommitted }))
+      })
     },
   }
 }

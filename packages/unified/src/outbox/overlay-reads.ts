@@ -48,7 +48,7 @@ export function createOverlayReads(context: SendContext): OverlayReads {
     try {
       const value = await breaker.run(() => read(options))
       const isNewest = options?.consistency === undefined || options.consistency.kind === 'strong'
-      // What is read first is never from memory, however old it may be.
+      // What is read first is never from memory: whatever fills that is noted.
       if (isNewest || !lastSeen.mayHaveSeen(path)) lastSeen.note(path, sighting)
       return { value, stale: undefined }
     } catch (error) {

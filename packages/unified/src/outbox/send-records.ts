@@ -20,8 +20,11 @@ export async function sendRecords(
   },
 ): Promise<Sent> {
   const { namespace, lease, operations, attempted } = request
-  const { numbered } = context.primary
+  const { lastSeen, primary } = context
+  const { numbered } = primary
   if (numbered === undefined) throw new UmbraError('UNSUPPORTED', 'the store cannot number commits')
+  const { path } = lease.lane
+  const sighting = lastSeen.look(path)
   const { outcomes, mark } = await context.breaker.run(() =>
     numbered.commitNumbered(namespace, {
       writer: lease.writer,
@@ -40,6 +43,9 @@ export async function sendRecords(
       decision: await toDecision(context, outcome, { operation, operations, namespace }),
     })
   }
+  // A version that knows of one operation has all before it.
+  const decidedTo = decided.at(-1)?.operation.n ?? sighting.decidedTo
+  lastSeen.note(path, { ...sighting, decidedTo })
   return { decided, mark }
 }
 

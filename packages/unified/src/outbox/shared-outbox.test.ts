@@ -60,6 +60,17 @@ describe('a process that lost the store, on an outbox shared with one that has i
     expect(await idsSeen(cutOff)).toEqual(['changed', 'new'])
   })
 
+  it('reads what the other has stored since it sent something itself and read what it remembers of that', async () => {
+    link.isCut = true
+    expect(await cutOff.storeData({ ...AT, id: 'mine', data: 1 })).toMatchObject({ pending: true })
+    link.isCut = false
+    await cutOff.sync()
+    await connected.storeData({ ...AT, id: 'theirs', data: 1 })
+    await cutOff.listEntries('m', 'u', { consistency: { maxAgeMs: Infinity } })
+    link.isCut = true
+    expect(await idsSeen(cutOff)).toEqual(['mine', 'theirs'])
+  })
+
   it('changes and deletes what the other has stored since', async () => {
     await cutOffNow()
     await connected.storeData({ ...AT, id: 'a', data: 1 })
