@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { createMemoryBody, etagRevision, isRecordEtag, mutationId } from '@umbra/core'
+import { createMemoryBody, mutationId } from '@umbra/core'
 import type { Mutation } from '@umbra/core'
 import type { PreparedBody } from '../body-store.ts'
 import type { OutboxContext } from './outbox-context.ts'
@@ -8,9 +8,10 @@ import { largerThanOutbox, outboxFull } from './outbox-error.ts'
 import { evictKept } from './outbox-kept.ts'
 import { laneRow, takeLease } from './outbox-lanes.ts'
 import type { Appended, BlobWrite, Lane } from './outbox-port.ts'
-import { NOBODY, predictedEntry, predictedEtag, toExpectColumn } from './outbox-rows.ts'
+import { NOBODY, predictedEntry, toExpectColumn } from './outbox-rows.ts'
+import { predictRevision } from './predict-revision.ts'
 import { refuseConflicting } from './refuse-conflicting.ts'
-import type { LaneRow, MutationRow, NewMutation } from './outbox-rows.ts'
+import type { MutationRow, NewMutation } from './outbox-rows.ts'
 
 /** What an operation and each of its mutations take besides their bodies and descriptions, roughly. Bytes. */
 const OVERHEAD_BYTES = 512
@@ -103,7 +104,7 @@ function insert(context: OutboxContext, lane: Lane, operation: PreparedOperation
   refuseConflicting(context, { pk: row.pk, lane }, operation.write)
   const now = clock.now()
   const opId = ids.next(now)
-  const predicted = operation.prepared.map(({ mutation }) => predict(context, row, mutation))
+  const predicted = operation.prepared.map(({ mutation }) => predictRevision(context, row, mutation))
   const pk = Number(
     statements.insertOp.run({
       lane: row.pk,
@@ -152,27 +153,6 @@ function reserve(context: OutboxContext, bytes: number): void {
   const left = assertRoom(context, bytes)
   statements.addBytes.run({ bytes, keptBytes: 0 })
   evictKept(context, left)
-}
-
-interface Prediction {
-  readonly rev: number
-  readonly certain: boolean
-  /** It names a version that an undecided operation may or may not turn out to have made. */
-  readonly barrier: boolean
-}
-
-/** The revision a mutation will become: known when it names one or its id is new, else as far as the queue tells. */
-function predict({ statements }: OutboxContext, lane: LaneRow, mutation: NewMutation): Prediction {
-  const atLeast = mutation.minRev ?? 1
-  if (lane.module === null || mutation.freshId) return { rev: atLeast, certain: true, barrier: false }
-  const newest = statements.newestOf.get({ lane: lane.pk, id: mutation.id })?.mutation
-  if (mutation.expect !== null && isRecordEtag(mutation.expect)) {
-    const rev = Math.max(etagRevision(mutation.expect) + 1, atLeast)
-    const barrier = newest?.certain === false && predictedEtag(newest) === mutation.expect
-    return { rev, certain: !barrier, barrier }
-  }
-  if (newest?.kind !== 'delete') return { rev: atLeast, certain: false, barrier: false }
-  return { rev: Math.max(newest.rev + 1, atLeast), certain: newest.certain, barrier: false }
 }
 
 function bytesOf(write: OutboxWrite): number {

@@ -1,11 +1,11 @@
-import { etagRevision, isRecordEtag, UmbraError } from '@umbra/core'
+import { UmbraError } from '@umbra/core'
 import type { OutboxContext } from './outbox-context.ts'
 import { fromErrorJson } from './outbox-error.ts'
 import { removeOperation } from './outbox-kept.ts'
-import { laneRow, takeLease } from './outbox-lanes.ts'
 import type { ListedOperation } from './outbox-port.ts'
-import { NONE, toLane, toQueued } from './outbox-rows.ts'
+import { toLane, toQueued } from './outbox-rows.ts'
 import type { LaneRow, OpRow } from './outbox-rows.ts'
+import { predictRevision } from './predict-revision.ts'
 import { isAwaited, leaveRefusal } from './untold-refusal.ts'
 
 /** Operations that were refused after their callers had been told that they are pending, oldest first. */
@@ -56,21 +56,21 @@ export function retryOperation(
   const op = listedOp(context, id)
   const lane = statements.getLane.get({ pk: op.lane })
   if (lane === undefined) throw notListed(id)
+  let barrier = 0
   for (const mutation of statements.mutationsOf.all({ op: op.pk })) {
     const expect = expects[mutation.idx]
     if (expect === undefined) continue
-    // Over a version of a record the revision is certain; a creation may follow a deletion that nobody saw. A blob's have none.
-    const isRevision = isRecordEtag(expect)
-    const rev = isRevision ? Math.max(etagRevision(expect) + 1, mutation.minRev ?? 1) : mutation.rev
-    const certain = expect === NONE ? 0 : 1
-    statements.rebase.run({ op: op.pk, idx: mutation.idx, expect, rev, certain })
+    // An id that was minted for it was taken all the same.
+    const predicted = predictRevision(context, lane, { ...mutation, expect, freshId: false })
+    if (predicted.barrier) barrier = 1
+    const { rev, certain } = predicted
+    statements.rebase.run({ op: op.pk, idx: mutation.idx, expect, rev, certain: certain ? 1 : 0 })
   }
   const n = lane.lastN + 1
   const opId = ids.next(clock.now())
-  if (isAwaited(context, op)) leaveRefusal(context, op, { n, opId })
-  else statements.queueAgain.run({ pk: op.pk, n, opId, resent: 0 })
+  if (isAwaited(context, op)) leaveRefusal(context, op, { n, opId, barrier })
+  else statements.queueAgain.run({ pk: op.pk, n, opId, barrier })
   statements.setLastN.run({ pk: lane.pk, lastN: n })
-  takeLease(context, laneRow(context, toLane(lane)))
 }
 
 /** Runs inside a transaction. */

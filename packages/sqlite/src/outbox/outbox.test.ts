@@ -144,6 +144,28 @@ describe('decisions', () => {
     await expect(outbox.discard(opId)).rejects.toMatchObject({ code: 'NOT_FOUND' })
   })
 
+  it('queue a refusal again over what is pending once it is known which revision that is', async () => {
+    const outbox = await openTestOutbox()
+    const { opId } = await append(outbox, put('a', 'mine', `1-${'0'.repeat(32)}`))
+    const [refused] = outbox.waiting(await leaseOf(outbox), 1)
+    if (refused === undefined) throw new Error('an operation waits')
+    const decision = { kind: 'conflict', error: conflict } as const
+    await outbox.decide(await leaseOf(outbox), [{ operation: refused, decision }], undefined)
+    const created = await append(outbox, put('a', 'again'))
+    await outbox.retry(opId, [etagOf(created.entries)])
+    const lease = await leaseOf(outbox)
+    const [operation, ...more] = outbox.waiting(lease, 10)
+    if (operation === undefined) throw new Error('an operation waits')
+    expect(more).toEqual([])
+    const entries = created.entries.map((entry) => ({ ...entry, rev: 8 }))
+    const committed = { operation, decision: { kind: 'committed', entries } as const }
+    await outbox.decide(lease, [committed], { n: 2, h: 'h' })
+    expect(outbox.waiting(lease, 1)[0]).toMatchObject({
+      mutations: [{ expect: { etag: etagOf(entries) } }],
+      entries: [{ rev: 9 }],
+    })
+  })
+
   it('keep a refusal until its caller has heard of it, whenever it comes to wait', async () => {
     const outbox = await openTestOutbox()
     const { pk } = await outbox.append(LANE, { mutations: [put('a', 'x')] }, 'trying')

@@ -154,7 +154,7 @@ function resendAfter(
   const isKnown = mark.n === 0 || statements.markKnown.get({ lane: row.pk, ...mark }) !== undefined
   for (const op of statements.committedAfter.all({ lane: row.pk, n: mark.n })) {
     // The same operation under the same number: the store counts it once, whether it has it or not.
-    statements.queueAgain.run({ pk: op.pk, n: op.n, opId: op.opId, resent: 0 })
+    statements.queueAgain.run({ ...op, barrier: Number(op.barrier) })
     statements.addBytes.run({ bytes: op.bytes, keptBytes: -op.bytes })
   }
   if (!isKnown) return renamed(context, row)

@@ -15,7 +15,7 @@ export function isAwaited({ holder }: OutboxContext, op: Pick<OpRow, 'holder'>):
 export function leaveRefusal(
   context: OutboxContext,
   op: OpRow,
-  again?: { readonly n: number; readonly opId: string },
+  again?: { readonly n: number; readonly opId: string; readonly barrier: number },
 ): void {
   const { statements } = context
   removeOrphans(context)
@@ -23,8 +23,8 @@ export function leaveRefusal(
     statements.removeBodies.run({ op: op.pk })
     statements.removeMutations.run({ op: op.pk })
   } else {
-    const { lane, barrier, createdAt, bytes } = op
-    const queued = { ...again, lane, barrier, createdAt, bytes, state: 'pending', holder: NOBODY }
+    const { lane, createdAt, bytes } = op
+    const queued = { ...again, lane, createdAt, bytes, state: 'pending', holder: NOBODY }
     const { lastInsertRowid } = statements.insertOp.run(queued)
     statements.moveMutations.run({ from: op.pk, to: lastInsertRowid })
   }

@@ -1,0 +1,32 @@
+import { etagRevision, isRecordEtag } from '@umbra/core'
+import type { OutboxContext } from './outbox-context.ts'
+import { predictedEtag } from './outbox-rows.ts'
+import type { LaneRow, NewMutation } from './outbox-rows.ts'
+
+export interface PredictedRevision {
+  readonly rev: number
+  readonly certain: boolean
+  /** It names a version that an undecided operation may or may not turn out to have made. */
+  readonly barrier: boolean
+}
+
+/**
+ * The revision a mutation will become that is queued now: known when it names one or its id is new, else as far as the
+ * queue tells. Runs inside a transaction.
+ */
+export function predictRevision(
+  { statements }: OutboxContext,
+  lane: Pick<LaneRow, 'pk' | 'module'>,
+  mutation: Pick<NewMutation, 'id' | 'expect' | 'freshId' | 'minRev'>,
+): PredictedRevision {
+  const atLeast = mutation.minRev ?? 1
+  if (lane.module === null || mutation.freshId) return { rev: atLeast, certain: true, barrier: false }
+  const newest = statements.newestOf.get({ lane: lane.pk, id: mutation.id })?.mutation
+  if (mutation.expect !== null && isRecordEtag(mutation.expect)) {
+    const rev = Math.max(etagRevision(mutation.expect) + 1, atLeast)
+    const barrier = newest?.certain === false && predictedEtag(newest) === mutation.expect
+    return { rev, certain: !barrier, barrier }
+  }
+  if (newest?.kind !== 'delete') return { rev: atLeast, certain: false, barrier: false }
+  return { rev: Math.max(newest.rev + 1, atLeast), certain: newest.certain, barrier: false }
+}
