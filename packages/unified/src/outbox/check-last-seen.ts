@@ -18,7 +18,10 @@ export async function checkLastSeen(
   for (const [index, mutation] of mutations.entries()) {
     if (mutation.kind === 'put' && mutation.freshId === true) continue
     const id = mutationId(mutation)
-    const change = outbox.unseenChanges(path, lastSeen.decidedTo(path), id)?.get(id)
+    const changes = outbox.unseenChanges(path, lastSeen.decidedTo(path), id)
+    // So much was sent since that what was seen is no reason to refuse anything.
+    if (changes === undefined) continue
+    const change = changes.get(id)
     if (change?.pending === true) continue
     const stored = await fromMemory(context, namespace, id)
     const seen = change !== undefined && change.entry.rev > (stored?.rev ?? 0) ? change.entry : stored

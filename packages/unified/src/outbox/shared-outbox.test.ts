@@ -124,4 +124,18 @@ describe('when the other has sent more than the file keeps', () => {
       await few.close()
     }
   })
+
+  it('a write is not refused over what was seen before that', async () => {
+    const few = await openBehindOutbox(store, folder.sqlitePath, { limits: { keepBytes: 0 } })
+    try {
+      await connected.storeData({ ...AT, id: 'a', data: 'old' })
+      await cutOffNow()
+      await few.deleteData('m', 'u', 'a')
+      expect(await cutOff.storeData({ ...AT, id: 'a', data: 'new' })).toMatchObject({ pending: true })
+      await few.sync()
+      expect(await few.retrieveData('m', 'u', 'a')).toMatchObject({ data: 'new' })
+    } finally {
+      await few.close()
+    }
+  })
 })
