@@ -8,6 +8,7 @@ import { createFakeStore } from './fake-store.fixture.ts'
 import type { FakeStore } from './fake-store.fixture.ts'
 import { createOutboxBackend } from './outbox-backend.ts'
 import { openBehindOutbox, QUICK } from './outbox-backend.fixture.ts'
+import type { OutboxPolicy } from './outbox-policy.ts'
 
 const POLICY = { conflicts: 'last-write-wins' } as const
 const AT = { module: 'm', userId: 'u' }
@@ -26,8 +27,8 @@ afterEach(async () => {
   await folder.remove()
 })
 
-async function open(): Promise<StorageManager> {
-  const storage = await openBehindOutbox(store, folder.sqlitePath, { policy: POLICY })
+async function open(patience: Partial<OutboxPolicy> = {}): Promise<StorageManager> {
+  const storage = await openBehindOutbox(store, folder.sqlitePath, { policy: { ...patience, ...POLICY } })
   opened.push(storage)
   return storage
 }
@@ -48,6 +49,19 @@ it('leaves the last of several changes of one record that somebody else came bef
   expect(await storage.sync()).toEqual({ pending: 0 })
   expect(await other().retrieveData('m', 'u', 'a')).toMatchObject({ data: 'third', revision: 5 })
   expect(await storage.conflicts()).toHaveLength(3)
+})
+
+it('is sent at once when a write behind it found the refusal', async () => {
+  const storage = await open({ breakMs: 60_000, maxBreakMs: 60_000 })
+  await storage.storeData({ ...AT, id: 'a', data: 'base' })
+  store.usually = 'down'
+  await other().updateData({ ...AT, recordId: 'a', data: 'theirs' })
+  await later()
+  expect(await storage.updateData({ ...AT, recordId: 'a', data: 'ours' })).toMatchObject({ pending: true })
+  store.usually = 'ok'
+  expect(await storage.storeData({ ...AT, data: 'behind' })).toMatchObject({ pending: false })
+  const contents = async () => (await other().retrieveData('m', 'u', 'a'))?.data
+  await expect.poll(contents, { timeout: 2_000 }).toBe('ours')
 })
 
 it('does not store a change whose caller, in another process, is told that it was refused', async () => {

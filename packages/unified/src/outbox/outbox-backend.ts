@@ -81,7 +81,8 @@ export function createOutboxBackend(parts: OutboxParts): StorageBackend {
   const dispatcher: Dispatcher = new Dispatcher(context, lanes, {
     onPending: () => drainer.wake(),
     onRefused: async (state, decided) => {
-      if (await refusals.track(announce(context, state, decided))) drainer.wake()
+      // Whoever found it is still sending, and looks once more.
+      if (await refusals.track(announce(context, state, decided))) void dispatcher.run(state)
     },
   })
   const drainer = new Drainer(context, lanes, dispatcher)
