@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { hasErrorCode, systemClock } from '@umbra/core'
+import { hasErrorCode, isUmbraError, systemClock } from '@umbra/core'
 import type { Clock, Namespace, StoredBlob } from '@umbra/core'
 import { mapConcurrently } from '../migration/map-concurrently.ts'
 import { recordKey } from './copy-backlog.ts'
@@ -34,8 +34,8 @@ const PATH = 'hybrid/owed.json'
 const LOOK_AGAIN_MS = 10_000
 /** Until the next look when nothing is owed: another process may die. */
 const NOTHING_OWED_MS = 60_000
-/** A batch that is not in the primary after this time was never committed. */
-const MAX_COMMIT_MS = 24 * 60 * 60 * 1_000
+/** After this time no commit is still on its way: what the primary has of a batch then is all that is owed. */
+const MAX_COMMIT_MS = 60 * 60 * 1_000
 const PARALLEL_COPIES = 16
 
 export function createOwedCopies(
@@ -71,7 +71,7 @@ export function createOwedCopies(
     let left = 0
     for (const [name, batch] of batches) {
       if (own.has(name)) continue
-      if (await settle(batch)) await change((all) => all.delete(name))
+      if (await unlessImpossible(settle(batch))) await change((all) => all.delete(name))
       else left++
     }
     lookAt = clock.now() + (left === 0 ? NOTHING_OWED_MS : LOOK_AGAIN_MS)
@@ -79,23 +79,30 @@ export function createOwedCopies(
 
   /** Whether nothing is owed of it any more. */
   async function settle({ namespace, ids, at }: OwedBatch): Promise<boolean> {
-    if (!(await isCommitted(namespace, ids))) return clock.now() - at > MAX_COMMIT_MS
-    await mapConcurrently(ids, PARALLEL_COPIES, async (id) => {
-      if (isClosed) throw new Error('closed')
-      const copy = await secondary.getEntry(namespace, id)
-      if (copy !== undefined && (await wasInPrimary(secondary, namespace, copy.entry))) return
+    if (clock.now() - at <= MAX_COMMIT_MS && !(await isCommitted(namespace, ids))) return false
+    const copied = await mapConcurrently(ids, PARALLEL_COPIES, (id) =>
+      unlessImpossible(ensureCopied(namespace, id)),
+    )
+    return !copied.includes(false)
+  }
+
+  async function ensureCopied(namespace: Namespace, id: string): Promise<true> {
+    if (isClosed) throw new Error('closed')
+    const copy = await secondary.getEntry(namespace, id)
+    if (copy === undefined || !(await wasInPrimary(secondary, namespace, copy.entry)))
       await copyAgain(parts, namespace, id)
-    })
-    backlog.remove(ids.map((id) => recordKey(namespace, id)))
+    backlog.remove([recordKey(namespace, id)])
     return true
   }
 
-  /** All of a batch is committed, or none; some of it may have been deleted since. */
+  /**
+   * All of a batch is committed, or none. That some of its ids were deleted proves nothing: it may have been before, and the batch is
+   * still being committed.
+   */
   async function isCommitted(namespace: Namespace, ids: readonly string[]): Promise<boolean> {
     const some = [...new Set([ids.at(0), ids.at(-1)])].filter((id) => id !== undefined)
     const found = await Promise.all(some.map((id) => primary.getEntry(namespace, id)))
-    if (found.some((stored) => stored !== undefined)) return true
-    return ((await primary.inventory?.findDeletions(namespace, some))?.size ?? 0) > 0
+    return found.some((stored) => stored !== undefined)
   }
 
   return {
@@ -121,6 +128,16 @@ export function createOwedCopies(
       isClosed = true
       await looking
     },
+  }
+}
+
+/** False for what no later try would do either, such as copying a damaged body: it is not in the way of the others. */
+async function unlessImpossible(work: Promise<boolean>): Promise<boolean> {
+  try {
+    return await work
+  } catch (error) {
+    if (isUmbraError(error) && !error.retryable) return false
+    throw error
   }
 }
 
