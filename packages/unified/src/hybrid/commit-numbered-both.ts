@@ -1,4 +1,4 @@
-import { mutationId, UmbraError } from '@umbra/core'
+import { mutationId } from '@umbra/core'
 import type {
   ManifestEntry,
   Mutation,
@@ -9,6 +9,7 @@ import type {
   NumberedResult,
 } from '@umbra/core'
 import { copyAgain, copyCommitted } from './copy-committed.ts'
+import { copyPending } from './copy-pending.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { inPrimary } from './hybrid-parts.ts'
 import { wasInPrimary } from './primary-note.ts'
@@ -38,11 +39,7 @@ export async function commitNumberedBoth(
     const mutations = operations.slice(0, outcomes.length).map((one) => one.mutations)
     return { outcomes: await copyOutcomes(parts, namespace, { mutations, outcomes }), mark }
   } catch (error) {
-    // Not as the cause itself: it is no outage of the primary, which would be left alone for it.
-    const cause = new Error('sqlite could not take the copy', { cause: error })
-    throw new UmbraError('OUTCOME_PENDING', 'r2 has the write, but sqlite could not take its copy yet', {
-      cause,
-    })
+    throw copyPending(error)
   }
 }
 

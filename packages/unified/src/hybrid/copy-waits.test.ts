@@ -38,3 +38,31 @@ it('keeps a write pending until SQLite takes the copy, without leaving R2 alone 
   await sqlite.close()
   await folder.remove()
 })
+
+it('keeps a blob pending until SQLite takes the copy, also when the process ends before', async () => {
+  const folder = await createStorageFolder()
+  const sqlite = await createSqliteBackend({ path: folder.sqlitePath })
+  const store = createFakeStore()
+  const disk = { full: true }
+  const secondary: StorageBackend = { ...withFullDisk(disk)(sqlite), close: async () => {} }
+  const open = async () => {
+    const outbox = await openOutbox({ path: folder.sqlitePath })
+    return manageBackend(
+      createHybridWithOutbox({ primary: store.client(), secondary, outbox, policy: QUICK }),
+    )
+  }
+  const first = await open()
+  expect(await first.putBlob('settings', 1)).toMatchObject({ pending: true })
+  expect((await first.health()).outbox).toMatchObject({ breaker: 'closed', depth: 1 })
+  await first.close()
+
+  const next = await open()
+  expect(await next.sync({ timeoutMs: 200 })).toEqual({ pending: 1 })
+  expect((await manageBackend(store.direct).getBlob('settings'))?.value).toBe(1)
+  disk.full = false
+  expect(await next.sync({ timeoutMs: 10_000 })).toEqual({ pending: 0 })
+  expect((await manageBackend(sqlite).getBlob('settings'))?.value).toBe(1)
+  await next.close()
+  await sqlite.close()
+  await folder.remove()
+})

@@ -4,6 +4,7 @@ import type { OutboxParts } from '../outbox/outbox-backend.ts'
 import { createCopyBacklog } from './copy-backlog.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { createMirroredBackend } from './mirrored-backend.ts'
+import { withCopiesAwaited } from './with-copies-awaited.ts'
 import { withCopiesRead } from './with-copies-read.ts'
 
 /**
@@ -15,6 +16,8 @@ export function createHybridWithOutbox({
   secondary,
   ...rest
 }: HybridParts & OutboxParts): StorageBackend {
-  const mirrored = createMirroredBackend({ primary, secondary }, createCopyBacklog())
-  return withCopiesRead(createOutboxBackend({ ...rest, primary: mirrored, sharesLastSeen: true }), secondary)
+  const backlog = createCopyBacklog()
+  const mirrored = createMirroredBackend({ primary, secondary }, backlog)
+  const sent = { ...mirrored, blobs: withCopiesAwaited(mirrored.blobs, backlog) }
+  return withCopiesRead(createOutboxBackend({ ...rest, primary: sent, sharesLastSeen: true }), secondary)
 }

@@ -34,11 +34,22 @@ async function resend(
   base: string,
 ): Promise<Decision | undefined> {
   const current = await currentEtag(context, lease)
-  if (current === (operation.blobEtag || NONE)) return COMMITTED
+  if (current === (operation.blobEtag || NONE)) return confirm(context, lease, operation)
   if (current === base) return attempt(context, lease, { operation, base, attempted: true })
   // Somebody wrote since. Without a condition, "just before them" is as good a place as any.
   if (operation.blob.expect === undefined) return COMMITTED
   return { kind: 'conflict', error: blobChanged(lease.lane.path, current === NONE ? undefined : current) }
+}
+
+/** It is there, but the first attempt did not say so: a store that keeps copies may owe them, and makes them when it is written again. */
+async function confirm(context: SendContext, lease: LaneLease, operation: BlobOperation): Promise<Decision> {
+  try {
+    if (operation.blobEtag !== '') await write(context, lease, operation, operation.blobEtag)
+  } catch (error) {
+    // Somebody wrote since, and has seen to the copies of that.
+    if (!hasErrorCode(error, 'PRECONDITION_FAILED')) throw error
+  }
+  return COMMITTED
 }
 
 async function attempt(
@@ -53,7 +64,7 @@ async function attempt(
   } catch (error) {
     if (!hasErrorCode(error, 'PRECONDITION_FAILED')) throw error
     const current = await currentEtag(context, lease)
-    if (attempted && current === (operation.blobEtag || NONE)) return COMMITTED
+    if (attempted && current === (operation.blobEtag || NONE)) return confirm(context, lease, operation)
     // Refused in the crowd of other writers, none of whom changed it.
     if (current === base) throw stillTheSame(error)
     if (operation.blob.expect !== undefined) return { kind: 'conflict', error }

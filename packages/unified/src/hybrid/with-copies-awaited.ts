@@ -1,0 +1,19 @@
+import type { BlobStore } from '@umbra/core'
+import type { CopyBacklog } from './copy-backlog.ts'
+import { copyPending } from './copy-pending.ts'
+
+/**
+ * Blobs of a hybrid for a sender that repeats what rejects: a write resolves only when both sides have it, and so outlives the process
+ * while its copy cannot be made.
+ */
+export function withCopiesAwaited(blobs: BlobStore, backlog: CopyBacklog): BlobStore {
+  return {
+    get: (path) => blobs.get(path),
+    delete: (path, expect) => blobs.delete(path, expect),
+    async put(path, bytes, expect) {
+      const info = await blobs.put(path, bytes, expect)
+      if (backlog.has(path)) throw copyPending(backlog.problem())
+      return info
+    },
+  }
+}
