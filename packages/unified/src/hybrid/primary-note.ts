@@ -1,5 +1,5 @@
 import { encodePathPart, hasErrorCode, namespacePath } from '@umbra/core'
-import type { BlobExpectation, ManifestEntry, Namespace, StorageBackend, StoredBlob } from '@umbra/core'
+import type { ManifestEntry, Namespace, StorageBackend, StoredBlob } from '@umbra/core'
 
 interface PrimaryNote {
   /** Of the record the primary had: another record that uses the id again has another one. */
@@ -12,24 +12,15 @@ interface PrimaryNote {
  * Kept in the secondary for every id the primary has had, so that the copy of a record which was deleted there, by
  * whichever process and also without this backend, is never taken for a record that is only in the secondary.
  */
-export async function noteInPrimary(
+export function noteInPrimary(
   secondary: StorageBackend,
   namespace: Namespace,
   { id, timestamp }: Pick<ManifestEntry, 'id' | 'timestamp'>,
 ): Promise<void> {
-  for (;;) {
-    const stored = await secondary.blobs.get(notePath(namespace, id))
-    // Not over a note of this record's deletion: a copy may arrive later than that.
-    if (stored !== undefined && parseNote(stored).timestamp === timestamp) return
-    const expect = stored ? ({ kind: 'etag', etag: stored.etag } as const) : ({ kind: 'absent' } as const)
-    try {
-      await writeNote(secondary, namespace, id, { note: { timestamp }, expect })
-      return
-    } catch (error) {
-      // Another process has noted something meanwhile, maybe that deletion.
-      if (!hasErrorCode(error, 'PRECONDITION_FAILED')) throw error
-    }
-  }
+  // Not over a note of this record's deletion: a copy may arrive later than that.
+  return changeNote(secondary, namespace, id, (note) =>
+    note?.timestamp === timestamp ? undefined : { timestamp },
+  )
 }
 
 /** Before the deletion, so that the copy is not read during an outage when it could not be deleted any more. */
@@ -38,16 +29,21 @@ export function noteDeletion(
   namespace: Namespace,
   { id, timestamp, rev }: ManifestEntry,
 ): Promise<void> {
-  return writeNote(secondary, namespace, id, { note: { timestamp, deletedRev: rev } })
+  // Not over the note of a later record: another process has deleted this one, and the id was used again.
+  return changeNote(secondary, namespace, id, (note) =>
+    note !== undefined && note.timestamp > timestamp ? undefined : { timestamp, deletedRev: rev },
+  )
 }
 
 /** For a deletion that was proved not to have happened. */
 export function forgetDeletion(
   secondary: StorageBackend,
   namespace: Namespace,
-  { id, timestamp }: ManifestEntry,
+  { id, timestamp, rev }: ManifestEntry,
 ): Promise<void> {
-  return writeNote(secondary, namespace, id, { note: { timestamp } })
+  return changeNote(secondary, namespace, id, (note) =>
+    note?.timestamp === timestamp && note.deletedRev === rev ? { timestamp } : undefined,
+  )
 }
 
 /** Whether the primary has had this record: then it says what became of it. */
@@ -81,18 +77,35 @@ async function readNote(
 }
 
 function parseNote({ bytes }: StoredBlob): PrimaryNote {
-  // Only writeNote writes to this path.
+  // Only changeNote writes to this path.
   return JSON.parse(new TextDecoder().decode(bytes)) as PrimaryNote
 }
 
-async function writeNote(
+/** Writes what `edit` makes of the note, unless that is undefined. */
+async function changeNote(
   secondary: StorageBackend,
   namespace: Namespace,
   id: string,
-  { note, expect }: { readonly note: PrimaryNote; readonly expect?: BlobExpectation },
+  edit: (note: PrimaryNote | undefined) => PrimaryNote | undefined,
 ): Promise<void> {
-  const bytes = new TextEncoder().encode(JSON.stringify(note))
-  await secondary.blobs.put(notePath(namespace, id), bytes, expect)
+  const path = notePath(namespace, id)
+  for (;;) {
+    const stored = await secondary.blobs.get(path)
+    const edited = edit(stored && parseNote(stored))
+    if (edited === undefined) return
+    const bytes = new TextEncoder().encode(JSON.stringify(edited))
+    try {
+      await secondary.blobs.put(
+        path,
+        bytes,
+        stored ? { kind: 'etag', etag: stored.etag } : { kind: 'absent' },
+      )
+      return
+    } catch (error) {
+      // Another process has noted something meanwhile, maybe a deletion.
+      if (!hasErrorCode(error, 'PRECONDITION_FAILED')) throw error
+    }
+  }
 }
 
 /** Outside `json_blobs/`, so no caller's blob can have this path. */
