@@ -1,4 +1,4 @@
-import { manageBackend } from '@umbra/core'
+import { manageBackend, UmbraError } from '@umbra/core'
 import type { StorageBackend } from '@umbra/core'
 import { createSqliteBackend, openOutbox } from '@umbra/sqlite'
 import { expect, it } from 'vitest'
@@ -6,6 +6,7 @@ import { compareStores } from '../migration/compare-stores.ts'
 import { createFakeStore } from '../outbox/fake-store.fixture.ts'
 import { QUICK } from '../outbox/outbox-backend.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
+import { createBlobCopies } from './blob-copies.ts'
 import { withFullDisk } from './full-disk.fixture.ts'
 import { createHybridWithOutbox } from './hybrid-with-outbox.ts'
 
@@ -64,5 +65,37 @@ it('keeps a blob pending until SQLite takes the copy, also when the process ends
   expect((await manageBackend(sqlite).getBlob('settings'))?.value).toBe(1)
   await next.close()
   await sqlite.close()
+  await folder.remove()
+})
+
+it('leaves no copy of a blob whose deletion was done without an answer, and read before it was', async () => {
+  const folder = await createStorageFolder()
+  const secondary = await createSqliteBackend({ path: folder.sqlitePath })
+  const client = createFakeStore().client()
+  let unanswered = true
+  const primary: StorageBackend = {
+    ...client,
+    blobs: {
+      get: (path) => client.blobs.get(path),
+      put: (...about) => client.blobs.put(...about),
+      async delete(path, expected) {
+        const left = await client.blobs.get(path)
+        const deleted = await client.blobs.delete(path, expected)
+        if (!unanswered) return deleted
+        unanswered = false
+        // What a read does that finds the blob just before.
+        await createBlobCopies(secondary.blobs).put(path, left?.bytes ?? new Uint8Array())
+        throw new UmbraError('OUTCOME_PENDING', 'the answer was lost')
+      },
+    },
+  }
+  const outbox = await openOutbox({ path: folder.sqlitePath })
+  const storage = manageBackend(createHybridWithOutbox({ primary, secondary, outbox, policy: QUICK }))
+  await storage.putBlob('gone', 1)
+  await storage.deleteBlob('gone')
+  expect(await storage.sync({ timeoutMs: 10_000 })).toEqual({ pending: 0 })
+  expect(unanswered).toBe(false)
+  expect(await manageBackend(secondary).getBlob('gone')).toBeNull()
+  await storage.close()
   await folder.remove()
 })

@@ -59,3 +59,34 @@ it('makes the copy again when the deletion turns out not to have happened', asyn
   expect(await hybrid.health()).toMatchObject({ healthy: true })
   await under.close()
 })
+
+it('leaves no copy when an earlier deletion arrives late, before this one', async () => {
+  const { hybrid, onSqlite, ...under } = await openHybrid(server, folder.sqlitePath, {
+    primary: (backend) => ({
+      ...backend,
+      blobs: {
+        get: (path) => backend.blobs.get(path),
+        put: (...about) => backend.blobs.put(...about),
+        async delete(...about) {
+          await backend.blobs.delete(about[0], undefined)
+          return backend.blobs.delete(...about)
+        },
+      },
+    }),
+  })
+  const { etag } = await hybrid.putBlob('gone', 1)
+  await expect(hybrid.deleteBlob('gone', { ifMatch: etag })).rejects.toMatchObject({
+    code: 'PRECONDITION_FAILED',
+  })
+  expect(await onSqlite.getBlob('gone')).toBeNull()
+  await under.close()
+})
+
+it('removes the copy of a blob that is deleted again after R2 alone has deleted it', async () => {
+  const { hybrid, onR2, onSqlite, ...under } = await openHybrid(server, folder.sqlitePath)
+  await hybrid.putBlob('gone', 1)
+  await onR2.deleteBlob('gone')
+  expect(await hybrid.deleteBlob('gone')).toBe(false)
+  expect(await onSqlite.getBlob('gone')).toBeNull()
+  await under.close()
+})

@@ -70,13 +70,17 @@ export function createHybridBlobs({ primary, secondary }: HybridParts, backlog: 
   async function remove(path: string, expect: BlobExpectation): Promise<boolean> {
     const current = await ensureInPrimary(path)
     checkBlobExpectation(path, current?.etag, expect)
-    if (current === undefined) return false
+    // Also one that the primary has not got any more.
     await copies.delete(path)
+    if (current === undefined) return false
     try {
       return await decide(path, () => truth.delete(path, expect))
     } catch (error) {
+      // Somebody has changed or deleted it, maybe an earlier request of ours that arrived late.
+      if (hasErrorCode(error, 'PRECONDITION_FAILED'))
+        await catchUp(path).catch((failure: unknown) => backlog.add([path], failure))
       // When it may be deleted, the next read makes the copy again, should it still be there.
-      if (!hasErrorCode(error, 'OUTCOME_PENDING')) await copy(path, current.bytes)
+      else if (!hasErrorCode(error, 'OUTCOME_PENDING')) await copy(path, current.bytes)
       throw error
     }
   }

@@ -41,10 +41,15 @@ async function resend(
   return { kind: 'conflict', error: blobChanged(lease.lane.path, current === NONE ? undefined : current) }
 }
 
-/** It is there, but the first attempt did not say so: a store that keeps copies may owe them, and makes them when it is written again. */
+/**
+ * It is as the operation wants it, but the first attempt did not say so. A store that keeps copies may owe them, or have one too many: it
+ * sees to them when it is written again over what is there.
+ */
 async function confirm(context: SendContext, lease: LaneLease, operation: BlobOperation): Promise<Decision> {
+  const { breaker, primary } = context
   try {
     if (operation.blobEtag !== '') await write(context, lease, operation, operation.blobEtag)
+    else await breaker.run(() => primary.blobs.delete(lease.lane.path, { kind: 'absent' }))
   } catch (error) {
     // Somebody wrote since, and has seen to the copies of that.
     if (!hasErrorCode(error, 'PRECONDITION_FAILED')) throw error
