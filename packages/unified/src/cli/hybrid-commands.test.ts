@@ -175,3 +175,21 @@ it.each([['export', 'out'], ['compare'], ['migrate', '--from', 'r2', '--to', 'sq
     })
   },
 )
+
+describe('umbra migrate of a hybrid', () => {
+  it('notes what R2 has, so that nothing comes back that R2 alone deletes later', async () => {
+    await inSqlite(async (storage) => {
+      await storage.storeData({ ...AT, id: 'gone', data: 1 })
+      await storage.putBlob('gone', 1)
+    })
+    expect(await umbra('migrate', '--from', 'sqlite', '--to', 'r2')).toMatchObject({ exitCode: 0 })
+    await inR2(async (storage) => {
+      await storage.deleteData('imported', 'u', 'gone')
+      await storage.deleteBlob('gone')
+    })
+    const storage = await createStorageManager(parseSettings(env))
+    expect(await storage.retrieveData('imported', 'u', 'gone')).toBeNull()
+    expect(await storage.getBlob('gone')).toBeNull()
+    await storage.close()
+  })
+})

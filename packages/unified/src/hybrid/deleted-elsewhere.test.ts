@@ -144,6 +144,16 @@ describe('a blob that a process on R2 alone deleted', () => {
     await onSqlite.putBlob(key, 1)
     expect((await hybrid.getBlob(key))?.value).toBe(1)
   })
+
+  it('does not come back when it was the same in SQLite before R2 had it, and was read since', async () => {
+    const { hybrid, onR2, onSqlite } = under
+    const key = newModule()
+    await onSqlite.putBlob(key, 1)
+    await onR2.putBlob(key, 1)
+    expect((await hybrid.getBlob(key))?.value).toBe(1)
+    await onR2.deleteBlob(key)
+    expect(await hybrid.getBlob(key)).toBeNull()
+  })
 })
 
 describe('a record that another process copies to R2 and updates', () => {

@@ -99,8 +99,8 @@ export function createHybridBlobs({ primary, secondary }: HybridParts, backlog: 
     put: (path, bytes, expect) => inTurn(path, () => put(path, bytes, expect)),
     delete: (path, expect) => inTurn(path, () => remove(path, expect)),
     async get(path) {
-      const { blob } = await find(path)
-      const isBehind = blob !== undefined && (await copies.get(path))?.etag !== blob.etag
+      const { blob, only } = await find(path)
+      const isBehind = blob !== undefined && !only && !(await copies.has(path, blob.etag))
       if (isBehind || backlog.has(path)) await inTurn(path, () => catchUp(path))
       return blob
     },

@@ -35,8 +35,7 @@ export function createImportMirror(parts: HybridParts): ImportMirror {
 
     async copyBlob(path) {
       const blob = await primary.blobs.get(path)
-      if (blob !== undefined && (await copies.get(path))?.etag !== blob.etag)
-        await copies.put(path, blob.bytes)
+      if (blob !== undefined && !(await copies.has(path, blob.etag))) await copies.put(path, blob.bytes)
     },
   }
 }

@@ -35,12 +35,18 @@ export async function migrateBlobs(context: MigrationContext): Promise<BlobPass>
     const { source, target } = pair
     if (source === undefined) counts.onlyInTarget++
     else if (target === undefined) await copy(source)
-    else if (source.etag === target.etag || (await agreeNow(source.path))) counts.alreadyThere++
+    else if (source.etag === target.etag) await found(source)
+    else if (await agreeNow(source.path)) counts.alreadyThere++
     else {
       counts.conflicts++
       const reason = 'the blob is in both, with different content'
       findings.push({ kind: 'conflict', namespace: undefined, id: source.path, reason })
     }
+  }
+
+  async function found(blob: ListedBlob): Promise<void> {
+    if (!context.dryRun) await context.onEqualBlob(blob)
+    counts.alreadyThere++
   }
 
   async function copy({ path, size }: ListedBlob): Promise<void> {
@@ -54,6 +60,7 @@ export async function migrateBlobs(context: MigrationContext): Promise<BlobPass>
         moved++
         return
       }
+      await context.onEqualBlob({ path, etag: blob.etag })
     }
     counts.copied++
     counts.bytes += size

@@ -1,5 +1,5 @@
 import { systemClock, UmbraError } from '@umbra/core'
-import type { Clock, ManifestEntry, Namespace, StorageBackend, StoreInventory } from '@umbra/core'
+import type { Clock, ListedBlob, ManifestEntry, Namespace, StorageBackend, StoreInventory } from '@umbra/core'
 import pLimit from 'p-limit'
 import type { LimitFunction } from 'p-limit'
 import { DEFAULT_CONCURRENCY } from './migration-options.ts'
@@ -20,6 +20,7 @@ export interface MigrationContext {
   readonly signal: AbortSignal | undefined
   readonly advance: (records: number, bytes: number) => void
   readonly onEqual: (namespace: Namespace, entries: readonly ManifestEntry[]) => Promise<void>
+  readonly onEqualBlob: (blob: Pick<ListedBlob, 'path' | 'etag'>) => Promise<void>
 }
 
 /** Two for each of four namespaces: one is read while the one before is written. */
@@ -47,6 +48,7 @@ export function createMigrationContext(
     signal: options.signal,
     advance: () => {},
     onEqual: options.onEqual ?? (async () => {}),
+    onEqualBlob: options.onEqualBlob ?? (async () => {}),
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Clock, ManifestEntry, Namespace } from '@umbra/core'
+import type { Clock, ListedBlob, ManifestEntry, Namespace } from '@umbra/core'
 
 /** What of a store is meant; everything when nothing is given. */
 export interface MigrationScope {
@@ -29,6 +29,8 @@ export interface MigrationOptions extends MigrationScope {
   readonly onProgress?: (progress: MigrationProgress) => void
   /** Called with the entries of records that are now known to be the same on both sides: copied, or found so. */
   readonly onEqual?: (namespace: Namespace, entries: readonly ManifestEntry[]) => Promise<void>
+  /** The same of blobs. */
+  readonly onEqualBlob?: (blob: Pick<ListedBlob, 'path' | 'etag'>) => Promise<void>
   /** Rejects with its reason between two batches; what was copied stays. */
   readonly signal?: AbortSignal
   readonly clock?: Clock

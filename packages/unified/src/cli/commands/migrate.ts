@@ -1,6 +1,7 @@
 import { UmbraError } from '@umbra/core'
 import { Option } from 'commander'
 import type { Command } from 'commander'
+import { createBlobCopies } from '../../hybrid/blob-copies.ts'
 import { noteInPrimary } from '../../hybrid/primary-note.ts'
 import { createOperationMeter } from '../../migration/count-operations.ts'
 import type { OperationMeter } from '../../migration/count-operations.ts'
@@ -128,10 +129,12 @@ async function migrate(
 ): Promise<MigrationReport> {
   const progress = createProgressLine(context.stderr, context.clock)
   const sqlite = options.from === 'sqlite' ? source : target
-  // Hybrid asks these notes whether the copy of a record that is not in R2 any more was deleted there.
+  // Hybrid asks these notes whether the copy of what is not in R2 any more was deleted there.
   const onEqual: MigrationOptions['onEqual'] = async (namespace, entries) => {
     await Promise.all(entries.map((entry) => noteInPrimary(sqlite, namespace, entry)))
   }
+  const onEqualBlob: MigrationOptions['onEqualBlob'] = ({ path, etag }) =>
+    createBlobCopies(sqlite.blobs).noteInPrimary(path, etag)
   try {
     return await runMigration(source, target, {
       ...toScope(options),
@@ -139,7 +142,7 @@ async function migrate(
       dryRun: options.dryRun === true,
       signal: context.signal,
       onProgress: (state) => progress.update(state),
-      ...(context.env['STORAGE_BACKEND'] === 'hybrid' && { onEqual }),
+      ...(context.env['STORAGE_BACKEND'] === 'hybrid' && { onEqual, onEqualBlob }),
     })
   } finally {
     progress.clear()
