@@ -36,6 +36,11 @@ export interface NumberedRequest {
   readonly attempted?: boolean
   /** Every operation of the writer in this namespace that is not decided, in order, from the oldest on. */
   readonly operations: readonly NumberedOperation[]
+  /**
+   * Whether the caller is still the one who sends for this writer. Asked each time between reading the head and writing it:
+   * what whoever takes over finds rejected, this call can then no longer apply. Default: it always is.
+   */
+  readonly mayCommit?: () => boolean
 }
 
 export interface NumberedResult {
@@ -51,13 +56,15 @@ export interface NumberedCommits {
   /**
    * Commits operations exactly once, however often it is called with them and whatever became of earlier calls: the
    * namespace's head remembers the number of the last decided operation of each writer. Of one call some may be committed
-   * and others rejected, each for itself. Calls for one namespace and writer must not overlap.
+   * and others rejected, each for itself. Calls for one namespace and writer must not overlap, unless `mayCommit` of the
+   * earlier one says no from before the later one begins.
    *
    * Rejects with `OUTCOME_PENDING` when the outcome cannot be known yet, and with what the store failed with when nothing
    * was sent: in both cases call again with the same operations. Rejects with `CONFLICT` and `details.reason`
    * `writer-cloned` when somebody else counts under this name (a copied outbox file): take a new name and number again;
    * `writer-forgotten` when the store no longer remembers the writer, so that operations sent before cannot be told apart;
-   * `head-regressed` when it remembers less than it did, up to `details.mark`: a backup of the namespace was restored. A
+   * `head-regressed` when it remembers less than it did, up to `details.mark`: a backup of the namespace was restored;
+   * `writer-superseded` when `mayCommit` said no: whoever sends now says what became of the operations. A
    * `CONFLICT` without a reason means that others were faster every time: call again with the same operations.
    */
   commitNumbered(namespace: Namespace, request: NumberedRequest): Promise<NumberedResult>

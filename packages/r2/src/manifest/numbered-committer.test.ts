@@ -1,5 +1,5 @@
 import { EventEmitter, once } from 'node:events'
-import { headKey, parseHead } from '@umbra/core'
+import { headKey, parseHead, recordEtag } from '@umbra/core'
 import type { NumberedOperation, NumberedOutcome, ObjectStore, WriterMark } from '@umbra/core'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -173,6 +173,44 @@ describe('operations that their writer numbers', () => {
     const { tail } = parseHead(store.history(headKey(namespace)).at(-1) ?? new Uint8Array(), namespace)
     const bodies = tail.map(({ entry }) => store.head(entry.key))
     expect(await Promise.all(bodies)).not.toContain(undefined)
+  })
+
+  it('are not applied by a call that was overtaken, once they were found to be refused', async () => {
+    const store = createSimulatedStore(() => 'none')
+    const other = manifest(store, 'other')
+    await other.commit([putMutation('seed', 'seed')])
+    const told = new EventEmitter()
+    let isOvertaken = false
+    const objects: ObjectStore = {
+      ...store,
+      async put(...about) {
+        if (about[0] === headKey(namespace) && !isOvertaken) {
+          const thawed = once(told, 'thawed')
+          told.emit('frozen')
+          await thawed
+        }
+        return store.put(...about)
+      },
+    }
+    const request = { writer: 'w', mark: undefined, operations: [create(1, 'a')] }
+    const freezes = once(told, 'frozen')
+    const frozen = new NamespaceManifest(namespace, createSimulatedContext(objects, 'p')).commitNumbered({
+      ...request,
+      mayCommit: () => !isOvertaken,
+    })
+    const outcome = frozen.catch((error: unknown) => error)
+    await freezes
+    const [obstacle] = await other.commit([putMutation('a', 'theirs')])
+    isOvertaken = true
+    const refused = await manifest(store, 'q').commitNumbered({ ...request, attempted: true })
+    expect(refused.outcomes).toMatchObject([{ kind: 'rejected' }])
+    if (obstacle === undefined) throw new Error('it was stored')
+    const over = { kind: 'etag', etag: recordEtag(obstacle) } as const
+    await other.commit([{ kind: 'delete', id: 'a', expect: over, at: '2026-01-01T00:00:00.000Z' }])
+    told.emit('thawed')
+    const error = { code: 'CONFLICT', details: { reason: 'writer-superseded' } }
+    expect(await outcome).toMatchObject(error)
+    expect(texts(store)).not.toContain('by op 1')
   })
 
   it('are not stored again without end by a machine whose clock is far behind', async () => {

@@ -70,6 +70,7 @@ export async function commitNumbered(
     }
     await heads.waitForTurn(request.writer)
     const attempt = await heads.toRequest(planned, planned.plan.next, request.writer)
+    if (request.mayCommit?.() === false) throw superseded(request.writer)
     const outcome = await heads.publish(attempt)
     snapshot = cache.known
     if (isOurs(attempt, outcome)) return landed(planned.plan, attempt)
@@ -149,6 +150,17 @@ function toNumbered(outcome: OperationOutcome): NumberedOutcome {
   if (outcome.kind === 'applied') return { kind: 'committed', entries: outcome.entries }
   if (outcome.kind === 'rejected') return outcome
   throw new UmbraError('INTERNAL', 'an operation was passed over')
+}
+
+/**
+ * A rejection of everything is not counted in the head, so nothing there would keep a call that has been overtaken from
+ * applying it later. Whoever took over reads the head after that; this call's base was read before: either both have the
+ * same one, and find the same, or this call's write fails, and it asks again.
+ */
+function superseded(writer: string): UmbraError {
+  return new UmbraError('CONFLICT', `somebody else sends for this writer now. writer=${writer}`, {
+    details: { reason: 'writer-superseded', writer },
+  })
 }
 
 function outcomePending(namespace: Namespace, cause: unknown): UmbraError {

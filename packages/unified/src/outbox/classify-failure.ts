@@ -3,9 +3,10 @@ import { hasErrorCode, isUmbraError } from '@umbra/core'
 /**
  * What a failure to send means for what was to be sent. `retry`: later it may work. `pause`: it works once somebody mends
  * credentials, settings or data; nothing is given up. `poison`: one of the operations can never be stored. `rename`: the
- * store cannot tell this writer's operations apart any more. `regressed`: the store was set back.
+ * store cannot tell this writer's operations apart any more. `regressed`: the store was set back. `lost`: another process
+ * sends it now.
  */
-export type FailureClass = 'retry' | 'pause' | 'poison' | 'rename' | 'regressed'
+export type FailureClass = 'retry' | 'pause' | 'poison' | 'rename' | 'regressed' | 'lost'
 
 export function classifyFailure(error: unknown): FailureClass {
   if (!isUmbraError(error)) return 'retry'
@@ -30,6 +31,7 @@ export function classifyFailure(error: unknown): FailureClass {
 function classifyConflict(reason: unknown): FailureClass {
   if (reason === 'writer-cloned' || reason === 'writer-forgotten') return 'rename'
   if (reason === 'head-regressed') return 'regressed'
+  if (reason === 'writer-superseded') return 'lost'
   return reason === 'outbox-body' ? 'poison' : 'retry'
 }
 

@@ -126,6 +126,8 @@ async function recover(
     }
     case 'poison':
       return isolate(context, state, request)
+    case 'lost':
+      return { kind: 'sent', lease: undefined }
     default:
       return { kind: 'failed', error }
   }

@@ -31,6 +31,7 @@ export async function sendRecords(
       mark: lease.mark,
       operations: operations.map(toNumbered),
       ...(attempted && { attempted }),
+      mayCommit: () => context.outbox.holds(lease),
     }),
   )
   const decided: DecidedOperation[] = []
