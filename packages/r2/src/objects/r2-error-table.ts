@@ -72,7 +72,16 @@ export const MEANING_BY_ERROR_NAME: Readonly<Record<string, FailureMeaning>> = {
 
 export const NO_ANSWER = unavailable
 
-/** Any other 4xx: our request was malformed, and repeating it will not help. */
+/**
+ * An answer that carries no code of the store's: it comes from something in between, such as a proxy, and says nothing of
+ * the request. (Or from the store to a HEAD, which changes nothing.)
+ */
+export const NOT_THE_STORE = unsure(
+  'UNAVAILABLE',
+  'did not answer itself, something in between did, such as a proxy; try later',
+)
+
+/** Any other 4xx with a code: our request was malformed, and repeating it will not help. */
 export const REFUSED_REQUEST = refused('INTERNAL', 'refused the request as malformed; report this')
 
 /** Not a failure of the store: something threw before or after the exchange. */

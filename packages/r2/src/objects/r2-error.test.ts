@@ -39,6 +39,8 @@ const ANSWERS: readonly Row[] = [
   ['InvalidRange', 416, 'INVALID_INPUT', 'not-applied'],
   ['NotImplemented', 501, 'UNSUPPORTED', 'not-applied'],
   ['InvalidPart', 400, 'INTERNAL', 'not-applied'],
+  ['Unknown', 400, 'UNAVAILABLE', 'unknown'],
+  ['Unknown', 421, 'UNAVAILABLE', 'unknown'],
   ['TimeoutError', undefined, 'TIMEOUT', 'unknown'],
   ['AbortError', undefined, 'TIMEOUT', 'unknown'],
   ['TypeError', undefined, 'INTERNAL', 'unknown'],
@@ -47,6 +49,7 @@ const ANSWERS: readonly Row[] = [
 function failure(name: string, httpStatusCode: number | undefined): Error {
   return Object.assign(new Error('text of the store'), {
     name,
+    ...(name !== 'Unknown' && { Code: name }),
     $metadata: httpStatusCode === undefined ? {} : { httpStatusCode, requestId: 'r-1' },
   })
 }
@@ -97,6 +100,44 @@ describe('toR2Error', () => {
     expect(isAbsent(failure('NoSuchKey', 404))).toBe(true)
     expect(isAbsent(failure('NotFound', 404))).toBe(true)
     expect(isAbsent(failure('NoSuchBucket', 404))).toBe(false)
+  })
+
+  it.each([
+    [400, 'text/html', '<html><body><h1>Bad request</h1><hr>nginx</body></html>'],
+    [407, 'text/plain', 'sign in first'],
+    [421, 'text/html', '<html><body>misdirected</body></html>'],
+    [425, 'text/plain', ''],
+    [431, 'application/json', '{"code":"HEADERS","message":"too large"}'],
+    [451, 'application/xml', '<blocked><reason>policy</reason></blocked>'],
+  ])('takes a %i in %s for what something in between says, not the store', async (status, type, body) => {
+    const server = await startScriptedServer((_, response) => {
+      response.writeHead(status, { 'content-type': type })
+      response.end(body)
+    })
+    const { store, close } = openStore(server.settings)
+    try {
+      const put = store.put('a/b', Buffer.from('x'))
+      await expect(put).rejects.toMatchObject({
+        code: 'UNAVAILABLE',
+        retryable: true,
+        details: { httpStatus: status, outcome: 'unknown' },
+      })
+    } finally {
+      close()
+      await server.close()
+    }
+  })
+
+  it('takes an unknown code of the store for its answer', async () => {
+    const server = await startScriptedServer((_, response) => answerError(response, 400, 'InvalidDigest'))
+    const { store, close } = openStore(server.settings)
+    try {
+      const put = store.put('a/b', Buffer.from('x'))
+      await expect(put).rejects.toMatchObject({ code: 'INTERNAL', details: { outcome: 'not-applied' } })
+    } finally {
+      close()
+      await server.close()
+    }
   })
 
   it('holds no credentials, however deep one looks', async () => {

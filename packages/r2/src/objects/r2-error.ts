@@ -4,6 +4,7 @@ import {
   MEANING_BY_S3_CODE,
   MEANING_BY_STATUS,
   NO_ANSWER,
+  NOT_THE_STORE,
   REFUSED_REQUEST,
   UNKNOWN_FAILURE,
 } from './r2-error-table.ts'
@@ -19,6 +20,8 @@ export interface FailedCall {
 
 interface Facts {
   readonly name: string
+  /** The store's own error code was in the answer: `name` is that, and not what the SDK says for want of one. */
+  readonly hasCode: boolean
   readonly httpStatus: number | undefined
   readonly requestId: string | undefined
   /** A system error code such as `ECONNRESET`. */
@@ -71,7 +74,7 @@ function withoutExchange(error: unknown): unknown {
 }
 
 function meaningOf(facts: Facts): FailureMeaning {
-  const { name, httpStatus, systemCode } = facts
+  const { name, hasCode, httpStatus, systemCode } = facts
   if (httpStatus === undefined) {
     // The SDK calls a reset connection a TimeoutError, so the system's own word comes first.
     if (systemCode !== undefined && systemCode !== 'ETIMEDOUT') return NO_ANSWER
@@ -79,14 +82,16 @@ function meaningOf(facts: Facts): FailureMeaning {
   }
   const known = MEANING_BY_S3_CODE[name] ?? MEANING_BY_STATUS[httpStatus]
   if (known !== undefined) return known
-  // A 2xx or 3xx that the SDK cannot read comes from something in between, such as a proxy: not an answer.
-  return httpStatus >= 400 && httpStatus < 500 ? REFUSED_REQUEST : NO_ANSWER
+  if (httpStatus >= 500) return NO_ANSWER
+  // Nor is a 2xx or 3xx that the SDK cannot read an answer of the store's.
+  return hasCode && httpStatus >= 400 ? REFUSED_REQUEST : NOT_THE_STORE
 }
 
 function factsOf(error: unknown): Facts {
   const metadata = field(error, '$metadata')
   return {
     name: asString(field(error, 'name')) ?? 'unknown',
+    hasCode: asString(field(error, 'Code')) !== undefined,
     httpStatus: asNumber(field(metadata, 'httpStatusCode')),
     requestId: asString(field(metadata, 'requestId')),
     systemCode: asString(field(error, 'code')),
