@@ -29,7 +29,7 @@ export function createBlobCopies(blobs: BlobStore): BlobCopies {
     wasInPrimary,
     has: async (path, etag) => (await blobs.get(path))?.etag === etag && (await wasInPrimary(path, { etag })),
     async put(path, bytes) {
-      // The note second: with an older one a crash leaves a copy that is not known, which the next write corrects.
+      // The note second: with an older one a crash leaves a copy that is not known, which the next read or write corrects.
       const { etag } = await blobs.put(path, bytes, undefined)
       await noteInPrimary(path, etag)
     },

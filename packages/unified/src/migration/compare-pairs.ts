@@ -1,7 +1,7 @@
 import { recordEtag } from '@umbra/core'
-import type { ListedBlob, ManifestEntry, Namespace, StoredEntry } from '@umbra/core'
+import type { Deletion, ListedBlob, ManifestEntry, Namespace, StoredEntry } from '@umbra/core'
 import type { DifferenceKind, StoreDifference } from './comparison-report.ts'
-import { isSameRevision } from './decide-record.ts'
+import { isOfEarlier, isSameRevision } from './decide-record.ts'
 import { mapConcurrently } from './map-concurrently.ts'
 import type { Pair } from './merge-ordered.ts'
 import type { ListedBackend } from './migration-context.ts'
@@ -40,7 +40,10 @@ export async function recordDifferences(
       return undefined
     }
     const etags = { source: etagOf(source), target: etagOf(target) }
-    const kind = kindOf(etags, { source: inSource.has(id), target: inTarget.has(id) })
+    const kind = kindOf(etags, {
+      source: isDeletionOf(inSource.get(id), target),
+      target: isDeletionOf(inTarget.get(id), source),
+    })
     return kind && { kind, namespace, id, ...etags }
   })
   return { equal, differences: found.filter((one) => one !== undefined) }
@@ -67,6 +70,11 @@ function isSame(source: ManifestEntry | undefined, target: ManifestEntry | undef
     source.rev === target.rev &&
     isSameRevision(source, target)
   )
+}
+
+/** Whether one side deleted what the other one has, and not only an earlier record of its id. */
+function isDeletionOf(deletion: Deletion | undefined, stored: StoredEntry | undefined): boolean {
+  return deletion !== undefined && stored !== undefined && !isOfEarlier(deletion, stored.entry)
 }
 
 function etagOf(stored: StoredEntry | undefined): string | null {

@@ -15,6 +15,8 @@ const STATES = {
   deletedInSource: 'deletedInSource',
   deletedInTarget: 'deletedInTarget',
   deletedInBoth: undefined,
+  usedAgainInSource: 'onlyInSource',
+  usedAgainInTarget: 'onlyInTarget',
   otherRevision: 'different',
   otherContent: 'different',
   otherMetadata: 'different',
@@ -25,8 +27,17 @@ type State = keyof typeof STATES
 // A constant object literal has no other keys.
 const ALL_STATES = Object.keys(STATES) as State[]
 
+/** One deleted an earlier record of this id than the other has. */
+async function useAgain(earlier: StorageBackend, later: StorageBackend, id: string): Promise<void> {
+  await put(earlier, { id, value: 1, timestamp: '2020-01-01T00:00:00.000Z' })
+  await remove(earlier, id)
+  await put(later, { id, value: 2 })
+}
+
 async function arrange(sides: Sides, id: string, state: State): Promise<void> {
   const { source, target } = sides
+  if (state === 'usedAgainInSource') return useAgain(target, source, id)
+  if (state === 'usedAgainInTarget') return useAgain(source, target, id)
   if (state !== 'onlyInTarget') await put(source, { id, value: 1 })
   if (state === 'otherContent') await put(target, { id, value: 2 })
   else if (state === 'otherRevision') await put(target, { id, value: 1 }, { rev: 2 })
