@@ -14,6 +14,8 @@ export interface Rejections {
 
 /** Rejections that a report holds; the file holds all. */
 const MAX_LISTED = 1_000
+/** What they may hold of what was rejected, in characters: all of it is in memory. */
+const MAX_LISTED_CHARACTERS = 16 * 1024 ** 2
 
 /**
  * Keeps the first rejections, and all of them in a file when there is a path for it. Undefined when there is something in
@@ -26,8 +28,10 @@ export async function openRejections(
   { rejects: path, ...options }: { readonly rejects?: string; readonly yes?: true },
 ): Promise<Rejections | undefined> {
   const listed: Rejection[] = []
+  let characters = 0
   const list = (rejection: Rejection) => {
-    if (listed.length < MAX_LISTED) listed.push(rejection)
+    characters += rejection.raw?.length ?? 0
+    if (listed.length < MAX_LISTED && characters <= MAX_LISTED_CHARACTERS) listed.push(rejection)
   }
   if (path === undefined) return { listed, add: list, close: () => undefined }
   const size = await stat(path).then(

@@ -23,6 +23,7 @@ it('drops nothing that lies elsewhere, is named by a manifest alone, or was repl
   const stored = new Map([
     ['backup.zip', 'x'],
     ['m/u/', ''],
+    ['json_blobs/', ''],
     ['m/u/2024/01/14/twice.json', '1'],
     ['m/u/2024/01/15/twice.json', '2'],
     ['m/u/named.json', '3'],

@@ -64,7 +64,9 @@ export function createOriginalBucketSource(bucket: ReadableBucket, parquet: Parq
         if (!read.has(prefix)) rejectMissing(await readManifest(context, prefix), reject)
     },
     async *blobs(reject) {
-      for await (const { key } of bucket.listObjects('json_blobs/')) {
+      for await (const object of bucket.listObjects('json_blobs/')) {
+        if (isFolder(object)) continue
+        const { key } = object
         const bytes = await bucket.downloadData(key)
         if (bytes === null) continue
         if (parseJson(bytes) !== undefined) yield { path: key, bytes }
