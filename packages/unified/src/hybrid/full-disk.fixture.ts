@@ -1,8 +1,8 @@
 import { UmbraError } from '@umbra/core'
 import type { StorageBackend } from '@umbra/core'
 
-export /** A database whose disk is full while `full` is true: it can be read but takes no record and no blob. */
-function withFullDisk(disk: { readonly full: boolean }) {
+/** A database whose disk is full while `full` is true: it can be read but takes no record and no blob. */
+export function withFullDisk(disk: { readonly full: boolean }) {
   const refuse = () => new UmbraError('UNAVAILABLE', 'the disk is full')
   return (backend: StorageBackend): StorageBackend => ({
     name: backend.name,

@@ -1,4 +1,4 @@
-import { mkdir, readFile, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { createMemoryBackend, manageBackend } from '@umbra/core'
 import type { Namespace, ObjectInfo, StorageManager } from '@umbra/core'
@@ -236,5 +236,22 @@ describe('an import', () => {
     const report = await run(createFolderSource(files(), { namespace: PLACE, parquet }), backend)
     expect(report.migration.total.copied).toBe(1)
     await backend.close()
+  })
+
+  it('goes on when an unchanged file is gone before its rows are listed again', async () => {
+    const path = await write('a.jsonl', '1\noops\n')
+    await write('b.json', '2')
+    const backend = target()
+    const source = createFolderSource(files(), { namespace: PLACE, parquet })
+    await run(source, backend)
+    rejections = []
+    const removing: ForeignSource = {
+      async *records(reject) {
+        yield* source.records(reject)
+        await rm(path)
+      },
+    }
+    expect(await run(removing, backend)).toMatchObject({ unchanged: 2, rejected: 1 })
+    expect(rejections).toMatchObject([{ origin: 'a.jsonl', reason: 'cannot be read. error=ENOENT' }])
   })
 })

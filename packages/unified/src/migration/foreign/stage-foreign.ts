@@ -64,7 +64,7 @@ export async function stageForeign(
       if (isUnchanged(one.record, current)) {
         unchanged++
         // An import that was ended may have stored the record and not told anybody what is missing from it.
-        await one.record.reject?.()
+        await rejectAgain(one.record, context.reject)
       } else await stageRecord(one, current, context)
     }
   }
@@ -101,6 +101,15 @@ async function findCurrent({ namespace, id }: Checked, { target, mirror }: Stagi
 
 function isUnchanged({ sourceSha256 }: ForeignRecord, { entry, complete }: Current): boolean {
   return complete && sourceSha256 !== undefined && entry?.metadata['source_sha256'] === sourceSha256
+}
+
+async function rejectAgain(record: ForeignRecord, reject: Reject): Promise<void> {
+  try {
+    await record.reject?.()
+  } catch (error) {
+    if (!hasErrorCode(error, ...OF_THE_RECORD)) throw error
+    reject({ origin: record.origin, place: undefined, reason: error.message })
+  }
 }
 
 async function stageRecord(
