@@ -8,12 +8,13 @@ import type { StorageFolder } from '../storage-folder.fixture.ts'
 import { createFakeStore } from './fake-store.fixture.ts'
 import type { FakeStore } from './fake-store.fixture.ts'
 import { holdCommits } from './hold-commits.fixture.ts'
+import { laneOf } from './lane-of.ts'
 import { createOutboxBackend } from './outbox-backend.ts'
 import { openBehindOutbox, QUICK } from './outbox-backend.fixture.ts'
 
 const AT = { module: 'm', userId: 'u' }
 /** A refusal is listed then, though its caller may yet come: it should have long since. */
-const LONG_MS = 50
+const LONG_MS = 500
 
 let folder: StorageFolder
 let store: FakeStore
@@ -60,11 +61,13 @@ async function refuseElsewhere() {
   const { etag } = await caller.storeData({ ...AT, id: 'a', data: 'first' })
   await manageBackend(store.direct).updateData({ ...AT, recordId: 'a', data: 'theirs' })
   store.usually = 'down'
-  await sender.storeData({ ...AT, id: 'b', data: 'holds the lane' })
+  const holder = await openOutbox({ path: folder.sqlitePath, leaseMs: LONG_MS })
+  await holder.lease(laneOf(AT))
   const looks = once(told, 'looks')
   const change = caller.updateData({ ...AT, recordId: 'a', data: 'ours', ifMatch: etag })
   const outcome = change.catch((error: unknown) => error)
   await looks
+  await holder.close()
   store.usually = 'ok'
   await sender.sync()
   // In an object: a promise that is returned by itself would be waited for.
