@@ -10,6 +10,8 @@ import { QUICK } from './outbox-backend.fixture.ts'
 it.each<[string, (storage: StorageManager) => Promise<unknown>]>([
   ['reads', (storage) => storage.retrieveData('other', 'u', 'none')],
   ['writes', (storage) => storage.storeData({ module: 'other', userId: 'u', data: 1 })],
+  ['stores a blob', (storage) => storage.putBlob('k', 1)],
+  ['reads a blob', (storage) => storage.getBlob('k')],
   ['is asked how it is', (storage) => storage.health()],
 ])('what a process left behind is sent by one that %s and has nothing pending itself', async (_, use) => {
   const folder = await createStorageFolder()

@@ -120,7 +120,7 @@ export function createOutboxBackend(parts: OutboxParts): StorageBackend {
     ...(primary.maintenance && { maintenance: createOutboxMaintenance(primary.maintenance, settling) }),
     ...(primary.inventory && { inventory: createOverlayInventory(primary.inventory, outbox) }),
     bulk: createOutboxImport(settling),
-    blobs: createOutboxBlobs(context, writer),
+    blobs: createOutboxBlobs(context, writer, noteUse),
     pendingWrites,
     ...reads,
 

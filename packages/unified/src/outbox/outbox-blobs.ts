@@ -6,7 +6,11 @@ import type { OutboxWriter } from './outbox-writer.ts'
 import type { SendContext } from './send-context.ts'
 
 /** Blobs of the store, with what is pending laid over them. */
-export function createOutboxBlobs(context: SendContext, writer: OutboxWriter): BlobStore {
+export function createOutboxBlobs(
+  context: SendContext,
+  writer: OutboxWriter,
+  noteUse: () => void,
+): BlobStore {
   const { primary, outbox, breaker } = context
 
   async function write(
@@ -14,6 +18,7 @@ export function createOutboxBlobs(context: SendContext, writer: OutboxWriter): B
     bytes: Uint8Array | undefined,
     expect: BlobExpectation,
   ): Promise<'committed' | 'pending'> {
+    noteUse()
     const lane = blobLane(path)
     const delivery = await writer.write(lane, { blob: { bytes, expect, base: null } })
     return delivery.kind
@@ -27,6 +32,7 @@ export function createOutboxBlobs(context: SendContext, writer: OutboxWriter): B
     },
 
     async get(path) {
+      noteUse()
       const pending = outbox.pendingBlob(path)
       if (pending === undefined) return breaker.run(() => primary.blobs.get(path))
       return pending.blob && { ...pending.blob, size: pending.blob.bytes.byteLength, pending: true }
