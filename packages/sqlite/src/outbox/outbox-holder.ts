@@ -3,9 +3,9 @@ import type { OutboxHolder } from './outbox-port.ts'
 
 /**
  * This process. Another one's death is noticed by its process id, so that its work goes on at once after a crash; the time
- * it started tells it from a later one with the same id, as every first process of a container has. When the other is on
- * another machine the lease's time limit decides; being wrong only means that both send, which the store's watermark makes
- * harmless.
+ * it started tells it from a later one with the same id, as every first process of a container has. One whose id cannot be
+ * seen from here, in another container, counts as dead. Then both send, which the store's watermark makes harmless; but what
+ * is refused is listed here while its caller is there to be told.
  */
 export function createProcessHolder(): OutboxHolder {
   const startedAt = Math.round(performance.timeOrigin).toString(36)
