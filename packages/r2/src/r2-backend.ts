@@ -18,6 +18,7 @@ import { importEntries } from './bulk/import-entries.ts'
 import { importRecords } from './bulk/import-records.ts'
 import type { ManifestContext } from './manifest/manifest-context.ts'
 import { createMaintenance } from './maintenance/create-maintenance.ts'
+import { purgeRecord } from './maintenance/purge-record.ts'
 import { findEntries } from './manifest/find-entries.ts'
 import { MANIFEST_LIMITS } from './manifest/manifest-limits.ts'
 import type { ManifestLimits } from './manifest/manifest-limits.ts'
@@ -150,6 +151,7 @@ export function assembleR2(parts: R2BackendParts): AssembledR2 {
     },
 
     maintenance: createMaintenance(manifestOf, context),
+    purge: (namespace, id) => purgeRecord(manifestOf(namespace), id, context),
 
     pins: {
       pin: async (namespace) => pins.pin(namespace, await manifestOf(namespace).snapshot()),

@@ -1,4 +1,4 @@
-import { createIdSource, systemClock, UmbraError, signLink } from '@umbra/core'
+import { createIdSource, InFlight, recordNotDeleted, systemClock, UmbraError, signLink } from '@umbra/core'
 import type {
   BackendHealth,
   BlobStore,
@@ -23,6 +23,7 @@ import { createBodyStore } from './body-store.ts'
 import type { BodyStore } from './body-store.ts'
 import { checkHealth } from './check-health.ts'
 import { eventLoopTurn } from './event-loop-turn.ts'
+import { createFileWiper } from './file-wiper.ts'
 import { findEntries } from './find-entries.ts'
 import { createGroupTransaction } from './group-transaction.ts'
 import type { GroupTransaction } from './group-transaction.ts'
@@ -78,17 +79,20 @@ class SqliteBackend implements StorageBackend {
   readonly #writes: GroupTransaction
   readonly #statements: RecordStatements
   readonly #bodies: BodyStore
-  readonly #running = new Set<Promise<unknown>>()
+  readonly #wipeFile: () => Promise<void>
+  readonly #running = new InFlight()
   #closing: Promise<void> | undefined
 
   constructor(database: OpenDatabase, settings: SqliteSettings, components: Required<SqliteComponents>) {
     this.#database = database
     this.#links = settings.links
     this.#components = components
-    this.#writes = createGroupTransaction(database.connection, {
+    const locking = {
       busyTimeoutMs: settings.busyTimeoutMs ?? DEFAULT_BUSY_TIMEOUT_MS,
       clock: components.clock,
-    })
+    }
+    this.#writes = createGroupTransaction(database.connection, locking)
+    this.#wipeFile = createFileWiper(database.connection, locking)
     this.#statements = prepareRecordStatements(database.db)
     this.#bodies = createBodyStore(database.db, this.#writes, components.clock)
     this.blobs = createSqliteBlobStore(database.db, this.#writes)
@@ -109,20 +113,17 @@ class SqliteBackend implements StorageBackend {
 
   async commit(namespace: Namespace, mutations: readonly Mutation[]): Promise<readonly StoredEntry[]> {
     this.#assertOpen()
-    const committing = this.#commit(namespace, mutations)
-    this.#running.add(committing)
-    try {
-      return await committing
-    } finally {
-      this.#running.delete(committing)
-    }
+    return this.#running.track(this.#commit(namespace, mutations))
+  }
+
+  async purge(namespace: Namespace, id: string): Promise<void> {
+    this.#assertOpen()
+    return this.#running.track(this.#purge(namespace, id))
   }
 
   async getEntry(namespace: Namespace, id: string): Promise<StoredEntry | undefined> {
     await this.#turn()
-    const row = translated(() =>
-      this.#statements.findEntry.get({ module: namespace.module, userId: namespace.userId, id }),
-    )
+    const row = this.#findRow(namespace, id)
     return row?.op === 'put' ? toStored(toEntry(row, namespace)) : undefined
   }
 
@@ -175,9 +176,20 @@ class SqliteBackend implements StorageBackend {
     await Promise.allSettled(prepared.map(async ({ body }) => body && this.#bodies.discard(body)))
   }
 
+  async #purge(namespace: Namespace, id: string): Promise<void> {
+    const row = this.#findRow(namespace, id)
+    if (row?.op === 'put') throw recordNotDeleted(id)
+    // A deleted record keeps its row, so without one there never was any.
+    if (row !== undefined) await this.#wipeFile()
+  }
+
+  #findRow({ module, userId }: Namespace, id: string) {
+    return translated(() => this.#statements.findEntry.get({ module, userId, id }))
+  }
+
   async #close(): Promise<void> {
     // The empty write is answered after everything that was queued before it, blobs too.
-    await Promise.allSettled([...this.#running, this.#writes.run(() => undefined)])
+    await Promise.allSettled([this.#running.settled(), this.#writes.run(() => undefined)])
     closeDatabase(this.#database.connection)
   }
 

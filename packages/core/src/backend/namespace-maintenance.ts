@@ -81,12 +81,6 @@ export interface NamespaceMaintenance {
   rebuild(namespace: Namespace, options?: MaintenanceOptions): Promise<RebuildReport>
   /** Merges all parts into one run, which frees what updates and deletions left behind. */
   compact(namespace: Namespace, options?: MaintenanceOptions): Promise<CompactReport>
-  /**
-   * Removes what is left of a record that was deleted: the bodies of all its revisions and every line of the manifest's parts that
-   * says anything of them, at once. Readers of older versions may have to start again. Copies of parts that other machines
-   * keep in their caches go when they are evicted.
-   */
-  purge(namespace: Namespace, id: string): Promise<void>
   /** Deletes what nothing refers to any more, once its grace is over. Costs one listing (Class A per 1,000 objects). */
   collect(namespace: Namespace, options?: MaintenanceOptions): Promise<CollectReport>
 }

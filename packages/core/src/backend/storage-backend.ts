@@ -97,6 +97,16 @@ export interface StorageBackend {
   /** Present exactly when the backend has the `snapshots` capability. */
   readonly pins?: SnapshotPins
 
+  /**
+   * Removes what is left of a record that was deleted, at once: the contents of all its revisions and whatever describes them. In R2
+   * those are bodies and the lines of the manifest's parts, so readers of older versions may have to start again; copies of parts
+   * that were replaced before, or are in the caches of other machines, go when they are evicted. A SQLite file is written anew.
+   * Undefined where a deletion leaves nothing.
+   *
+   * @throws `UNAVAILABLE` when something is left: to be repeated. `CONFLICT` when the record is there (again).
+   */
+  purge?(namespace: Namespace, id: string): Promise<void>
+
   /** Present where namespaces have a manifest to look after. */
   readonly maintenance?: NamespaceMaintenance
 

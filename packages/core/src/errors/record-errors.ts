@@ -33,6 +33,15 @@ export function recordNotOlder(id: string, currentRevision: number, index: numbe
   )
 }
 
+/** Of a record that was to be removed for good. */
+export function recordNotDeleted(id: string): UmbraError {
+  return new UmbraError(
+    'CONFLICT',
+    `the record was created again while it was deleted; delete it again. id=${id}`,
+    { details: { id } },
+  )
+}
+
 /** Most ids that an error names: it may be logged. */
 const MAX_NAMED_IDS = 100
 

@@ -75,7 +75,7 @@ export class RecordWriter {
     { ifMatch, hard }: { readonly ifMatch?: string | undefined; readonly hard: boolean },
   ): Promise<boolean> {
     const deleted = await this.#deleteCurrent(namespace, id, ifMatch)
-    if (hard) await this.#context.backend.maintenance?.purge(namespace, id)
+    if (hard) await this.#context.backend.purge?.(namespace, id)
     return deleted
   }
 

@@ -57,8 +57,9 @@ export interface DeleteOptions {
   readonly ifMatch?: string
   /**
    * Leave nothing of the record behind, for privacy: its bodies of all revisions and its lines in the manifest's parts are
-   * removed at once and not after a grace, so readers of older versions may have to start again. When it resolves they are gone.
-   * Behind an outbox it rejects with `UNAVAILABLE` when the deletion itself is pending, which it stays: delete again with `hard`
+   * removed at once and not after a grace, so readers of older versions may have to start again. A SQLite file is written anew, which
+   * takes time and disk in proportion to its size. When it resolves they are gone; it rejects with `UNAVAILABLE`, to be repeated, when
+   * something could not be removed yet. Behind an outbox it rejects with `UNAVAILABLE` when the deletion itself is pending, which it stays: delete again with `hard`
    * later; and with `CONFLICT` (`details.conflicts`) when refused writes still hold versions: resolve those first. Default false.
    */
   readonly hard?: boolean

@@ -6,7 +6,6 @@ import { rebuildNamespace } from '../recovery/rebuild-namespace.ts'
 import { collectGarbage } from './collect-garbage.ts'
 import { collectOrphans } from './collect-orphans.ts'
 import { compactNamespace } from './compact-namespace.ts'
-import { purgeRecord } from './purge-record.ts'
 
 /** Upkeep of the namespaces of one bucket. */
 export function createMaintenance(
@@ -17,7 +16,6 @@ export function createMaintenance(
     check: (namespace, options = {}) => checkNamespace(namespace, options, context),
     rebuild: (namespace, options = {}) => rebuildNamespace(namespace, options, context),
     compact: (namespace, options = {}) => compactNamespace(manifestOf(namespace), options, context),
-    purge: (namespace, id) => purgeRecord(manifestOf(namespace), id, context),
     async collect(namespace, { dryRun = false } = {}) {
       const manifest = manifestOf(namespace)
       const garbage = await collectGarbage(manifest, dryRun, context)

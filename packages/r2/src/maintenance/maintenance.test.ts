@@ -9,6 +9,7 @@ import { createSimulatedContext, putMutation } from '../manifest/simulated-conte
 import { MANIFEST_LIMITS } from '../manifest/manifest-limits.ts'
 import { createSimulatedStore } from '../manifest/simulated-store.fixture.ts'
 import { createMaintenance } from './create-maintenance.ts'
+import { purgeRecord } from './purge-record.ts'
 
 const namespace = { module: 'm', userId: 'u' }
 const LIMITS = { ...MANIFEST_LIMITS, tailLines: 2, overfull: 2, fanOut: 2, maxParts: 4, graceMs: 1_000 }
@@ -23,6 +24,7 @@ function open(rules: Partial<ProtocolRules> = {}) {
   })
   const manifest = new NamespaceManifest(namespace, context)
   const maintenance = createMaintenance(() => manifest, context)
+  const purge = (id: string) => purgeRecord(manifest, id, context)
   const keys = async () => {
     const found: string[] = []
     for await (const { key } of store.list('m/')) found.push(key)
@@ -42,7 +44,7 @@ function open(rules: Partial<ProtocolRules> = {}) {
     const entries = await Promise.all(ids.map(entry))
     return entries.flatMap((one: ManifestEntry | undefined) => (one?.op === 'put' ? [one.text] : []))
   }
-  return { store, context, manifest, maintenance, keys, entry, remove, update, liveTexts }
+  return { store, context, manifest, maintenance, purge, keys, entry, remove, update, liveTexts }
 }
 
 describe('compact', () => {
@@ -178,12 +180,12 @@ describe('collect', () => {
 
 describe('purge', () => {
   it('leaves nothing of a deleted record: no body, no line in any part, no copy', async () => {
-    const { store, manifest, maintenance, keys, update, remove, liveTexts } = open()
+    const { store, manifest, maintenance, purge, keys, update, remove, liveTexts } = open()
     for (const id of ['a', 'b', 'c', 'd']) await manifest.commit([putMutation(id, `secret-${id}`)])
     await update('b', 'secret-b2')
     await manifest.finish()
     await remove('b')
-    await maintenance.purge(namespace, 'b')
+    await purge('b')
     await manifest.finish()
     // What the background prepared and nobody used.
     await maintenance.collect(namespace)
@@ -198,23 +200,23 @@ describe('purge', () => {
   })
 
   it('says so when others were faster with every merge, and lines of the record are left', async () => {
-    const { manifest, maintenance, remove } = open({
+    const { manifest, purge, remove } = open({
       applySwap: (head, swap) => (swap.kind === 'merge' ? undefined : applySwap(head, swap)),
     })
     for (const id of ['a', 'b']) await manifest.commit([putMutation(id, `secret-${id}`)])
     await remove('b')
-    await expect(maintenance.purge(namespace, 'b')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await expect(purge('b')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   })
 
   it('leaves the body of a creation of the same id that is on its way', async () => {
-    const { store, manifest, maintenance, remove } = open()
+    const { store, manifest, purge, remove } = open()
     await manifest.commit([putMutation('b', 'secret-b')])
     await remove('b')
     let purging: Promise<void> | undefined
     const objects: ObjectStore = {
       ...store,
       async put(key, ...rest) {
-        if (key === headKey(namespace)) await (purging ??= maintenance.purge(namespace, 'b'))
+        if (key === headKey(namespace)) await (purging ??= purge('b'))
         return store.put(key, ...rest)
       },
     }
@@ -225,9 +227,9 @@ describe('purge', () => {
   })
 
   it('refuses a record that is alive', async () => {
-    const { manifest, maintenance } = open()
+    const { manifest, purge } = open()
     await manifest.commit([putMutation('a', 'a1')])
-    await expect(maintenance.purge(namespace, 'a')).rejects.toMatchObject({ code: 'CONFLICT' })
+    await expect(purge('a')).rejects.toMatchObject({ code: 'CONFLICT' })
     const bytes = (await manifest.snapshot())?.version
     expect(bytes?.head.header.live).toBe(1)
   })

@@ -1,4 +1,4 @@
-import { encodePathPart, partsPrefix, UmbraError } from '@umbra/core'
+import { encodePathPart, partsPrefix, recordNotDeleted, UmbraError } from '@umbra/core'
 import type { ManifestEntry, PartPointer } from '@umbra/core'
 import { copiesPrefix, storeHeadCopy } from '../manifest/head-copy.ts'
 import type { ManifestContext } from '../manifest/manifest-context.ts'
@@ -8,7 +8,7 @@ import { readGarbageChain } from './collect-garbage.ts'
 import { mergeFrom } from './compact-namespace.ts'
 
 /**
- * Removes what is left of a deleted record: see `NamespaceMaintenance.purge`. What a process that was killed in the middle of
+ * Removes what is left of a deleted record: see `StorageBackend.purge`. What a process that was killed in the middle of
  * its maintenance left behind is an orphan, and goes with the next collection.
  */
 export async function purgeRecord(
@@ -19,7 +19,7 @@ export async function purgeRecord(
   const versions = (await manifest.read((snapshot) => snapshot.versionsOf([id]))) ?? []
   if (versions.length === 0) return
   const newest = versions.at(-1)
-  if (newest?.op === 'put') throw notDeleted(id)
+  if (newest?.op === 'put') throw recordNotDeleted(id)
   await deleteAll(await bodyKeys(versions, id, context), context)
   const rewritten = await rewriteParts(manifest, id, context)
   if (await hasLinesLeft(manifest, id)) throw notRewritten(id)
@@ -122,15 +122,5 @@ function notRewritten(id: string): UmbraError {
     'UNAVAILABLE',
     `the record is deleted, but parts of the manifest still have its lines, because others merged them meanwhile; delete it again with hard. id=${id}`,
     { details: { id } },
-  )
-}
-
-function notDeleted(id: string): UmbraError {
-  return new UmbraError(
-    'CONFLICT',
-    `the record was created again while it was deleted; delete it again. id=${id}`,
-    {
-      details: { id },
-    },
   )
 }

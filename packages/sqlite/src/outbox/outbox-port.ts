@@ -202,8 +202,9 @@ export interface Outbox {
   retry(id: string, expects: readonly (string | undefined)[]): Promise<void>
   discard(id: string): Promise<void>
   /**
-   * Removes what is kept of the committed versions of a record: contents and descriptions. Its deletions stay, and so does
-   * every other record of the same operations.
+   * Removes what is kept of the committed versions of a record, contents and descriptions, and writes the file anew, so that they and
+   * whatever was deleted or replaced in it before cannot be read in it any more. Its deletions stay, and so does every other record
+   * of the same operations. Rejects with `UNAVAILABLE`, to be repeated, when other processes keep using the file.
    */
   forget(path: string, id: string): Promise<void>
   close(): Promise<void>

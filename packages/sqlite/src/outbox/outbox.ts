@@ -1,6 +1,7 @@
 import { createIdSource, systemClock } from '@umbra/core'
 import { closeDatabase } from '../close-database.ts'
 import { createBodyStore } from '../body-store.ts'
+import { createFileWiper } from '../file-wiper.ts'
 import { createGroupTransaction } from '../group-transaction.ts'
 import { openDatabase } from '../open-database.ts'
 import type { OpenDatabase } from '../open-database.ts'
@@ -36,7 +37,8 @@ export async function openOutbox(
   const database = await openDatabase({ ...settings, durability: 'full' }, clock, components.trace)
   components.prepare?.(database.connection)
   const busyTimeoutMs = settings.busyTimeoutMs ?? DEFAULT_BUSY_TIMEOUT_MS
-  const writes = createGroupTransaction(database.connection, { busyTimeoutMs, clock })
+  const locking = { busyTimeoutMs, clock }
+  const writes = createGroupTransaction(database.connection, locking)
   const statements = prepareOutboxStatements(database.db)
   const bodyStore = createBodyStore(database.db, writes, clock)
   const limits = { ...DEFAULT_OUTBOX_LIMITS, ...definedLimits(settings) }
@@ -53,14 +55,18 @@ export async function openOutbox(
     database.connection.close()
     throw error
   }
-  return assembleOutbox(context, database)
+  return assembleOutbox(context, database, createFileWiper(database.connection, locking))
 }
 
 function definedLimits({ path: _path, busyTimeoutMs: _busy, ...limits }: OutboxSettings) {
   return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined))
 }
 
-function assembleOutbox(context: OutboxContext, database: OpenDatabase): Outbox {
+function assembleOutbox(
+  context: OutboxContext,
+  database: OpenDatabase,
+  wipeFile: () => Promise<void>,
+): Outbox {
   const { writes, statements, limits } = context
   const reads = createOutboxReads(context)
   let closing: Promise<void> | undefined
@@ -120,7 +126,10 @@ function assembleOutbox(context: OutboxContext, database: OpenDatabase): Outbox 
     findListed: (id) => translated(() => findListed(context, id)),
     retry: (id, expects) => writes.run(() => retryOperation(context, id, expects)),
     discard: (id) => writes.run(() => discardOperation(context, id)),
-    forget: (path, id) => writes.run(() => forgetRecord(context, path, id)),
+    forget: async (path, id) => {
+      await writes.run(() => forgetRecord(context, path, id))
+      await wipeFile()
+    },
     close: () => (closing ??= close()),
   }
 }

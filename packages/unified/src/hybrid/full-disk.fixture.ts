@@ -21,6 +21,7 @@ export function withFullDisk(disk: { readonly full: boolean }) {
       if (disk.full) throw refuse()
       return backend.commit(namespace, mutations)
     },
+    purge: async (namespace, id) => backend.purge?.(namespace, id),
     getEntry: (namespace, id) => backend.getEntry(namespace, id),
     findEntries: (namespace, query) => backend.findEntries(namespace, query),
     openBody: (stored, range) => backend.openBody(stored, range),

@@ -15,6 +15,10 @@ export function createHybridBackend(parts: HybridParts): StorageBackend {
   return withCopiesRead(
     {
       ...mirrored,
+      async purge(namespace, id) {
+        await mirrored.purge?.(namespace, id)
+        await parts.secondary.purge?.(namespace, id)
+      },
       getEntry: (namespace, id, options) =>
         options?.consistency === undefined
           ? readEither(

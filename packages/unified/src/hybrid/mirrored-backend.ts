@@ -1,4 +1,4 @@
-import { ANY_AGE } from '@umbra/core'
+import { ANY_AGE, recordNotDeleted } from '@umbra/core'
 import type {
   BackendHealth,
   Mutation,
@@ -58,6 +58,12 @@ export function createMirroredBackend(parts: HybridParts, backlog: CopyBacklog):
     name: 'hybrid',
     capabilities: { ...primary.capabilities, snapshots: { missing: NO_SNAPSHOTS } },
     ...(primary.maintenance && { maintenance: primary.maintenance }),
+    // Not the secondary's own purge: whoever holds the file may have something of the record there as well, and wipes it last.
+    async purge(namespace, id) {
+      await primary.purge?.(namespace, id)
+      await copyAgain(parts, namespace, id)
+      if ((await secondary.getEntry(namespace, id)) !== undefined) throw recordNotDeleted(id)
+    },
     uploads: primary.uploads,
     blobs: createHybridBlobs(parts, backlog),
     ...(numbered && {

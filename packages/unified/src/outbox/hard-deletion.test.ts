@@ -9,6 +9,7 @@ import type { Outbox } from '@umbra/sqlite'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
+import { tracesInFile } from '../traces-in-file.fixture.ts'
 import { createOutboxBackend } from './outbox-backend.ts'
 import { QUICK } from './outbox-backend.fixture.ts'
 
@@ -107,12 +108,16 @@ describe('a hard deletion', () => {
     await noteVersion()
     await storage.storeData({ module, userId: 'u', id: 'b', data: 'secretword of b' })
     expect(keptBodies()).toEqual([true, true])
+    expect(await tracesInFile(folder.sqlitePath, 'secretword one')).not.toEqual([])
     fates.push('lost')
     expect(await deleteHard()).toBe(true)
     expect(keptBodies()).toEqual([false, false])
     expect(await traces('secretword one')).toEqual([])
     expect(await traces('secretword two')).toEqual([])
     expect(await traces('secretword of b')).not.toEqual([])
+    expect(await tracesInFile(folder.sqlitePath, 'secretword one')).toEqual([])
+    expect(await tracesInFile(folder.sqlitePath, 'secretword two')).toEqual([])
+    expect(await tracesInFile(folder.sqlitePath, 'secretword of b')).not.toEqual([])
   })
 
   it('of a record whose creation is pending says what to do, and is complete once that is done', async () => {
@@ -127,11 +132,13 @@ describe('a hard deletion', () => {
     })
     expect(await storage.retrieveData(module, 'u', 'a')).toBeNull()
     await expect(deleteHard()).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    expect(await tracesInFile(folder.sqlitePath, 'secretword')).not.toEqual([])
     usually = 'ok'
     await storage.sync()
     expect(await deleteHard()).toBe(false)
     expect(keptBodies()).toEqual([false])
     expect(await traces('secretword')).toEqual([])
+    expect(await tracesInFile(folder.sqlitePath, 'secretword')).toEqual([])
   })
 
   it('of a record in the bucket is refused while the deletion is pending, and does not wait for a store that is away', async () => {
@@ -156,7 +163,7 @@ describe('a hard deletion', () => {
     for (let n = 0; n < 3; n++) await storage.storeData({ module, userId: 'u', data: n })
     expect(await storage.deleteData(module, 'u', 'a')).toBe(true)
     expect(await newRecord('secretword two')).toMatchObject({ pending: true })
-    const purged = backend.maintenance?.purge({ module, userId: 'u' }, 'a')
+    const purged = backend.purge?.({ module, userId: 'u' }, 'a')
     await expect(purged).rejects.toMatchObject({
       code: 'UNAVAILABLE',
       details: { id: 'a' },
@@ -182,5 +189,6 @@ describe('a hard deletion', () => {
     await storage.resolveConflict(listed?.id ?? '', 'discard')
     expect(await deleteHard()).toBe(false)
     expect(await traces('theirs')).toEqual([])
+    expect(await tracesInFile(folder.sqlitePath, 'secretword')).toEqual([])
   })
 })

@@ -26,9 +26,9 @@ import { overwriteWhenLater } from './last-write-wins.ts'
 import { watchForLeftBehind } from './left-behind.ts'
 import { createOutboxBlobs } from './outbox-blobs.ts'
 import { createOutboxImport } from './outbox-import.ts'
-import { createOutboxMaintenance } from './outbox-maintenance.ts'
 import { DEFAULT_OUTBOX_POLICY } from './outbox-policy.ts'
 import type { OutboxPolicy } from './outbox-policy.ts'
+import { createOutboxPurge } from './outbox-purge.ts'
 import { createOutboxWriter } from './outbox-writer.ts'
 import type { Written } from './outbox-writer.ts'
 import { createOverlayInventory } from './overlay-inventory.ts'
@@ -117,7 +117,8 @@ export function createOutboxBackend(parts: OutboxParts): StorageBackend {
     capabilities: primary.capabilities,
     uploads: primary.uploads,
     ...(primary.pins && { pins: primary.pins }),
-    ...(primary.maintenance && { maintenance: createOutboxMaintenance(primary.maintenance, settling) }),
+    ...(primary.maintenance && { maintenance: primary.maintenance }),
+    purge: createOutboxPurge(settling),
     ...(primary.inventory && { inventory: createOverlayInventory(primary.inventory, outbox) }),
     bulk: createOutboxImport(settling),
     blobs: createOutboxBlobs(context, writer, noteUse),

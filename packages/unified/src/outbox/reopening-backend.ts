@@ -58,7 +58,6 @@ export function createReopeningBackend(
     check: async (...about) => (await part('maintenance')).check(...about),
     rebuild: async (...about) => (await part('maintenance')).rebuild(...about),
     compact: async (...about) => (await part('maintenance')).compact(...about),
-    purge: async (...about) => (await part('maintenance')).purge(...about),
     collect: async (...about) => (await part('maintenance')).collect(...about),
   }
   const inventory: StoreInventory = {
@@ -88,6 +87,7 @@ export function createReopeningBackend(
       delete: async (...about) => (await part('uploads')).delete(...about),
     },
     commit: async (...about) => (await backend()).commit(...about),
+    purge: async (...about) => (await backend()).purge?.(...about),
     getEntry: async (...about) => (await backendFor(about[2])).getEntry(...about),
     findEntries: async (...about) => (await backendFor(about[2])).findEntries(...about),
     openBody: async (...about) => (await backend()).openBody(...about),

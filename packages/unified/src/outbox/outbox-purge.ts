@@ -1,33 +1,29 @@
 import { mutationId, UmbraError } from '@umbra/core'
-import type { Namespace, NamespaceMaintenance } from '@umbra/core'
+import type { Namespace } from '@umbra/core'
 import { laneOf } from './lane-of.ts'
 import type { SendContext } from './send-context.ts'
 import { settleLane } from './settle-lane.ts'
 import type { LaneSettlerParts } from './settle-lane.ts'
 
 /**
- * Upkeep of the store, as it is; only what is to leave nothing of a record behind has the outbox to look at as well, which
- * holds contents of its own.
+ * What is to leave nothing of a record behind has the outbox to look at as well, which holds contents of its own; the outbox is the
+ * last, because it writes its whole file anew, with what else is in it.
  */
-export function createOutboxMaintenance(
-  maintenance: NamespaceMaintenance,
+export function createOutboxPurge(
   parts: LaneSettlerParts,
-): NamespaceMaintenance {
-  const { outbox, breaker } = parts.context
-  return {
-    ...maintenance,
-    async purge(namespace, id) {
-      const { path } = laneOf(namespace)
-      const pending = () => outbox.pendingEntry(path, id)
-      await settleLane(parts, path, {
-        isPending: () => pending() !== undefined,
-        waits: () => (pending()?.op === 'put' ? laterWriteWaits(id) : deletionWaits(id)),
-        details: { id },
-      })
-      assertNotListed(parts.context, namespace, id)
-      await breaker.run(() => maintenance.purge(namespace, id))
-      await outbox.forget(path, id)
-    },
+): (namespace: Namespace, id: string) => Promise<void> {
+  const { outbox, breaker, primary } = parts.context
+  return async (namespace, id) => {
+    const { path } = laneOf(namespace)
+    const pending = () => outbox.pendingEntry(path, id)
+    await settleLane(parts, path, {
+      isPending: () => pending() !== undefined,
+      waits: () => (pending()?.op === 'put' ? laterWriteWaits(id) : deletionWaits(id)),
+      details: { id },
+    })
+    assertNotListed(parts.context, namespace, id)
+    await breaker.run(async () => primary.purge?.(namespace, id))
+    await outbox.forget(path, id)
   }
 }
 
