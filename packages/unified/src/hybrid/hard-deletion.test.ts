@@ -10,7 +10,7 @@ import { startStoppableR2 } from '../process-kills/stoppable-r2.fixture.ts'
 import type { StoppableR2 } from '../process-kills/stoppable-r2.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
-import { tracesInFile } from '../traces-in-file.fixture.ts'
+import { tracesInFile } from '../../../sqlite/src/traces-in-file.fixture.ts'
 import { withFullDisk } from './full-disk.fixture.ts'
 import { openHybrid } from './hybrid.fixture.ts'
 

@@ -9,7 +9,7 @@ import type { Outbox } from '@umbra/sqlite'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
-import { tracesInFile } from '../traces-in-file.fixture.ts'
+import { tracesInFile } from '../../../sqlite/src/traces-in-file.fixture.ts'
 import { createOutboxBackend } from './outbox-backend.ts'
 import { QUICK } from './outbox-backend.fixture.ts'
 
