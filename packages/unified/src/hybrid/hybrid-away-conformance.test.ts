@@ -30,7 +30,7 @@ function asIfStored(backend: StorageBackend, like: StorageBackend): StorageBacke
     return shown
   }
   const { blobs } = backend
-  const { pendingWrites: _pendingWrites, bulk: _bulk, maintenance: _maintenance, ...rest } = backend
+  const { pendingWrites: _pendingWrites, bulk: _bulk, purge: _purge, ...rest } = backend
   return {
     ...rest,
     capabilities: { ...like.capabilities, snapshots: backend.capabilities.snapshots },
