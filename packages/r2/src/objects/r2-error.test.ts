@@ -98,12 +98,13 @@ describe('toR2Error', () => {
 
   it('tells an absent object from an absent bucket', () => {
     expect(isAbsent(failure('NoSuchKey', 404))).toBe(true)
-    expect(isAbsent(failure('NotFound', 404))).toBe(true)
+    expect(isAbsent(failure('NotFound', 404), 'HEAD')).toBe(true)
     expect(isAbsent(failure('NoSuchBucket', 404))).toBe(false)
   })
 
   it.each([
     [400, 'text/html', '<html><body><h1>Bad request</h1><hr>nginx</body></html>'],
+    [404, 'text/html', '<html><body>no such page</body></html>'],
     [407, 'text/plain', 'sign in first'],
     [421, 'text/html', '<html><body>misdirected</body></html>'],
     [425, 'text/plain', ''],
@@ -122,6 +123,7 @@ describe('toR2Error', () => {
         retryable: true,
         details: { httpStatus: status, outcome: 'unknown' },
       })
+      await expect(store.get('a/b')).rejects.toMatchObject({ code: 'UNAVAILABLE', retryable: true })
     } finally {
       close()
       await server.close()

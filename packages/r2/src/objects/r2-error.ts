@@ -58,10 +58,13 @@ export function httpStatusOf(error: unknown): number | undefined {
   return factsOf(error).httpStatus
 }
 
-/** Whether the answer means "there is no object under this key", and not "there is no such bucket". */
-export function isAbsent(error: unknown): boolean {
-  const { name, httpStatus } = factsOf(error)
-  return httpStatus === 404 && MEANING_BY_S3_CODE[name] === undefined
+/**
+ * Whether the answer means "there is no object under this key", and not "there is no such bucket", nor that something in
+ * between has no such page: the store names a code. Only to a HEAD, whose answers have no body, it cannot.
+ */
+export function isAbsent(error: unknown, method: 'HEAD' | 'other' = 'other'): boolean {
+  const { name, hasCode, httpStatus } = factsOf(error)
+  return httpStatus === 404 && MEANING_BY_S3_CODE[name] === undefined && (hasCode || method === 'HEAD')
 }
 
 /** The SDK hangs the whole exchange on its errors, with the signed request: a log would hold what can be replayed. */
@@ -80,7 +83,8 @@ function meaningOf(facts: Facts): FailureMeaning {
     if (systemCode !== undefined && systemCode !== 'ETIMEDOUT') return NO_ANSWER
     return MEANING_BY_ERROR_NAME[name] ?? UNKNOWN_FAILURE
   }
-  const known = MEANING_BY_S3_CODE[name] ?? MEANING_BY_STATUS[httpStatus]
+  const isPageOfSomebody = httpStatus === 404 && !hasCode
+  const known = MEANING_BY_S3_CODE[name] ?? (isPageOfSomebody ? NOT_THE_STORE : MEANING_BY_STATUS[httpStatus])
   if (known !== undefined) return known
   if (httpStatus >= 500) return NO_ANSWER
   // Nor is a 2xx or 3xx that the SDK cannot read an answer of the store's.

@@ -48,7 +48,7 @@ export async function headObject(context: R2Context, key: string): Promise<Objec
     const answer = await context.client.send(command)
     return toObjectHead(key, answer, answer.ContentLength, serverDate)
   } catch (error) {
-    if (isAbsent(error)) return undefined
+    if (isAbsent(error, 'HEAD')) return undefined
     throw toR2Error(error, { operation: 'head', key })
   }
 }
