@@ -30,7 +30,8 @@ function asIfStored(backend: StorageBackend, like: StorageBackend): StorageBacke
     return shown
   }
   const { blobs } = backend
-  const { pendingWrites: _pendingWrites, bulk: _bulk, purge: _purge, ...rest } = backend
+  const { pendingWrites: _pendingWrites, bulk: _bulk, ...rest } = backend
+  delete rest.purge
   return {
     ...rest,
     capabilities: { ...like.capabilities, snapshots: backend.capabilities.snapshots },
