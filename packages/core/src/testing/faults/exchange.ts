@@ -84,6 +84,8 @@ export async function deliverHalf(answer: IncomingMessage, { response }: Exchang
   for await (const chunk of answer as AsyncIterable<Buffer>) {
     const piece = chunk.subarray(0, left)
     left -= piece.byteLength
+    // Node forgets the callback of a write after the connection has ended and before it says so.
+    if (response.socket === null || response.socket.destroyed) break
     await new Promise((resolve) => response.write(piece, resolve))
     if (left <= 0) break
   }
