@@ -3,6 +3,7 @@ import { UmbraError } from '@umbra/core'
 import type { Clock } from '@umbra/core'
 import type { Database } from 'better-sqlite3'
 import { isBusy, toUmbraError } from './sqlite-error.ts'
+import { createWithoutWaiting } from './without-waiting.ts'
 
 export interface FileWiperOptions {
   /** How long to wait for other processes to stop using the file, milliseconds. */
@@ -23,8 +24,7 @@ export function createFileWiper(
   connection: Database,
   { busyTimeoutMs, clock }: FileWiperOptions,
 ): () => Promise<void> {
-  const doNotWait = connection.prepare('pragma busy_timeout = 0')
-  const waitAgain = connection.prepare(`pragma busy_timeout = ${busyTimeoutMs}`)
+  const withoutWaiting = createWithoutWaiting(connection, busyTimeoutMs)
   // The index only marks what is deleted, and has its words until its segments are merged.
   const mergeSearch = connection.prepare(`insert into search (search) values ('optimize')`)
   // Not `secure_delete`: pages that SQLite has rearranged keep copies of rows that were deleted later.
@@ -47,17 +47,13 @@ export function createFileWiper(
     }
   }
 
-  /** SQLite would wait by blocking the thread. */
   function tryStep(step: () => unknown): boolean {
     if (!connection.open) throw new UmbraError('UNAVAILABLE', 'the database is closed')
     try {
-      doNotWait.get()
-      return !saysBusy(step())
+      return !saysBusy(withoutWaiting(step))
     } catch (error) {
       if (isBusy(error)) return false
       throw toUmbraError(error)
-    } finally {
-      waitAgain.get()
     }
   }
 

@@ -2,6 +2,7 @@ import { UmbraError } from '@umbra/core'
 import type { Clock } from '@umbra/core'
 import type { Database } from 'better-sqlite3'
 import { isBusy, toCommitError, toUmbraError } from './sqlite-error.ts'
+import { createWithoutWaiting } from './without-waiting.ts'
 
 /** Runs changes that arrive together in one transaction, so that they share the wait for the disk. */
 export interface GroupTransaction {
@@ -32,8 +33,7 @@ export function createGroupTransaction(
   connection: Pick<Database, 'prepare' | 'inTransaction' | 'open'>,
   { busyTimeoutMs, clock }: GroupTransactionOptions,
 ): GroupTransaction {
-  const doNotWait = connection.prepare('pragma busy_timeout = 0')
-  const waitAgain = connection.prepare(`pragma busy_timeout = ${busyTimeoutMs}`)
+  const withoutWaiting = createWithoutWaiting(connection, busyTimeoutMs)
   const begin = connection.prepare('begin immediate')
   const commit = connection.prepare('commit')
   const rollback = connection.prepare('rollback')
@@ -54,18 +54,14 @@ export function createGroupTransaction(
     for (const work of group) work.settle(lost)
   }
 
-  /** SQLite waits for a lock by blocking the thread: while another process writes, this one should still read and answer. */
   function tryBegin(): unknown {
     // Closed meanwhile: this runs from the event loop, where nobody could catch it.
     if (!connection.open) return new UmbraError('UNAVAILABLE', 'the database is closed')
     try {
-      doNotWait.get()
-      begin.run()
+      withoutWaiting(() => begin.run())
       return undefined
     } catch (error) {
       return error
-    } finally {
-      waitAgain.get()
     }
   }
 
