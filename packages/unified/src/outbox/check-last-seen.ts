@@ -1,6 +1,7 @@
 import { checkAgainstSeen, mutationId } from '@umbra/core'
 import type { ManifestEntry, Mutation, Namespace } from '@umbra/core'
 import { classifyFailure, isOutage } from './classify-failure.ts'
+import { FROM_MEMORY } from './overlay-reads.ts'
 import type { SendContext } from './send-context.ts'
 
 /**
@@ -36,8 +37,7 @@ async function fromMemory(
   id: string,
 ): Promise<ManifestEntry | undefined> {
   try {
-    const options = { consistency: { kind: 'bounded', maxAgeMs: Infinity } } as const
-    return (await primary.getEntry(namespace, id, options))?.entry
+    return (await primary.getEntry(namespace, id, FROM_MEMORY))?.entry
   } catch (error) {
     // Refused credentials and the like pause a namespace: they give nothing up, and know nothing either.
     if (isOutage(error) || classifyFailure(error) === 'pause') return undefined

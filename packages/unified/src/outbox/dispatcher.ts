@@ -1,5 +1,4 @@
 import { isUmbraError, UmbraError } from '@umbra/core'
-import type { ManifestEntry } from '@umbra/core'
 import type { Appended, DecidedOperation, Lane } from '@umbra/sqlite'
 import { isNotTried } from './breaker.ts'
 import { classifyFailure } from './classify-failure.ts'
@@ -185,14 +184,6 @@ export class Dispatcher {
       waiter?.resolve({ kind: 'pending' })
     }
   }
-}
-
-/** What a committed operation left behind: what the store said, or what was foreseen. */
-export function entriesOf(
-  delivery: Extract<Delivery, { kind: 'committed' }>,
-  appended: Appended,
-): readonly ManifestEntry[] {
-  return delivery.entries ?? appended.entries
 }
 
 function outcomeUnknown(cause: unknown): UmbraError {

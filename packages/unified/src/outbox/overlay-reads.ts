@@ -21,7 +21,8 @@ import { isOutage } from './classify-failure.ts'
 import { laneOf } from './lane-of.ts'
 import type { SendContext } from './send-context.ts'
 
-const FROM_MEMORY: ReadOptions = { consistency: { kind: 'bounded', maxAgeMs: Infinity } }
+/** Without asking the store. */
+export const FROM_MEMORY: ReadOptions = { consistency: { kind: 'bounded', maxAgeMs: Infinity } }
 
 interface Answer<T> {
   readonly value: T
