@@ -14,11 +14,13 @@ export async function whileKeeping<T>(
   send: () => Promise<T>,
 ): Promise<T> {
   const sent = new AbortController()
-  void renewUntil(context, lease, sent.signal)
+  const kept = renewUntil(context, lease, sent.signal)
   try {
     return await send()
   } finally {
     sent.abort()
+    // A renewal on its way would otherwise take the lease again after it was given back.
+    await kept
   }
 }
 
