@@ -1,12 +1,14 @@
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { parseSettings } from '@umbra/core'
 import { createR2Backend } from '@umbra/r2'
 import { createSqliteBackend } from '@umbra/sqlite'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
+import type { BundledProgram } from '../../../r2/src/kill-rounds/bundle-program.fixture.ts'
 import { createStorageManager } from '../create-storage-manager.ts'
 import { toEnvironment } from '../local-environment.fixture.ts'
 import { contentsOf } from '../migration/migration.fixture.ts'
 import { verifyMigration } from '../migration/verify-migration.ts'
+import { bundleApplication } from '../process-kills/bundle-application.fixture.ts'
 import { runProgram } from '../process-kills/run-program.fixture.ts'
 import { startStoppableR2 } from '../process-kills/stoppable-r2.fixture.ts'
 import type { StoppableR2 } from '../process-kills/stoppable-r2.fixture.ts'
@@ -14,9 +16,14 @@ import { whileFlapping } from '../process-kills/while-flapping.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
 
-const PROGRAM = fileURLToPath(new URL('killed-hybrid.fixture.ts', import.meta.url))
 const MODES = ['after-request', 'before-copy', 'after-copy', 'at-sql'] as const
 const KILLS = 20
+
+let program: BundledProgram
+beforeAll(async () => {
+  program = await bundleApplication(join(import.meta.dirname, 'killed-hybrid.fixture.ts'))
+})
+afterAll(() => program.remove())
 
 let folder: StorageFolder
 let r2: StoppableR2
@@ -31,7 +38,7 @@ afterEach(async () => {
 })
 
 const run = (acknowledged: Map<string, number>, ...args: readonly string[]) =>
-  runProgram({ program: PROGRAM, r2, args, acknowledged })
+  runProgram({ program, r2, args, acknowledged })
 
 it(`has every write on both sides, once, after ${KILLS} kills while R2 goes and comes`, async () => {
   const acknowledged = new Map<string, number>()

@@ -1,16 +1,16 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { createR2Backend } from '@umbra/r2'
 import type { R2Settings } from '@umbra/r2'
 import { createSqliteBackend } from '@umbra/sqlite'
 import type { Namespace, StorageBackend } from '@umbra/core'
 import { isDeepStrictEqual } from 'node:util'
+import { bundleApplication } from '../process-kills/bundle-application.fixture.ts'
 import { contentsOf, put, remove } from './migration.fixture.ts'
 import { runMigration } from './run-migration.ts'
 import { verifyMigration } from './verify-migration.ts'
 
-const FIXTURE = fileURLToPath(new URL('./migrate-until-killed.fixture.ts', import.meta.url))
 const NAMESPACES = 30
 const RECORDS = 12
 const BLOBS = 20
@@ -32,17 +32,19 @@ export async function killMigrations(
 ): Promise<KilledMigrations> {
   const source = await createSqliteBackend({ path })
   const namespaces = await fill(source)
-  const words = [path, JSON.stringify(settings)]
+  const program = await bundleApplication(join(import.meta.dirname, 'migrate-until-killed.fixture.ts'))
+  const command = [program.path, path, JSON.stringify(settings)]
   let kills = 0
   for (let attempt = 0; kills < wanted && attempt < wanted + 5; attempt++) {
     // 1 to 30 writes: some die before their first commit, some between two, some after it and before its answer.
-    if (await migrateUntil(1 + ((attempt * 7) % 30), words)) kills++
+    if (await migrateUntil(1 + ((attempt * 7) % 30), command)) kills++
     // The application goes on meanwhile: something new, something changed, something deleted.
     const namespace = { module: 'm0', userId: 'u0' }
     await put(source, { id: `new-${attempt}`, value: attempt }, { namespace })
     await put(source, { id: 'r0', value: attempt }, { namespace, rev: 10 + attempt })
     if (attempt % 2 === 1) await remove(source, `new-${attempt - 1}`, namespace)
   }
+  await program.remove()
   const target = await createR2Backend(settings)
   const differences = await compare(source, target, namespaces)
   await Promise.all([source.close(), target.close()])
@@ -61,14 +63,8 @@ async function fill(source: StorageBackend): Promise<readonly Namespace[]> {
 }
 
 /** Resolves to whether the process was killed, after it began its `writes`th write; false when it had finished before. */
-async function migrateUntil(writes: number, words: readonly string[]): Promise<boolean> {
-  const child = spawn(
-    process.execPath,
-    ['--import', 'tsx', '--conditions=@umbra/source', FIXTURE, ...words],
-    {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    },
-  )
+async function migrateUntil(writes: number, command: readonly string[]): Promise<boolean> {
+  const child = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'ignore'] })
   let seen = 0
   child.stdout.on('data', (dots: Buffer) => {
     seen += dots.length

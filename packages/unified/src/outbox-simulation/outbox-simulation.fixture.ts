@@ -15,6 +15,9 @@ export interface OutboxSimulation extends SimulatedOutboxOptions {
 /** Somewhere in each operation: opening, queueing, sending, recording. */
 export const KILLS = [1, 2, 3, 5, 8, 13, 21].map((n) => `kill-${n}` as const)
 
+/** Several times what a simulation takes that comes to an end. */
+const MAX_STEPS = 10_000
+
 /** Applications with an outbox each, on faulty networks and a faulty store, killed at requests and at SQL statements. */
 export function simulateOutbox(
   options: OutboxSimulation = {},
@@ -37,6 +40,7 @@ export function simulateOutbox(
         system: { start: (process) => startOutbox(process, fresh, options) },
         watch: watchHeadChain((key) => key === HEAD, decodeLink),
         isWorking: hasWork,
+        maxSteps: MAX_STEPS,
       }
     },
     check: async (result) => {

@@ -1,9 +1,10 @@
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { parseSettings } from '@umbra/core'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
+import type { BundledProgram } from '../../../r2/src/kill-rounds/bundle-program.fixture.ts'
 import { createStorageManager } from '../create-storage-manager.ts'
 import { toEnvironment } from '../local-environment.fixture.ts'
+import { bundleApplication } from '../process-kills/bundle-application.fixture.ts'
 import { runProgram } from '../process-kills/run-program.fixture.ts'
 import { startStoppableR2 } from '../process-kills/stoppable-r2.fixture.ts'
 import type { StoppableR2 } from '../process-kills/stoppable-r2.fixture.ts'
@@ -11,8 +12,13 @@ import { whileFlapping } from '../process-kills/while-flapping.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
 
-const PROGRAM = fileURLToPath(new URL('killed-process.fixture.ts', import.meta.url))
 const MODES = ['sql', 'before', 'sql', 'after'] as const
+
+let program: BundledProgram
+beforeAll(async () => {
+  program = await bundleApplication(join(import.meta.dirname, 'killed-process.fixture.ts'))
+})
+afterAll(() => program.remove())
 
 let folder: StorageFolder
 let r2: StoppableR2
@@ -27,7 +33,7 @@ afterEach(async () => {
 })
 
 const run = (acknowledged: Map<string, number>, ...args: readonly string[]) =>
-  runProgram({ program: PROGRAM, r2, args, acknowledged })
+  runProgram({ program, r2, args, acknowledged })
 
 /** Of processes, one after the other, on each file. More of them: `npm run soak -- --only r2-kills`. */
 const ROUNDS = 8

@@ -1,8 +1,8 @@
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { Environment, Namespace } from '@umbra/core'
 import { buildProgram } from '../../../r2/src/kill-rounds/worker-process.fixture.ts'
 import type { WorkerProgram } from '../../../r2/src/kill-rounds/worker-process.fixture.ts'
+import { bundleApplication } from './bundle-application.fixture.ts'
 
 export interface ApplicationTask {
   /** Unique, so that tokens and ids are. */
@@ -18,9 +18,5 @@ export interface ApplicationTask {
 export type ApplicationProgram = WorkerProgram<ApplicationTask>
 
 export function buildApplication(): Promise<ApplicationProgram> {
-  const resolve = createRequire(import.meta.url).resolve
-  return buildProgram(join(import.meta.dirname, 'application.fixture.ts'), {
-    natives: { 'better-sqlite3': resolve('better-sqlite3') },
-    links: { migrations: join(import.meta.dirname, '../../../sqlite/migrations') },
-  })
+  return buildProgram(bundleApplication(join(import.meta.dirname, 'application.fixture.ts')))
 }
