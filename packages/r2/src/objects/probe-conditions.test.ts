@@ -77,6 +77,18 @@ describe('probeConditions', () => {
     expect([...objects]).toEqual([])
   })
 
+  it('leaves nothing behind when one check fails while others are on their way', async () => {
+    let late = 0
+    const { report, objects } = await probe((stored, request, response) => {
+      if (request.url.includes('/missing')) return answerError(response, 403, 'AccessDenied')
+      late++
+      setTimeout(() => storeIfHolds(stored, request, response), 50)
+    })
+    await expect(report).rejects.toMatchObject({ code: 'FORBIDDEN' })
+    expect(late).toBeGreaterThan(3)
+    expect([...objects]).toEqual([])
+  })
+
   it('finds out a store that does not implement conditions', async () => {
     const { report } = await probe((objects, request, response) => {
       const conditional = 'if-match' in request.headers || 'if-none-match' in request.headers

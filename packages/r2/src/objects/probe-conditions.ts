@@ -54,14 +54,18 @@ export async function probeConditions(
     missing: `${folder}/missing`,
     race: `${folder}/race`,
   }
+  const checks = [
+    refusesSecondCreation(probe, keys.create),
+    swapsOnlyTheCurrent(probe, keys.swap),
+    refusesMissing(probe, keys.missing),
+    hasOneWinner(probe, keys.race),
+  ] as const
   try {
-    return {
-      createOnly: await refusesSecondCreation(probe, keys.create),
-      compareAndSwap: await swapsOnlyTheCurrent(probe, keys.swap),
-      missingKey: (await patientWrite(probe, keys.missing, { ifMatch: FOREIGN_ETAG })).outcome === 'refused',
-      oneWinner: await hasOneWinner(probe, keys.race),
-    }
+    const [createOnly, compareAndSwap, missingKey, oneWinner] = await Promise.all(checks)
+    return { createOnly, compareAndSwap, missingKey, oneWinner }
   } finally {
+    // What is still being written would stay.
+    await Promise.allSettled(checks)
     // Best effort: what a probe leaves behind harms nobody, and its own failure is the one to report.
     await Promise.allSettled(Object.values(keys).map((key) => store.delete(key)))
   }
@@ -79,6 +83,10 @@ async function swapsOnlyTheCurrent(probe: Probe, key: string): Promise<boolean> 
   const current = await patientWrite(probe, key, { ifMatch: first.etag })
   const stale = await patientWrite(probe, key, { ifMatch: first.etag })
   return foreign.outcome === 'refused' && current.outcome === 'applied' && stale.outcome === 'refused'
+}
+
+async function refusesMissing(probe: Probe, key: string): Promise<boolean> {
+  return (await patientWrite(probe, key, { ifMatch: FOREIGN_ETAG })).outcome === 'refused'
 }
 
 async function hasOneWinner(probe: Probe, key: string): Promise<boolean> {
