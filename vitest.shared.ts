@@ -7,8 +7,6 @@ export default defineConfig({
     include: ['src/**/*.test.ts'],
     restoreMocks: true,
     passWithNoTests: false,
-    // Much of the time is spent waiting for servers and children, and one worker is the default on two cores.
-    maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     reporters: process.env['CI'] ? ['dot', 'json'] : ['default', 'json'],

@@ -8,6 +8,7 @@ import { LIMITED_WRITES, ROUGH_NETWORK } from './kill-rounds/kill-faults.fixture
 import { runKillRounds } from './kill-rounds/run-kill-rounds.fixture.ts'
 import type { KillRounds } from './kill-rounds/run-kill-rounds.fixture.ts'
 import { CONTENDED_IDS, COUNTER_ID } from './kill-rounds/worker-event.fixture.ts'
+import type { LedgerEntry } from './kill-rounds/write-ledger.fixture.ts'
 import { buildWorker } from './kill-rounds/worker-process.fixture.ts'
 import type { WorkerProgram } from './kill-rounds/worker-process.fixture.ts'
 import { startLocalR2 } from './local/start-local-r2.ts'
@@ -111,16 +112,13 @@ async function tamper(
   const found = await Promise.all(
     namespaces.map(({ module, userId }) => storage.retrieveData(module, userId)),
   )
-  const acknowledged = new Set(
-    namespaces.flatMap((namespace) =>
-      ledger
-        .of(namespace)
-        .flatMap(({ outcome, kind, ids }) =>
-          outcome === 'acknowledged' && kind.startsWith('create') ? ids : [],
-        ),
-    ),
-  )
-  const own = found.flat().filter(({ id, revision }) => acknowledged.has(id) && revision === 1)
+  const writes = namespaces.flatMap((namespace) => ledger.of(namespace))
+  const isCreation = ({ outcome, kind }: LedgerEntry) =>
+    outcome === 'acknowledged' && kind.startsWith('create')
+  const created = new Set(writes.filter(isCreation).flatMap(({ ids }) => ids))
+  // A change or a deletion whose answer was lost may still be taken for what happens to the record here.
+  const uncertain = new Set(writes.filter((write) => !isCreation(write)).flatMap(({ ids }) => ids))
+  const own = found.flat().filter(({ id }) => created.has(id) && !uncertain.has(id))
   const [lost, changed] = own
   if (lost === undefined || changed === undefined) throw new Error('the rounds have left too little behind')
   await storage.deleteData(lost.module, lost.userId, lost.id)

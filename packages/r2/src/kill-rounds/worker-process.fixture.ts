@@ -25,15 +25,11 @@ interface NamedTask {
 }
 
 /** The worker that writes to R2 and to nothing else. */
-export function buildWorker(): Promise<WorkerProgram> {
-  return buildProgram(bundleProgram(join(import.meta.dirname, 'worker.fixture.ts')))
+export async function buildWorker(): Promise<WorkerProgram> {
+  return toWorkerProgram(await bundleProgram(join(import.meta.dirname, 'worker.fixture.ts')))
 }
 
-/** A worker, which runs the tasks it is given. */
-export async function buildProgram<Task extends NamedTask>(
-  bundling: Promise<BundledProgram>,
-): Promise<WorkerProgram<Task>> {
-  const program = await bundling
+export function toWorkerProgram<Task extends NamedTask>(program: BundledProgram): WorkerProgram<Task> {
   return { start: (task, hear) => startWorker(program.path, task, hear), remove: () => program.remove() }
 }
 

@@ -35,16 +35,19 @@ export async function killMigrations(
   const program = await bundleApplication(join(import.meta.dirname, 'migrate-until-killed.fixture.ts'))
   const command = [program.path, path, JSON.stringify(settings)]
   let kills = 0
-  for (let attempt = 0; kills < wanted && attempt < wanted + 5; attempt++) {
-    // 1 to 30 writes: some die before their first commit, some between two, some after it and before its answer.
-    if (await migrateUntil(1 + ((attempt * 7) % 30), command)) kills++
-    // The application goes on meanwhile: something new, something changed, something deleted.
-    const namespace = { module: 'm0', userId: 'u0' }
-    await put(source, { id: `new-${attempt}`, value: attempt }, { namespace })
-    await put(source, { id: 'r0', value: attempt }, { namespace, rev: 10 + attempt })
-    if (attempt % 2 === 1) await remove(source, `new-${attempt - 1}`, namespace)
+  try {
+    for (let attempt = 0; kills < wanted && attempt < wanted + 5; attempt++) {
+      // 1 to 30 writes: some die before their first commit, some between two, some after it and before its answer.
+      if (await migrateUntil(1 + ((attempt * 7) % 30), command)) kills++
+      // The application goes on meanwhile: something new, something changed, something deleted.
+      const namespace = { module: 'm0', userId: 'u0' }
+      await put(source, { id: `new-${attempt}`, value: attempt }, { namespace })
+      await put(source, { id: 'r0', value: attempt }, { namespace, rev: 10 + attempt })
+      if (attempt % 2 === 1) await remove(source, `new-${attempt - 1}`, namespace)
+    }
+  } finally {
+    await program.remove()
   }
-  await program.remove()
   const target = await createR2Backend(settings)
   const differences = await compare(source, target, namespaces)
   await Promise.all([source.close(), target.close()])

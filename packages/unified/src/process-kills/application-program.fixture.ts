@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { Environment, Namespace } from '@umbra/core'
-import { buildProgram } from '../../../r2/src/kill-rounds/worker-process.fixture.ts'
+import { toWorkerProgram } from '../../../r2/src/kill-rounds/worker-process.fixture.ts'
 import type { WorkerProgram } from '../../../r2/src/kill-rounds/worker-process.fixture.ts'
 import { bundleApplication } from './bundle-application.fixture.ts'
 
@@ -17,6 +17,6 @@ export interface ApplicationTask {
 
 export type ApplicationProgram = WorkerProgram<ApplicationTask>
 
-export function buildApplication(): Promise<ApplicationProgram> {
-  return buildProgram(bundleApplication(join(import.meta.dirname, 'application.fixture.ts')))
+export async function buildApplication(): Promise<ApplicationProgram> {
+  return toWorkerProgram(await bundleApplication(join(import.meta.dirname, 'application.fixture.ts')))
 }
