@@ -1,3 +1,4 @@
+import { gunzipSync } from 'node:zlib'
 import { headKey } from '@umbra/core'
 import type { Namespace } from '@umbra/core'
 import type { Bucket } from '../bucket.ts'
@@ -41,15 +42,14 @@ async function showManifest({ out, namespaces }: Stage, bucket: Bucket): Promise
   out.explain(
     'The manifest says which records a user has: JSON lines between a header and a footer with a checksum. The newest ' +
       'entries are in it, older ones in the segments it names, so it stays small. It is the only one of their objects that ' +
-      'ever changes, and it changes by conditional writes. Lines are cut to fit.',
+      'ever changes, and it changes by conditional writes. Stored as gzip when it is long (`zcat` shows it). Lines are cut to fit.',
   )
-  const bytes = await bucket.download(key)
-  const lines = Buffer.from(bytes ?? [])
-    .toString()
-    .trimEnd()
-    .split('\n')
+  const bytes = (await bucket.download(key)) ?? new Uint8Array()
+  const isGzip = bytes[0] === 0x1f
+  const text = Buffer.from(isGzip ? gunzipSync(bytes) : bytes).toString()
+  const lines = text.trimEnd().split('\n')
   confirm(lines.length > 2, 'the manifest is there and lists something')
-  out.data(`${key}  ${formatBytes(bytes?.byteLength ?? 0)}`)
+  out.data(`${key}  ${formatBytes(bytes.byteLength)}${isGzip ? ', gzip' : ''}`)
   out.data('')
   for (const line of lines.slice(0, 3)) out.data(line)
   if (lines.length > 4) out.data(`... ${formatCount(lines.length - 4)} more lines`)

@@ -4,6 +4,7 @@ import { UmbraError } from '../errors/umbra-error.ts'
 import { headKey } from '../keys/key-paths.ts'
 import type { ManifestEntry } from '../records/manifest-entry.ts'
 import type { Namespace } from '../records/namespace.ts'
+import { decompressHead } from './head-compression.ts'
 import { ManifestDefect } from './manifest-defect.ts'
 import type { HeadHeader, ManifestHead, ManifestLine } from './manifest-head.ts'
 import type { GarbagePointer, PartPointer } from './part-pointer.ts'
@@ -49,7 +50,8 @@ const NEWLINE = 10
  */
 export function parseHead(bytes: Uint8Array, namespace: Namespace): ManifestHead {
   try {
-    return isOurs(bytes) ? parseOurs(bytes, namespace) : parseOriginalManifest(decode(bytes), namespace)
+    const text = decompressHead(bytes)
+    return isOurs(text) ? parseOurs(text, namespace) : parseOriginalManifest(decode(text), namespace)
   } catch (error) {
     if (error instanceof ManifestDefect) throw corruptManifest(namespace, error.message)
     throw error

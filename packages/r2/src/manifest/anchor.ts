@@ -1,4 +1,4 @@
-import { hasErrorCode, partsPrefix, renderHead, withRetry } from '@umbra/core'
+import { hasErrorCode, headContentType, partsPrefix, renderHead, withRetry } from '@umbra/core'
 import type { ManifestHead, Namespace } from '@umbra/core'
 import type { ManifestContext } from './manifest-context.ts'
 
@@ -16,9 +16,10 @@ export async function storeAnchor(
   head: ManifestHead,
   { objects, retry }: Pick<ManifestContext, 'objects' | 'retry'>,
 ): Promise<void> {
-  const options = { ifNoneMatch: '*', contentType: 'application/x-ndjson' } as const
+  const body = renderHead(withoutRecords(head))
+  const options = { ifNoneMatch: '*', contentType: headContentType(body) } as const
   try {
-    await withRetry(() => objects.put(anchorKey(namespace), renderHead(withoutRecords(head)), options), retry)
+    await withRetry(() => objects.put(anchorKey(namespace), body, options), retry)
   } catch (error) {
     // Somebody's anchor is there, perhaps our own by an attempt whose answer was lost: one is as good as another.
     if (!hasErrorCode(error, 'PRECONDITION_FAILED')) throw error

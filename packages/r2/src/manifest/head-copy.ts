@@ -1,4 +1,4 @@
-import { partsPrefix, renderHead, withRetry } from '@umbra/core'
+import { headContentType, partsPrefix, renderHead, withRetry } from '@umbra/core'
 import type { ManifestHead, Namespace } from '@umbra/core'
 import type { ManifestContext } from './manifest-context.ts'
 
@@ -17,5 +17,6 @@ export async function storeHeadCopy(
   { objects, retry }: Pick<ManifestContext, 'objects' | 'retry'>,
 ): Promise<void> {
   const key = `${copiesPrefix(namespace)}${String(head.header.seq).padStart(12, '0')}-${head.header.commit}.jsonl`
-  await withRetry(() => objects.put(key, renderHead(head), { contentType: 'application/x-ndjson' }), retry)
+  const body = renderHead(head)
+  await withRetry(() => objects.put(key, body, { contentType: headContentType(body) }), retry)
 }

@@ -1,4 +1,12 @@
-import { hasErrorCode, headKey, isUmbraError, renderHead, retryDelayMs, UmbraError } from '@umbra/core'
+import {
+  hasErrorCode,
+  headContentType,
+  headKey,
+  isUmbraError,
+  renderHead,
+  retryDelayMs,
+  UmbraError,
+} from '@umbra/core'
 import type { BaseVersion, Namespace, PartSwap } from '@umbra/core'
 import { MULTIPART_THRESHOLD_BYTES } from '../objects/r2-object-store.ts'
 import type { Attempt } from './decide-outcome.ts'
@@ -39,13 +47,13 @@ export async function publishHead(
   if (body.byteLength > MULTIPART_THRESHOLD_BYTES) throw tooLarge(request.namespace, body.byteLength)
   const condition =
     request.base === undefined ? ({ ifNoneMatch: '*' } as const) : { ifMatch: request.base.etag }
+  const options = { ...condition, contentType: headContentType(body) }
   const deadline = context.clock.now() + context.commitTimeoutMs
   let open = false
   let unanswered = false
   for (let attempt = 1; ; attempt++) {
     try {
       request.pacer.noteWrite()
-      const options = { ...condition, contentType: 'application/x-ndjson' }
       const { etag } = await context.objects.put(key, body, options)
       request.pacer.noteWrite()
       return { kind: 'landed', version: { head: request.next, etag } }

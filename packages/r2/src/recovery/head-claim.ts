@@ -1,3 +1,4 @@
+import { firstLineOf } from '@umbra/core'
 import { z } from 'zod'
 
 const claimSchema = z.object({
@@ -11,9 +12,8 @@ const claimSchema = z.object({
 export type HeadClaim = z.infer<typeof claimSchema>
 
 export function readClaim(bytes: Uint8Array): HeadClaim | undefined {
-  const [line = ''] = Buffer.from(bytes).toString().split('\n', 1)
   try {
-    return claimSchema.parse(JSON.parse(line))
+    return claimSchema.parse(JSON.parse(firstLineOf(bytes)))
   } catch {
     // Nothing is left that says anything.
     return undefined

@@ -27,6 +27,8 @@ export interface HistoryOptions {
   readonly store?: SimulatedStore
   /** When deletions say that they happened: ISO 8601, UTC. Default: as recently as everything else. */
   readonly deletedAt?: string
+  /** Metadata of every record, to make lines long. */
+  readonly note?: string
 }
 
 /** A namespace over a simulated store, and what must be in it. */
@@ -45,6 +47,7 @@ export function contextOver(objects: ObjectStore, name: string): ManifestContext
 export function startHistory({
   store = createSimulatedStore(() => 'none'),
   deletedAt = '2026-01-01T00:00:00.000Z',
+  note = '',
 }: HistoryOptions = {}): History {
   const manifest = new NamespaceManifest(NAMESPACE, contextOver(store, 'writer'))
   const model = new Map<string, ManifestEntry>()
@@ -59,7 +62,7 @@ export function startHistory({
         const current = model.get(id)
         if (step.kind === 'delete' && current === undefined) continue
         const [entry] = await manifest.commit([
-          toMutation(step, id, { current, text: `text ${++count}`, deletedAt }),
+          toMutation(step, id, { current, text: `text ${++count}`, deletedAt, note }),
         ])
         if (entry?.op === 'put') model.set(id, entry)
         else model.delete(id)
@@ -70,8 +73,8 @@ export function startHistory({
 }
 
 /** Two dozen records in runs, segments and the tail; some updated, some deleted. */
-export async function startRichHistory(): Promise<History> {
-  const history = startHistory()
+export async function startRichHistory(options: HistoryOptions = {}): Promise<History> {
+  const history = startHistory(options)
   const steps: HistoryStep[] = Array.from({ length: 24 }, (_, id) => ({ kind: 'put', id }))
   const changes: HistoryStep[] = [3, 11, 23].map((id) => ({ kind: 'put', id }))
   const deletions: HistoryStep[] = [4, 12].map((id) => ({ kind: 'delete', id }))
@@ -86,7 +89,13 @@ function toMutation(
     current,
     text,
     deletedAt,
-  }: { readonly current: ManifestEntry | undefined; readonly text: string; readonly deletedAt: string },
+    note,
+  }: {
+    readonly current: ManifestEntry | undefined
+    readonly text: string
+    readonly deletedAt: string
+    readonly note: string
+  },
 ): Mutation {
   const etag = current === undefined ? '' : recordEtag(current)
   if (kind === 'delete') return { kind, id, expect: { kind: 'etag', etag }, at: deletedAt }
@@ -98,7 +107,7 @@ function toMutation(
     timestamp: '2026-01-01T00:00:00.000Z',
     data_type: 'json' as const,
     size: body.size,
-    metadata: { text },
+    metadata: { text, note },
     sha256: body.sha256,
     record_count: null,
     text: `${id} ${text}`,

@@ -1,4 +1,5 @@
-import { hasErrorCode, parseHead, renderHead } from '@umbra/core'
+import { createHash } from 'node:crypto'
+import { hasErrorCode, headContentType, parseHead, renderHead } from '@umbra/core'
 import type { ObjectStore } from '@umbra/core'
 import { describe, expect, it } from 'vitest'
 import { NamespaceManifest } from '../manifest/namespace-manifest.ts'
@@ -23,6 +24,11 @@ import {
 } from './namespace-history.fixture.ts'
 import type { HistoryStep } from './namespace-history.fixture.ts'
 import { rebuildNamespace } from './rebuild-namespace.ts'
+
+/** So long that a head with it in one line is compressed, and so various that this does not make it short. */
+const LONG_NOTE = Array.from({ length: 400 }, (_, n) =>
+  createHash('sha256').update(String(n)).digest('hex'),
+).join('')
 
 const rebuild = (store: ObjectStore, dryRun = false) =>
   rebuildNamespace(NAMESPACE, { dryRun }, contextOver(store, 'rebuild'))
@@ -56,14 +62,29 @@ describe('a rebuild', () => {
     expect(header).toMatchObject({ w: {}, forgotten: header.seq, prev: null })
   })
 
-  it('proves that nothing is missing when the first line of a cut head still counts what was found', async () => {
-    const history = await startRichHistory()
-    await history.run([{ kind: 'put', id: 50 }])
-    await truncateAt(history.store, HEAD, 0.99)
-    const { uncertain, records } = await rebuild(history.store)
-    expect({ uncertain, records }).toEqual({ uncertain: [], records: history.model.size })
-    await expectRestored(history, [])
-  })
+  it.each([
+    ['text', ' that was cut', '', (bytes: Buffer) => bytes.subarray(0, bytes.length * 0.99)],
+    ['gzip', ' that was cut', LONG_NOTE, (bytes: Buffer) => bytes.subarray(0, bytes.length * 0.99)],
+    ['text', ' that was edited', '', (bytes: Buffer) => bytes.fill(0, bytes.length - 20, bytes.length - 18)],
+    [
+      'gzip',
+      ' that was edited',
+      LONG_NOTE,
+      (bytes: Buffer) => bytes.fill(0, bytes.length / 2, bytes.length / 2 + 8),
+    ],
+  ])(
+    'proves that nothing is missing when the first line of a head of %s%s still counts what was found',
+    async (form, _change, note, damage) => {
+      const history = await startRichHistory({ note })
+      await history.run([50, 51].map((id): HistoryStep => ({ kind: 'put', id })))
+      const head = Buffer.from(await bytesAt(history.store, HEAD))
+      expect(headContentType(head)).toContain(form === 'gzip' ? 'gzip' : 'ndjson')
+      await history.store.put(HEAD, damage(head))
+      const { uncertain, records } = await rebuild(history.store)
+      expect({ uncertain, records }).toEqual({ uncertain: [], records: history.model.size })
+      await expectRestored(history, [])
+    },
+  )
 
   it('names every record as uncertain when the lost head can have held its deletion', async () => {
     const history = startHistory()

@@ -1,4 +1,12 @@
-import { hasErrorCode, headKey, parseHead, renderHead, UmbraError, withRetry } from '@umbra/core'
+import {
+  hasErrorCode,
+  headContentType,
+  headKey,
+  parseHead,
+  renderHead,
+  UmbraError,
+  withRetry,
+} from '@umbra/core'
 import type { ManifestHead, Namespace } from '@umbra/core'
 import { storeAnchor } from '../manifest/anchor.ts'
 import { storeHeadCopy } from '../manifest/head-copy.ts'
@@ -15,8 +23,8 @@ export async function storeRebuiltHead(
   context: ManifestContext,
 ): Promise<void> {
   const condition = replaces === undefined ? ({ ifNoneMatch: '*' } as const) : { ifMatch: replaces }
-  const options = { ...condition, contentType: 'application/x-ndjson' }
   const body = renderHead(head)
+  const options = { ...condition, contentType: headContentType(body) }
   try {
     // The same body under the same condition: of several attempts at most one lands.
     await withRetry(() => context.objects.put(headKey(namespace), body, options), context.retry)
