@@ -1,10 +1,16 @@
 import { mutationId, UmbraError } from '@umbra/core'
 import type { CommitPlan } from '@umbra/core'
+import { createFewPerTurn } from '../objects/few-per-turn.ts'
 import type { PendingOperation } from './pending-operation.ts'
 
-/** Tells everybody in the group what became of their operation. */
-export function answer(group: readonly PendingOperation[], plan: CommitPlan): void {
+/**
+ * Tells everybody in the group what became of their operation, a few in one turn of the event loop: whoever hears of a
+ * commit often has the next write ready, and the first of these should be on their way before the last are prepared.
+ */
+export async function answer(group: readonly PendingOperation[], plan: CommitPlan): Promise<void> {
+  const turn = createFewPerTurn()
   for (const [index, operation] of group.entries()) {
+    await turn()
     const outcome = plan.outcomes[index]
     if (outcome === undefined)
       operation.reject(new UmbraError('INTERNAL', 'an operation was left out of its plan'))
