@@ -17,7 +17,8 @@ import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
 
 const MODES = ['after-request', 'before-copy', 'after-copy', 'at-sql'] as const
-const KILLS = 20
+/** More of them: `npm run soak -- --only hybrid-kills`. */
+const KILLS = 12
 
 let program: BundledProgram
 beforeAll(async () => {

@@ -10,8 +10,8 @@ export interface OutboxSuite {
 
 /** What the random plans are divided into. */
 export const OUTBOX_SUITES: readonly OutboxSuite[] = [
-  { name: 'a file for each process', simulation: {}, plans: 250 },
-  { name: 'two processes on one file', simulation: { sharesFile: true }, plans: 100 },
+  { name: 'a file for each process', simulation: {}, plans: 150 },
+  { name: 'two processes on one file', simulation: { sharesFile: true }, plans: 70 },
   {
     name: 'three processes on one file that change the same records',
     simulation: {
@@ -20,16 +20,16 @@ export const OUTBOX_SUITES: readonly OutboxSuite[] = [
       tasks: ['wait'],
       plans: { maxOperations: 14, maxProcesses: 3 },
     },
-    plans: 150,
+    plans: 90,
   },
   {
     name: 'copied files',
     simulation: { freshIds: true, tasks: ['wait', 'clone', ...KILLS] },
-    plans: 75,
+    plans: 50,
   },
   {
     name: 'restored files',
     simulation: { freshIds: true, tasks: ['wait', 'back-up', 'back-up', 'restore', 'restore'] },
-    plans: 75,
+    plans: 50,
   },
 ]
