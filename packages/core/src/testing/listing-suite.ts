@@ -4,33 +4,29 @@ import type { SuiteContext } from './backend-under-test.ts'
 
 export function listingSuite(context: SuiteContext): void {
   describe('listing', () => {
-    it(
-      'returns all of 600 records, oldest first, whole and page by page',
-      { timeout: 240_000 },
-      async () => {
-        const { storage } = context
-        const module = context.newModule()
-        const count = 600
-        const requests = Array.from({ length: count }, (_, n) => ({ module, userId: 'u', data: n }))
-        for (let start = 0; start < count; start += 200)
-          await storage.storeMany(requests.slice(start, start + 200))
-        const all = await storage.retrieveData(module, 'u')
-        expect(all.map(({ data }) => data)).toEqual(requests.map(({ data }) => data))
-        const paged: string[] = []
-        let pages = 0
-        for (let cursor: string | undefined, more = true; more; pages++) {
-          const page = await storage.listEntries(module, 'u', {
-            limit: 249,
-            ...(cursor !== undefined && { cursor }),
-          })
-          paged.push(...page.items.map(({ id }) => id))
-          cursor = page.cursor
-          more = cursor !== undefined
-        }
-        expect(pages).toBe(3)
-        expect(paged).toEqual(all.map(({ id }) => id))
-      },
-    )
+    it('returns all of 600 records, oldest first, whole and page by page', { timeout: 240_000 }, async () => {
+      const { storage } = context
+      const module = context.newModule()
+      const count = 600
+      const requests = Array.from({ length: count }, (_, n) => ({ module, userId: 'u', data: n }))
+      for (let start = 0; start < count; start += 200)
+        await storage.storeMany(requests.slice(start, start + 200))
+      const all = await storage.retrieveData(module, 'u')
+      expect(all.map(({ data }) => data)).toEqual(requests.map(({ data }) => data))
+      const paged: string[] = []
+      let pages = 0
+      for (let cursor: string | undefined, more = true; more; pages++) {
+        const page = await storage.listEntries(module, 'u', {
+          limit: 249,
+          ...(cursor !== undefined && { cursor }),
+        })
+        paged.push(...page.items.map(({ id }) => id))
+        cursor = page.cursor
+        more = cursor !== undefined
+      }
+      expect(pages).toBe(3)
+      expect(paged).toEqual(all.map(({ id }) => id))
+    })
 
     it('orders and filters by time, format and metadata', async () => {
       const { storage } = context
