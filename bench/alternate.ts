@@ -4,16 +4,17 @@ export type Contestant = () => Promise<number>
 
 /**
  * Runs every contestant once per round, in turn, so that a machine that gets slower or faster does so for all of them;
- * resolves to each one's median. One round before the first is not counted.
+ * resolves to each one's median. One round before the first is not counted, if `warmUp` says so.
  */
 export async function alternate<Name extends string>(
   rounds: number,
   contestants: Readonly<Record<Name, Contestant>>,
   report: (line: string) => void,
+  { warmUp = true }: { readonly warmUp?: boolean } = {},
 ): Promise<Record<Name, number>> {
   const names = Object.keys(contestants) as Name[]
   const figures = new Map<Name, number[]>(names.map((name) => [name, []]))
-  for (let round = 0; round <= rounds; round++) {
+  for (let round = warmUp ? 0 : 1; round <= rounds; round++) {
     for (const name of names) {
       const figure = await contestants[name]()
       if (round > 0) figures.get(name)?.push(figure)
