@@ -1,4 +1,4 @@
-import { createMemoryBody, recordEtag, UmbraError } from '@umbra/core'
+import { createMemoryBody, InFlight, recordEtag, UmbraError } from '@umbra/core'
 import type { Expectation, ManifestEntry, Mutation, PutMutation } from '@umbra/core'
 import type { OperationCall, ProcessUnderTest, RecordOperation, SimulatedProcess } from '@umbra/core/testing'
 import { NAMESPACE } from '../../../r2/src/manifest/simulated-manifest.fixture.ts'
@@ -44,6 +44,7 @@ class OutboxApplication implements ProcessUnderTest<OutboxOperation> {
   #opened: SimulatedOutbox[] = []
   /** What this process last read or wrote of each record. */
   readonly #seen = new Map<string, ManifestEntry>()
+  readonly #reads = new InFlight()
   #turns = 0
 
   constructor(process: SimulatedProcess, world: OutboxWorld, options: SimulatedOutboxOptions) {
@@ -109,7 +110,8 @@ class OutboxApplication implements ProcessUnderTest<OutboxOperation> {
   }
 
   async #read(id: string): Promise<ManifestEntry | undefined> {
-    return (await this.#next().backend.getEntry(NAMESPACE, id))?.entry
+    const { backend } = this.#next()
+    return (await this.#reads.track(backend.getEntry(NAMESPACE, id)))?.entry
   }
 
   async #write(mutations: readonly Mutation[], call: OperationCall, names: readonly string[]): Promise<void> {
@@ -152,6 +154,8 @@ class OutboxApplication implements ProcessUnderTest<OutboxOperation> {
     if (file.backup === undefined) return
     const [, ...others] = this.#opened
     this.#opened = others
+    // As a storage manager does before it closes its backend.
+    await this.#reads.settled()
     await backend.close()
     this.#world.restore(file)
     this.#opened = [await this.#open(file), ...others]
