@@ -26,12 +26,15 @@ export function laneRow({ statements }: OutboxContext, { path, namespace }: Lane
   }
 }
 
-/** Whether another living process has the lease. */
+/**
+ * Whether another living process has the lease. One that cannot be seen from here counts as dead, so that a new container goes on at
+ * once with the work of the last: should both live, both send, which the store's watermark makes harmless.
+ */
 export function isTaken({ clock, holder, limits }: OutboxContext, row: LaneRow): boolean {
   if (row.holder === null || row.holder === holder.name) return false
   const leftMs = row.holderUntil - clock.now()
   // A clock that was set back must not make a lease last longer than it was given.
-  return leftMs > 0 && leftMs <= limits.leaseMs && holder.isAlive(row.holder)
+  return leftMs > 0 && leftMs <= limits.leaseMs && holder.isAlive(row.holder) === true
 }
 
 /** Whether the lease is ours for long enough to begin something. */

@@ -32,8 +32,8 @@ export interface BlobWrite {
 export interface OutboxHolder {
   /** Unique; the part before the first `-` is the process id. */
   readonly name: string
-  /** Whether another holder's process still runs on this machine. */
-  isAlive(name: string): boolean
+  /** Whether another holder's process still runs; undefined when that cannot be seen from here. */
+  isAlive(name: string): boolean | undefined
 }
 
 /** The right to send what is in a lane. Worth nothing once another process has a higher fence. */

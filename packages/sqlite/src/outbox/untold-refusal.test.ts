@@ -53,6 +53,23 @@ function rows(): unknown[] {
   }
 }
 
+it('a refusal is not listed at once when its caller may live in another container', async () => {
+  caller = await openAs('1-unseen')
+  const lease = await leaseOf(other)
+  const { opId } = await caller.append(LANE, { mutations: [put('a', 'x')] }, 'trying')
+  await decideRefused(lease)
+  clock.setTo(clock.now() - 1)
+  expect(other.findListed(opId)).toBeUndefined()
+  clock.setTo(clock.now() + 1)
+  expect(other.findListed(opId)).toBeDefined()
+})
+
+it('the lease of a process that cannot be seen counts for nothing: it may have ended with its container', async () => {
+  const unseen = await openAs('1-unseen')
+  await leaseOf(unseen)
+  expect(await other.lease(LANE)).toBeDefined()
+})
+
 describe('a refusal about which somebody decides before its caller has heard of it', () => {
   it('is told to the caller when it was discarded', async () => {
     const { pk, opId } = await refuse('a')
@@ -97,6 +114,24 @@ describe('a refusal about which somebody decides before its caller has heard of 
     await other.discard(next.opId)
     expect(await caller.settled(next.pk)).toMatchObject(REFUSED)
     expect(rows()).toEqual([])
+  })
+
+  it('is told to a caller in another container, whose process cannot be seen from here', async () => {
+    caller = await openAs('1-unseen')
+    const { pk, opId } = await refuse('a')
+    await other.discard(opId)
+    expect(await caller.settled(pk)).toMatchObject(REFUSED)
+    expect(rows()).toEqual([])
+  })
+
+  it('is not kept for ever for one in another container', async () => {
+    caller = await openAs('1-unseen')
+    const first = await refuse('a')
+    await other.discard(first.opId)
+    clock.setTo(clock.now() + 25 * 60 * 60 * 1_000)
+    const second = await refuse('b')
+    await other.discard(second.opId)
+    expect(rows()).toEqual([{ state: 'untold', bytes: 0 }])
   })
 
   it('is not kept for a caller who was told that it is pending', async () => {

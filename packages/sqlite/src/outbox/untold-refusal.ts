@@ -2,10 +2,16 @@ import type { OutboxContext } from './outbox-context.ts'
 import { NOBODY } from './outbox-rows.ts'
 import type { OpRow } from './outbox-rows.ts'
 
-/** Whether the caller of an operation waits in a process that lives: it has not been told what became of it. */
+/** Of callers in processes that cannot be seen from here, and that may have been frozen: from then on they count as dead. */
+const LONGEST_WAIT_MS = 24 * 60 * 60 * 1_000
+
+/**
+ * Whether the caller of an operation waits in a process that lives, as far as can be seen from here: it has not been told what became
+ * of it.
+ */
 export function isAwaited({ holder }: OutboxContext, op: Pick<OpRow, 'holder'>): boolean {
   if (op.holder === NOBODY) return false
-  return op.holder === holder.name || holder.isAlive(op.holder)
+  return op.holder === holder.name || holder.isAlive(op.holder) !== false
 }
 
 /**
@@ -31,9 +37,10 @@ export function leaveRefusal(
   statements.leaveRefusal.run({ pk: op.pk })
 }
 
-/** Those whose callers have died: nobody will ask for them. */
+/** Those whose callers have died, or would have asked long since: nobody will ask for them. */
 function removeOrphans(context: OutboxContext): void {
-  const { statements } = context
+  const { statements, clock } = context
+  const longAgo = clock.now() - LONGEST_WAIT_MS
   for (const op of statements.untoldOps.all())
-    if (!isAwaited(context, op)) statements.removeOp.run({ pk: op.pk })
+    if (!isAwaited(context, op) || (op.decidedAt ?? 0) < longAgo) statements.removeOp.run({ pk: op.pk })
 }

@@ -13,7 +13,7 @@ export function untoldStatements(db: BetterSQLite3Database) {
       .where(eq(outboxOps.pk, hole('pk')))
       .prepare(),
     untoldOps: db
-      .select({ pk: outboxOps.pk, holder: outboxOps.holder })
+      .select({ pk: outboxOps.pk, holder: outboxOps.holder, decidedAt: outboxOps.decidedAt })
       .from(outboxOps)
       .where(eq(outboxOps.state, 'untold'))
       .prepare(),

@@ -35,7 +35,7 @@ afterEach(async () => {
 const run = (acknowledged: Map<string, number>, ...args: readonly string[]) =>
   runProgram({ program, r2, args, acknowledged })
 
-/** Of processes, one after the other, on each file. More of them: `npm run soak -- --only r2-kills`. */
+/** Of processes, one after the other, on each file, at these places; `npm run soak -- --only r2-kills` kills at any moment. */
 const ROUNDS = 8
 
 /** Every acknowledged change is there, whole and once, after all files were drained. */

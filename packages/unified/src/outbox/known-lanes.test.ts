@@ -1,4 +1,4 @@
-import { createIdSource, InFlight, systemClock } from '@umbra/core'
+import { createIdSource, systemClock } from '@umbra/core'
 import { openOutbox } from '@umbra/sqlite'
 import type { Outbox, OutboxSettings } from '@umbra/sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -80,7 +80,7 @@ async function writeEverywhere() {
   ])
 }
 
-const drained = () => waitUntilDrained({ outbox, drainer, clock: systemClock, refusals: new InFlight() })
+const drained = () => waitUntilDrained({ outbox, drainer, clock: systemClock, lanes })
 
 /** The drainer has looked once more, and found nothing. */
 async function idle(): Promise<void> {

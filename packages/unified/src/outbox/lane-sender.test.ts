@@ -1,7 +1,10 @@
 import { createIdSource, createMemoryBackend, systemClock, UmbraError } from '@umbra/core'
+import type { NumberedRequest, NumberedResult } from '@umbra/core'
 import { openOutbox } from '@umbra/sqlite'
-import { expect, it } from 'vitest'
+import type { Outbox } from '@umbra/sqlite'
+import { afterEach, beforeEach, expect, it } from 'vitest'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
+import type { StorageFolder } from '../storage-folder.fixture.ts'
 import { Breaker } from './breaker.ts'
 import { createEventHub } from './event-hub.ts'
 import { sendLane } from './lane-sender.ts'
@@ -11,18 +14,33 @@ import { DEFAULT_OUTBOX_POLICY } from './outbox-policy.ts'
 
 const LANE = { path: 'm/u', namespace: { module: 'm', userId: 'u' } }
 
-it('says that an operation may have been sent before, when the file could not take the new name', async () => {
-  const folder = await createStorageFolder()
-  const outbox = await openOutbox({ path: folder.sqlitePath })
+let folder: StorageFolder
+let outbox: Outbox
+
+beforeEach(async () => {
+  folder = await createStorageFolder()
+  outbox = await openOutbox({ path: folder.sqlitePath })
+  await append()
+})
+afterEach(async () => {
+  await outbox.close()
+  await folder.remove()
+})
+
+async function append(): Promise<void> {
   const remove = { kind: 'delete', id: 'a', expect: { kind: 'etag', etag: '1-x' }, at: '' } as const
   await outbox.append(LANE, { mutations: [remove] }, 'pending')
-  const asked: { readonly writer: string; readonly attempted: boolean }[] = []
+}
+
+/** A sender to a store that answers everything like this. `asked`: whether it was told that it may have been asked before. */
+function createSender(answer: (request: NumberedRequest) => NumberedResult, failing: Partial<Outbox> = {}) {
+  const asked: boolean[] = []
   const primary = {
     ...createMemoryBackend(),
     numbered: {
-      async commitNumbered(_: unknown, about: { readonly writer: string; readonly attempted?: boolean }) {
-        asked.push({ writer: about.writer, attempted: about.attempted ?? false })
-        throw new UmbraError('CONFLICT', 'forgotten', { details: { reason: 'writer-forgotten' } })
+      async commitNumbered(_: unknown, request: NumberedRequest) {
+        asked.push(request.attempted ?? false)
+        return answer(request)
       },
     },
   }
@@ -30,19 +48,45 @@ it('says that an operation may have been sent before, when the file could not ta
   const ids = createIdSource()
   const policy = DEFAULT_OUTBOX_POLICY
   const breaker = new Breaker({ clock, ids, policy, onOpen: () => {}, onClose: () => {} })
-  const full = new UmbraError('UNAVAILABLE', 'the disk is full')
-  const failing = { ...outbox, renameWriter: () => Promise.reject(full) }
   const lastSeen = new LastSeen(outbox, clock, false)
   const events = createEventHub()
-  const context = { primary, outbox: failing, breaker, lastSeen, events, policy, clock, ids }
+  const context = {
+    primary,
+    outbox: { ...outbox, ...failing },
+    breaker,
+    lastSeen,
+    events,
+    policy,
+    clock,
+    ids,
+  }
   const state = newLaneState(LANE)
   const hooks = { decided: async () => {} }
-  for (let tries = 0; tries < 2; tries++) {
+  const send = async () => {
     const lease = await outbox.lease(LANE)
     if (lease === undefined) throw new Error('nobody else has it')
-    await expect(sendLane(context, state, { lease, hooks })).rejects.toBe(full)
+    return sendLane(context, state, { lease, hooks })
   }
-  expect(asked.map(({ attempted }) => attempted)).toEqual([true, true])
-  await outbox.close()
-  await folder.remove()
+  return { asked, send }
+}
+
+it('says that an operation may have been sent before, when the file could not take the new name', async () => {
+  const full = new UmbraError('UNAVAILABLE', 'the disk is full')
+  const forgets = (): never => {
+    throw new UmbraError('CONFLICT', 'forgotten', { details: { reason: 'writer-forgotten' } })
+  }
+  const { asked, send } = createSender(forgets, { renameWriter: () => Promise.reject(full) })
+  for (let tries = 0; tries < 2; tries++) await expect(send()).rejects.toBe(full)
+  expect(asked).toEqual([true, true])
+})
+
+it('says so whenever it takes a lane up: another process may have sent since', async () => {
+  const { asked, send } = createSender(({ operations, mark }) => ({
+    outcomes: operations.map(() => ({ kind: 'committed', entries: [] })),
+    mark,
+  }))
+  await send()
+  await append()
+  await send()
+  expect(asked).toEqual([true, true])
 })

@@ -32,6 +32,8 @@ export async function sendLane(
 ): Promise<RunEnd> {
   let lease: LaneLease | undefined = run.lease
   let renames = 0
+  // Also by whoever had the lease in between.
+  state.attempted = true
   while (lease !== undefined) {
     const operations = context.outbox.waiting(lease, GROUP_SIZE)
     // Read under a lost lease, they may be more than the new holder has seen: it would take them for somebody else's.

@@ -22,7 +22,7 @@ export interface LaneState {
   retryAt: number
   failures: number
   paused: UmbraError | undefined
-  /** A call was begun whose outcome is not known: also by whoever had the file before. */
+  /** A call may have been begun whose outcome is not known: also by whoever had the file before. */
   attempted: boolean
 }
 

@@ -1,6 +1,8 @@
+import { setTimeout } from 'node:timers/promises'
 import { manageBackend } from '@umbra/core'
 import type { StorageBackend, StorageManager } from '@umbra/core'
 import { openOutbox } from '@umbra/sqlite'
+import type { Outbox } from '@umbra/sqlite'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
@@ -34,7 +36,7 @@ async function open(patience: Partial<OutboxPolicy> = {}): Promise<StorageManage
 }
 
 const other = () => manageBackend(store.direct)
-const later = () => new Promise((resolve) => setTimeout(resolve, 3))
+const later = () => setTimeout(3)
 
 it('leaves the last of several changes of one record that somebody else came before', async () => {
   const storage = await open()
@@ -62,6 +64,31 @@ it('is sent at once when a write behind it found the refusal', async () => {
   expect(await storage.storeData({ ...AT, data: 'behind' })).toMatchObject({ pending: false })
   const contents = async () => (await other().retrieveData('m', 'u', 'a'))?.data
   await expect.poll(contents, { timeout: 2_000 }).toBe('ours')
+})
+
+it('is waited for by whoever waits until nothing is pending', async () => {
+  const outbox = await openOutbox({ path: folder.sqlitePath })
+  const slow: Outbox = {
+    ...outbox,
+    async decide(...about) {
+      const recorded = await outbox.decide(...about)
+      await setTimeout(100)
+      return recorded
+    },
+  }
+  const primary = store.client()
+  const storage = manageBackend(
+    createOutboxBackend({ primary, outbox: slow, policy: { ...QUICK, ...POLICY } }),
+  )
+  opened.push(storage)
+  await storage.storeData({ ...AT, id: 'a', data: 'base' })
+  store.usually = 'down'
+  await other().updateData({ ...AT, recordId: 'a', data: 'theirs' })
+  await later()
+  await storage.updateData({ ...AT, recordId: 'a', data: 'ours' })
+  store.usually = 'ok'
+  expect(await storage.sync()).toEqual({ pending: 0 })
+  expect(await other().retrieveData('m', 'u', 'a')).toMatchObject({ data: 'ours' })
 })
 
 it('does not store a change whose caller, in another process, is told that it was refused', async () => {

@@ -1,4 +1,4 @@
-import { createIdSource, InFlight, isUmbraError, systemClock, UmbraError } from '@umbra/core'
+import { createIdSource, isUmbraError, systemClock, UmbraError } from '@umbra/core'
 import type {
   BackendHealth,
   Clock,
@@ -77,12 +77,11 @@ export function createOutboxBackend(parts: OutboxParts): StorageBackend {
   const lastSeen = new LastSeen(outbox, clock, parts.sharesLastSeen === true)
   const context: SendContext = { primary, lastSeen, outbox, breaker, events, policy, clock, ids }
   const lanes = new KnownLanes(() => outbox.backlog())
-  const refusals = new InFlight()
   const dispatcher: Dispatcher = new Dispatcher(context, lanes, {
     onPending: () => drainer.wake(),
     onRefused: async (state, decided) => {
       // Whoever found it is still sending, and looks once more.
-      if (await refusals.track(announce(context, state, decided))) void dispatcher.run(state)
+      if (await announce(context, state, decided)) void dispatcher.run(state)
     },
   })
   const drainer = new Drainer(context, lanes, dispatcher)
@@ -93,7 +92,7 @@ export function createOutboxBackend(parts: OutboxParts): StorageBackend {
   const pendingWrites: PendingWrites = {
     on: (...about) => events.on(...about),
     conflicts: async () => outbox.listed().map(toConflict),
-    sync: (...about) => waitUntilDrained({ outbox, drainer, clock, refusals }, ...about),
+    sync: (...about) => waitUntilDrained({ outbox, drainer, clock, lanes }, ...about),
     async resolve(id, action) {
       await resolveConflict(context, id, action)
       drainer.wake()

@@ -1,7 +1,8 @@
-import type { Clock, InFlight, SyncOptions } from '@umbra/core'
+import type { Clock, SyncOptions } from '@umbra/core'
 import type { Outbox } from '@umbra/sqlite'
 import { backlogDepth } from './backlog-depth.ts'
 import type { Drainer } from './drainer.ts'
+import type { KnownLanes } from './known-lanes.ts'
 
 /** Between two looks: other processes may drain as well, and they do not tell. */
 const LOOK_MS = 20
@@ -12,16 +13,17 @@ export async function waitUntilDrained(
     readonly outbox: Outbox
     readonly drainer: Drainer
     readonly clock: Clock
-    /** Refusals that may be queued again. */
-    readonly refusals: InFlight
+    readonly lanes: KnownLanes
   },
   { timeoutMs = Infinity }: SyncOptions = {},
   closing?: AbortSignal,
 ): Promise<{ readonly pending: number }> {
-  const { outbox, drainer, clock, refusals } = parts
+  const { outbox, drainer, clock, lanes } = parts
   const depth = () => backlogDepth(outbox.backlog())
+  // What was refused may be about to be queued again.
+  const isSending = () => lanes.running().length > 0
   let waitedMs = 0
-  for (let pending = depth(); pending > 0 || refusals.size > 0; pending = depth()) {
+  for (let pending = depth(); pending > 0 || isSending(); pending = depth()) {
     if (waitedMs >= timeoutMs || closing?.aborted === true) return { pending }
     // Once in a while again: a store that comes back is then used at once.
     if (waitedMs % (LOOK_MS * 10) === 0) drainer.hurry()
