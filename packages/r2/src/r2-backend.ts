@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { corruptManifest, encodeCursor, InFlight, namespacePath, UmbraError, withRetry } from '@umbra/core'
 import type {
   ByteRange,
@@ -49,6 +50,8 @@ export interface R2BackendParts {
   readonly headIntervalMs: number
   readonly multiWriter: Capability
   readonly clock: Clock
+  /** Lets everything happen that can, such as requests leave. Default: a turn of the event loop. */
+  readonly nextTurn?: () => Promise<void>
   readonly ids: IdSource
   readonly retry: RetryContext
   /** Default 30,000 ms. */
@@ -226,6 +229,7 @@ function toContext(parts: R2BackendParts): ManifestContext {
     objects: parts.objects,
     uploadLimit: pLimit(MAX_UPLOADS),
     clock: parts.clock,
+    nextTurn: parts.nextTurn ?? (() => setImmediate()),
     ids: parts.ids,
     retry: parts.retry,
     headIntervalMs: parts.headIntervalMs,

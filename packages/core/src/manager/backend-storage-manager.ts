@@ -3,7 +3,6 @@ import type * as pending from '../backend/pending-writes.ts'
 import type { BackendHealth } from '../backend/storage-backend.ts'
 import { UmbraError } from '../errors/umbra-error.ts'
 import { InFlight } from '../in-flight.ts'
-import { parseDataKey } from '../keys/key-paths.ts'
 import type { Page } from '../page.ts'
 import type { StorageRecord, StorageRecordInfo } from '../records/storage-record.ts'
 import { BlobManager } from './blob-manager.ts'
@@ -15,7 +14,6 @@ import {
   listOptionsSchema,
   namespaceSchema,
   openOptionsSchema,
-  presignOptionsSchema,
   recordAddressSchema,
   resolutionSchema,
   retrieveOptionsSchema,
@@ -27,9 +25,11 @@ import {
 import type { ManagerContext } from './manager-context.ts'
 import { NOTHING_PENDING } from './nothing-pending.ts'
 import { parseInput } from './parse-input.ts'
+import { presignRecord } from './presign-record.ts'
 import { toByteRange, toExpression } from './read-arguments.ts'
 import { RecordReader, toEntryQuery } from './record-reader.ts'
 import { RecordWriter } from './record-writer.ts'
+import { stepwise } from './stepwise.ts'
 import type { OpenedRecord, StorageInfo, StorageManager, StoredBlobValue } from './storage-manager.ts'
 import type * as options from './store-options.ts'
 import { toRecordInfo } from './to-record-info.ts'
@@ -139,7 +139,8 @@ export class BackendStorageManager implements StorageManager {
     this.#assertOpen()
     const namespace = parseInput(namespaceSchema, { module, userId })
     const parsed = parseInput(listOptionsSchema, options)
-    yield* this.#reader.iterate(namespace, toEntryQuery(parsed, 'oldest'), parsed)
+    const records = this.#reader.iterate(namespace, toEntryQuery(parsed, 'oldest'), parsed)
+    yield* stepwise(records, (step) => this.#run(step))
   }
 
   openData(
@@ -165,7 +166,7 @@ export class BackendStorageManager implements StorageManager {
   ): AsyncGenerator<unknown, void, undefined> {
     this.#assertOpen()
     const address = parseInput(recordAddressSchema, { module, userId, recordId })
-    yield* this.#reader.rows(address, address.recordId)
+    yield* stepwise(this.#reader.rows(address, address.recordId), (step) => this.#run(step))
   }
 
   updateData(request: options.UpdateRequest): Promise<StorageRecord> {
@@ -215,26 +216,7 @@ export class BackendStorageManager implements StorageManager {
   }
 
   generatePresignedUrl(storageKey: string, options: options.PresignOptions = {}): Promise<string> {
-    return this.#run(async () => {
-      const { expiresIn, downloadAs } = parseInput(presignOptionsSchema, options)
-      const owner = typeof storageKey === 'string' ? parseDataKey(storageKey) : undefined
-      if (owner === undefined) {
-        throw new UmbraError('INVALID_INPUT', "storageKey must be a record's storageKey", {
-          details: { field: 'storageKey' },
-        })
-      }
-      const stored = await this.#context.backend.getEntry(owner.namespace, owner.id)
-      if (stored?.entry.key !== storageKey) {
-        throw new UmbraError(
-          'NOT_FOUND',
-          'no record has this storageKey now; read the record and use its current one',
-        )
-      }
-      return this.#context.backend.presignDownload(stored, {
-        expiresInSeconds: expiresIn,
-        ...(downloadAs !== undefined && { downloadAs }),
-      })
-    })
+    return this.#run(() => presignRecord(this.#context.backend, storageKey, options))
   }
 
   createUpload(request: options.PresignUploadRequest): Promise<{ uploadId: string; url: string }> {

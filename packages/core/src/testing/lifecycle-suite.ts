@@ -37,5 +37,30 @@ export function lifecycleSuite(context: SuiteContext): void {
       }
       await expect(iterate()).rejects.toMatchObject(closed)
     })
+
+    it('ends an iteration that goes on after it was closed', async () => {
+      const other = await context.connect()
+      const module = context.newModule()
+      await other.storeMany([1, 2, 3].map((data) => ({ module, userId: 'u', data })))
+      const rows = Array.from({ length: 20_000 }, (_, n) => ({ n, text: 'a row of some length' }))
+      const { id } = await other.storeData({
+        module,
+        userId: 'rows',
+        data: { records: rows },
+        dataFormat: 'jsonl',
+      })
+      const iterations = [
+        other.iterateData(module, 'u', { limit: 1 }),
+        other.iterateRows(module, 'rows', id),
+      ].map((iterable) => iterable[Symbol.asyncIterator]())
+      for (const iteration of iterations) expect((await iteration.next()).done).toBe(false)
+      await other.close()
+      for (const iteration of iterations) {
+        await expect(iteration.next()).rejects.toMatchObject({
+          code: 'INVALID_INPUT',
+          message: expect.stringContaining('closed'),
+        })
+      }
+    })
   })
 }

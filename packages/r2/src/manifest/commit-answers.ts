@@ -1,16 +1,24 @@
 import { mutationId, UmbraError } from '@umbra/core'
 import type { CommitPlan } from '@umbra/core'
-import { createFewPerTurn } from '../objects/few-per-turn.ts'
+import { CALLERS_PER_TURN } from '../objects/few-per-turn.ts'
+import type { ManifestContext } from './manifest-context.ts'
 import type { PendingOperation } from './pending-operation.ts'
+
+/** In a process whose turns are long, the last must not hear of it much later than the first. */
+const MOST_TURNS = 32
 
 /**
  * Tells everybody in the group what became of their operation, a few in one turn of the event loop: whoever hears of a
  * commit often has the next write ready, and the first of these should be on their way before the last are prepared.
  */
-export async function answer(group: readonly PendingOperation[], plan: CommitPlan): Promise<void> {
-  const turn = createFewPerTurn()
+export async function answer(
+  group: readonly PendingOperation[],
+  plan: CommitPlan,
+  { nextTurn }: Pick<ManifestContext, 'nextTurn'>,
+): Promise<void> {
+  const perTurn = Math.max(CALLERS_PER_TURN, Math.ceil(group.length / MOST_TURNS))
   for (const [index, operation] of group.entries()) {
-    await turn()
+    if (index > 0 && index % perTurn === 0) await nextTurn()
     const outcome = plan.outcomes[index]
     if (outcome === undefined)
       operation.reject(new UmbraError('INTERNAL', 'an operation was left out of its plan'))

@@ -12,6 +12,8 @@ export interface ManifestContext {
   /** Bounds the uploads in flight over all namespaces. */
   readonly uploadLimit: LimitFunction
   readonly clock: Clock
+  /** Lets everything happen that can, such as requests leave. */
+  readonly nextTurn: () => Promise<void>
   readonly ids: IdSource
   /** For requests that may be repeated as they are. */
   readonly retry: RetryContext

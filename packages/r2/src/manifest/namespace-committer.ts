@@ -88,7 +88,7 @@ export class NamespaceCommitter {
       if (planned?.plan.next === undefined) {
         const current = await this.#cache.refresh()
         if (planned !== undefined && current?.version.etag === snapshot?.version.etag)
-          return answer(group, planned.plan)
+          return answer(group, planned.plan, this.#context)
         snapshot = current
         continue
       }
@@ -96,7 +96,7 @@ export class NamespaceCommitter {
       const outcome = await this.#heads.publish(request)
       if (outcome.kind === 'landed') {
         this.#writer.note(request.next)
-        return answer(group, planned.plan)
+        return answer(group, planned.plan, this.#context)
       }
       if (outcome.kind !== 'superseded') return this.#leaveOpen(group, request, outcome)
       await this.#heads.waitForTurn(writer)

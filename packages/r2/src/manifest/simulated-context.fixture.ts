@@ -28,6 +28,7 @@ export function createSimulatedContext(
   return {
     objects,
     clock,
+    nextTurn: () => clock.sleep(0),
     ids: { next: () => `${name}${String(++counter).padStart(6, '0')}`, random },
     uploadLimit: pLimit(64),
     retry,

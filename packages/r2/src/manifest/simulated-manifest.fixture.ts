@@ -54,7 +54,7 @@ export const SMALL_LIMITS: ManifestLimits = {
   overfull: 2,
   fanOut: 2,
   maxParts: 4,
-  groupSize: 4,
+  groupSize: 6,
 }
 
 /** The engine as a process of a simulation: everything of it but the parts' files, which are in memory. */
@@ -75,6 +75,7 @@ export function startManifest(
   const context = {
     objects,
     clock,
+    nextTurn: () => clock.sleep(0),
     ids,
     retry,
     uploadLimit: pLimit(64),

@@ -56,6 +56,7 @@ export async function openSimulatedOutbox(
     headIntervalMs: 1_000,
     multiWriter: true,
     clock,
+    nextTurn: () => clock.sleep(0),
     ids,
     retry,
     commitTimeoutMs: COMMIT_TIMEOUT_MS,

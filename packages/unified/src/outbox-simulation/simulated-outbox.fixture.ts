@@ -44,7 +44,7 @@ class OutboxApplication implements ProcessUnderTest<OutboxOperation> {
   #opened: SimulatedOutbox[] = []
   /** What this process last read or wrote of each record. */
   readonly #seen = new Map<string, ManifestEntry>()
-  readonly #reads = new InFlight()
+  readonly #calls = new InFlight()
   #turns = 0
 
   constructor(process: SimulatedProcess, world: OutboxWorld, options: SimulatedOutboxOptions) {
@@ -111,12 +111,13 @@ class OutboxApplication implements ProcessUnderTest<OutboxOperation> {
 
   async #read(id: string): Promise<ManifestEntry | undefined> {
     const { backend } = this.#next()
-    return (await this.#reads.track(backend.getEntry(NAMESPACE, id)))?.entry
+    return (await this.#calls.track(backend.getEntry(NAMESPACE, id)))?.entry
   }
 
   async #write(mutations: readonly Mutation[], call: OperationCall, names: readonly string[]): Promise<void> {
     this.#world.labels.set(mutations, call.label)
-    const stored = await this.#next().backend.commit(NAMESPACE, mutations)
+    const { backend } = this.#next()
+    const stored = await this.#calls.track(backend.commit(NAMESPACE, mutations))
     for (const [index, { entry }] of stored.entries()) {
       const name = names[index] ?? entry.id
       if (entry.op === 'put') this.#seen.set(name, entry)
@@ -155,7 +156,7 @@ class OutboxApplication implements ProcessUnderTest<OutboxOperation> {
     const [, ...others] = this.#opened
     this.#opened = others
     // As a storage manager does before it closes its backend.
-    await this.#reads.settled()
+    await this.#calls.settled()
     await backend.close()
     this.#world.restore(file)
     this.#opened = [await this.#open(file), ...others]
