@@ -89,6 +89,27 @@ describe('probeConditions', () => {
     expect([...objects]).toEqual([])
   })
 
+  it('leaves nothing behind when one of those who race fails', async () => {
+    let racers = 0
+    const { report, objects } = await probe((stored, request, response) => {
+      const isRacing = request.url.includes('/race') && 'if-match' in request.headers
+      if (isRacing && racers++ === 0) return answerError(response, 403, 'AccessDenied')
+      setTimeout(() => store(stored, request, response), isRacing ? 100 : 0)
+    })
+    await expect(report).rejects.toMatchObject({ code: 'FORBIDDEN' })
+    expect(racers).toBeGreaterThan(1)
+    expect([...objects]).toEqual([])
+  })
+
+  it('says what will not pass rather than what may, whichever is answered first', async () => {
+    const { report } = await probe((stored, request, response) => {
+      if (request.url.includes('/create')) return answerError(response, 503, 'ServiceUnavailable')
+      if (!request.url.includes('/missing')) return storeIfHolds(stored, request, response)
+      setTimeout(() => answerError(response, 403, 'AccessDenied'), 50)
+    })
+    await expect(report).rejects.toMatchObject({ code: 'FORBIDDEN' })
+  })
+
   it('finds out a store that does not implement conditions', async () => {
     const { report } = await probe((objects, request, response) => {
       const conditional = 'if-match' in request.headers || 'if-none-match' in request.headers

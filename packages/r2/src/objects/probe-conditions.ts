@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { hasErrorCode, UmbraError, withRetry } from '@umbra/core'
+import { hasErrorCode, isUmbraError, UmbraError, withRetry } from '@umbra/core'
 import type { ObjectStore, PutOptions, RetryContext } from '@umbra/core'
 
 /** What was seen of a store's conditional writes. Only when all hold may several processes write to one bucket. */
@@ -61,14 +61,24 @@ export async function probeConditions(
     hasOneWinner(probe, keys.race),
   ] as const
   try {
-    const [createOnly, compareAndSwap, missingKey, oneWinner] = await Promise.all(checks)
+    const [createOnly, compareAndSwap, missingKey, oneWinner] = await all(checks)
     return { createOnly, compareAndSwap, missingKey, oneWinner }
   } finally {
-    // What is still being written would stay.
-    await Promise.allSettled(checks)
     // Best effort: what a probe leaves behind harms nobody, and its own failure is the one to report.
     await Promise.allSettled(Object.values(keys).map((key) => store.delete(key)))
   }
+}
+
+/** As `Promise.all`, but nothing is on its way any more when it ends; of several failures one that would stay is reported. */
+async function all<const T extends readonly Promise<unknown>[]>(
+  calls: T,
+): Promise<{ -readonly [Index in keyof T]: Awaited<T[Index]> }> {
+  const results = await Promise.allSettled(calls)
+  const failures = results.flatMap((result) => (result.status === 'rejected' ? [result] : []))
+  const lasting = failures.find(({ reason }) => !isUmbraError(reason) || !reason.retryable)
+  const failure = lasting ?? failures[0]
+  if (failure !== undefined) throw failure.reason
+  return Promise.all(calls)
 }
 
 async function refusesSecondCreation(probe: Probe, key: string): Promise<boolean> {
@@ -92,7 +102,7 @@ async function refusesMissing(probe: Probe, key: string): Promise<boolean> {
 async function hasOneWinner(probe: Probe, key: string): Promise<boolean> {
   const { etag } = await patientWrite(probe, key, {})
   return withRetry(async () => {
-    const results = await Promise.all(
+    const results = await all(
       Array.from({ length: RACERS }, () => write(probe.store, key, { ifMatch: etag })),
     )
     const [winner, ...others] = results.filter((result) => result.outcome === 'applied')
