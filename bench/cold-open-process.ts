@@ -21,7 +21,7 @@ export interface ColdOpenFigures {
   readonly peakBytes: number
 }
 
-interface Task {
+export interface ColdOpenTask {
   readonly settings: R2Settings
   readonly module: string
   readonly userId: string
@@ -42,7 +42,7 @@ async function measure({
   id,
   rounds,
   compact = false,
-}: Task): Promise<ColdOpenFigures> {
+}: ColdOpenTask): Promise<ColdOpenFigures> {
   const idleBytes = memoryUsage.rss()
   let peakBytes = idleBytes
   const sample = () => {
@@ -89,8 +89,6 @@ function laps(): () => number {
   }
 }
 
-const [, file = '', task = ''] = argv
-if (file.endsWith('cold-open-process.ts') && task !== '') {
-  // The bench wrote it.
-  stdout.write(JSON.stringify(await measure(JSON.parse(task) as Task)))
-}
+const [, , task = ''] = argv
+// The bench wrote it.
+stdout.write(JSON.stringify(await measure(JSON.parse(task) as ColdOpenTask)))

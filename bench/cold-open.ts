@@ -2,16 +2,17 @@ import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { execArgv, execPath } from 'node:process'
+import { execPath } from 'node:process'
 import { promisify } from 'node:util'
 import { manageBackend } from '@umbra/core'
 import { createR2Backend } from '@umbra/r2'
 import type { R2Settings } from '@umbra/r2'
 import { startLocalR2 } from '@umbra/r2/local'
+import { bundleProgram } from '../packages/r2/src/kill-rounds/bundle-program.fixture.ts'
 import { median } from './alternate.ts'
 import { toResult } from './bench-result.ts'
 import type { Bench, BenchResult, Measurement } from './bench-result.ts'
-import type { ColdOpenFigures } from './cold-open-process.ts'
+import type { ColdOpenFigures, ColdOpenTask } from './cold-open-process.ts'
 import { createLargeNamespace, LARGE_NAMESPACE_NOTE } from './large-namespace.ts'
 
 const ROUNDS = 5
@@ -19,25 +20,33 @@ const MEMORY_ROUNDS = 60
 
 const namespace = { module: 'cold', userId: 'u' }
 
-/** B6: a fresh process opens a large namespace; and the memory it takes to work in it. */
+/**
+ * B6: a fresh process, compiled as a user's is, opens a large namespace; and the memory it takes to work in it. It opens the storage as it
+ * would R2: another store is asked first what it honours, which is told apart.
+ */
 export const coldOpen: Bench = {
   ids: ['B6'],
   async run(report, { sizes }) {
     const size = Math.max(...sizes)
     const server = await startLocalR2()
     const folder = await mkdtemp(join(tmpdir(), 'umbra-bench-'))
-    const warm = { ...server.settings, cache: { directory: join(folder, 'warm') } }
+    const unprobed = { ...server.settings, singleWriter: true } as const
+    const warm = { ...unprobed, cache: { directory: join(folder, 'warm') } }
+    const probedToo = { ...server.settings, cache: warm.cache }
+    const program = await bundleProgram(join(import.meta.dirname, 'cold-open-process.ts'))
+    const runProcess = (task: ColdOpenTask) => runProgram(program.path, task)
     await createLargeNamespace(warm, namespace, size)
     report(`  made a namespace of ${size} records`)
     const id = await oldestId(warm)
     const task = { ...namespace, id, rounds: 0 }
     const openBoth = async (): Promise<BothWays> => {
-      const both: BothWays = { cached: [], fetched: [] }
+      const both: BothWays = { cached: [], fetched: [], probed: [] }
       await runProcess({ ...task, settings: warm })
       for (let round = 0; round < ROUNDS; round++) {
         both.cached.push(await runProcess({ ...task, settings: warm }))
+        both.probed.push(await runProcess({ ...task, settings: probedToo }))
         const cache = { directory: join(folder, 'cold') }
-        both.fetched.push(await runProcess({ ...task, settings: { ...server.settings, cache } }))
+        both.fetched.push(await runProcess({ ...task, settings: { ...unprobed, cache } }))
         await rm(cache.directory, { recursive: true })
         report(
           `  round ${round + 1}/${ROUNDS}: cached ${show(both.cached)}; from the server ${show(both.fetched)}`,
@@ -50,6 +59,7 @@ export const coldOpen: Bench = {
     const compacting = await runProcess({ ...task, settings: warm, compact: true })
     report('  merged into one run')
     const merged = await openBoth()
+    await program.remove()
     await server.close()
     await rm(folder, { recursive: true })
     return [
@@ -63,16 +73,18 @@ export const coldOpen: Bench = {
 
 interface BothWays {
   readonly cached: ColdOpenFigures[]
+  /** The same at a store that is asked first what it honours. */
+  readonly probed: ColdOpenFigures[]
   readonly fetched: ColdOpenFigures[]
 }
 
 function toColdResults(
-  { cached, fetched }: BothWays,
+  { cached, fetched, probed }: BothWays,
   { size, layout }: { readonly size: number; readonly layout: string },
 ): readonly BenchResult[] {
   return [
-    toColdResult(cached, { size, from: `the local cache, ${layout},`, atMost: 0.3 }),
-    toColdResult(fetched, { size, from: `the server with an empty cache, ${layout},`, atMost: 2 }),
+    toColdResult(cached, probed, { size, from: `the local cache, ${layout},`, atMost: 0.3 }),
+    toColdResult(fetched, probed, { size, from: `the server with an empty cache, ${layout},`, atMost: 2 }),
   ]
 }
 
@@ -83,21 +95,22 @@ async function oldestId(settings: R2Settings): Promise<string> {
   return items[0]?.id ?? ''
 }
 
-async function runProcess(task: object): Promise<ColdOpenFigures> {
-  const script = join(import.meta.dirname, 'cold-open-process.ts')
-  const { stdout } = await promisify(execFile)(execPath, [...execArgv, script, JSON.stringify(task)])
+async function runProgram(program: string, task: ColdOpenTask): Promise<ColdOpenFigures> {
+  const { stdout } = await promisify(execFile)(execPath, [program, JSON.stringify(task)])
   // The script prints exactly this.
   return JSON.parse(stdout) as ColdOpenFigures
 }
 
 function toColdResult(
   figures: readonly ColdOpenFigures[],
+  probed: readonly ColdOpenFigures[],
   { size, from, atMost }: { readonly size: number; readonly from: string; readonly atMost: number },
 ): BenchResult {
   const newest = median(figures.map(({ newestPage }) => newestPage))
-  const part = (name: string, figure: (one: ColdOpenFigures) => number): Measurement => ({
+  const opening = ({ open }: ColdOpenFigures) => open
+  const part = (name: string, figure: (one: ColdOpenFigures) => number, of = figures): Measurement => ({
     name,
-    value: median(figures.map(figure)),
+    value: median(of.map(figure)),
     unit: 's',
   })
   return toResult({
@@ -109,7 +122,12 @@ function toColdResult(
     ours: { name: 'createR2Backend and listEntries', value: newest, unit: 's', note: LARGE_NAMESPACE_NOTE },
     baseline: part('then retrieveInfo of one of the oldest', ({ lookup }) => lookup),
     peers: [
-      part('of it createR2Backend, which asks a local server what it honours', ({ open }) => open),
+      part('of it createR2Backend', opening),
+      part(
+        'createR2Backend at a store that is not Cloudflare’s, which is asked what it honours',
+        opening,
+        probed,
+      ),
       part('then the oldest 100', ({ oldestPage }) => oldestPage),
     ],
   })

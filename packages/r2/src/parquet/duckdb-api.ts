@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module'
 import { UmbraError } from '@umbra/core'
 import type * as duckdb from '@duckdb/node-api'
 
@@ -10,10 +11,13 @@ export type {
   DuckDBValue,
 } from '@duckdb/node-api'
 
+/** The package is some two hundred CommonJS files, which `import` reads twice: loading them this way takes half the time. */
+const load = createRequire(import.meta.url)
+
 /** The one place that names the DuckDB package; loads it at the first use. @throws `CONFIGURATION` when it is not installed */
 export async function loadDuckDb(): Promise<DuckDbApi> {
   try {
-    return await import('@duckdb/node-api')
+    return load('@duckdb/node-api') as DuckDbApi
   } catch (cause) {
     throw new UmbraError(
       'CONFIGURATION',

@@ -71,7 +71,7 @@ async function* scanLimited(
   const narrowed = narrowScan(pointer, scan)
   if (narrowed !== undefined) {
     const entries: ManifestEntry[] = []
-    for await (const entry of scanPage(connection, path, narrowed)) entries.push(entry)
+    for await (const entry of scanPage(connection, path, narrowed, true)) entries.push(entry)
     if (entries.length === scan.limit) {
       yield* entries
       return
@@ -84,12 +84,17 @@ async function* scanPage(
   connection: DuckDbConnection,
   path: string,
   scan: RunScan,
+  isNarrow = false,
 ): AsyncGenerator<ManifestEntry, void, undefined> {
-  const { sql, params } = scanStatement(path, scan)
+  const { sql, params } = scanStatement(path, scan, isNarrow)
   for await (const batch of connection.stream(sql, params)) yield* toEntries(batch)
 }
 
-function scanStatement(path: string, scan: RunScan): { sql: string; params: DuckDBValue[] } {
+function scanStatement(
+  path: string,
+  scan: RunScan,
+  isNarrow: boolean,
+): { sql: string; params: DuckDBValue[] } {
   const params: DuckDBValue[] = []
   const bind = (value: DuckDBValue): string => `$${params.push(value)}`
   const time = (text: string): string => `make_timestamp_ms(${bind(BigInt(Date.parse(text)))}::BIGINT)`
@@ -110,11 +115,12 @@ function scanStatement(path: string, scan: RunScan): { sql: string; params: Duck
   // Qualified, because the selection gives other values the same names.
   const order = `ORDER BY r.timestamp ${direction}, r.id ${direction}`
   const select = `SELECT ${ENTRY_SELECTION} FROM`
-  if (scan.limit === undefined) {
-    return { sql: `${select} ${readParquet(path)} r WHERE ${where} ${order}`, params }
+  const limit = scan.limit === undefined ? '' : ` LIMIT ${bind(BigInt(scan.limit))}`
+  if (scan.limit === undefined || isNarrow) {
+    return { sql: `${select} ${readParquet(path)} r WHERE ${where} ${order}${limit}`, params }
   }
   // Finds the rows by the narrow columns first: reading every column of all that match takes three times as long.
   const file = `${readParquet(path, true)} r`
-  const rows = `SELECT file_row_number FROM ${file} WHERE ${where} ${order} LIMIT ${bind(BigInt(scan.limit))}`
+  const rows = `SELECT file_row_number FROM ${file} WHERE ${where} ${order}${limit}`
   return { sql: `${select} ${file} WHERE file_row_number IN (${rows}) ${order}`, params }
 }
