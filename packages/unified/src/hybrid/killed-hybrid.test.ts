@@ -17,7 +17,7 @@ import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
 
 const MODES = ['after-request', 'before-copy', 'after-copy', 'at-sql'] as const
-/** More of them: `npm run soak -- --only hybrid-kills`. */
+/** At these places; `npm run soak -- --only hybrid-kills` kills at any moment, as often as wanted. */
 const KILLS = 12
 
 let program: BundledProgram
