@@ -73,7 +73,7 @@ export class Drainer {
     this.#closed = true
     this.#sleeper.wake()
     await this.#loop
-    await this.#dispatcher.settled()
+    await this.#dispatcher.close()
   }
 
   /** When the file itself fails it says so once, and tries again: nobody else would send what waits in it. */

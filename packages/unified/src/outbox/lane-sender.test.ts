@@ -65,7 +65,7 @@ function createSender(answer: (request: NumberedRequest) => NumberedResult, fail
   const send = async () => {
     const lease = await outbox.lease(LANE)
     if (lease === undefined) throw new Error('nobody else has it')
-    return sendLane(context, state, { lease, hooks })
+    return sendLane(context, state, { lease, hooks, isStopping: () => false })
   }
   return { asked, send }
 }

@@ -24,17 +24,26 @@ export type RunEnd =
   /** Nothing more can be sent now. */
   | { readonly kind: 'failed'; readonly error: unknown }
 
-/** Sends everything that is in a lane, oldest first, until it is empty or something stands in the way. */
+/** Sends everything that is in a lane, oldest first, until it is empty, something stands in the way, or it is to stop. */
 export async function sendLane(
   context: SendContext,
   state: LaneState,
-  run: { readonly lease: LaneLease; readonly hooks: SenderHooks },
+  run: {
+    readonly lease: LaneLease
+    readonly hooks: SenderHooks
+    /** Whether what is left must wait for another process, or for this one to start again. */
+    readonly isStopping: () => boolean
+  },
 ): Promise<RunEnd> {
   let lease: LaneLease | undefined = run.lease
   let renames = 0
   // Also by whoever had the lease in between.
   state.attempted = true
   while (lease !== undefined) {
+    if (run.isStopping()) {
+      await context.outbox.release(lease)
+      return { kind: 'lost' }
+    }
     const operations = context.outbox.waiting(lease, GROUP_SIZE)
     // Read under a lost lease, they may be more than the new holder has seen: it would take them for somebody else's.
     if (!context.outbox.holds(lease)) return { kind: 'lost' }
