@@ -95,6 +95,14 @@ describe('umbra put and get', () => {
     expect(await umbra(['get', 'm', 'u', 'a'])).toMatchObject({ stdout: '4\n' })
   })
 
+  it('say that a record keeps its format', async () => {
+    await umbra(['put', 'm', 'u', '--id', 'a'], '1')
+    const replacement = ['put', 'm', 'u', '--id', 'a', '--replace', '--yes', '--format', 'jsonl']
+    const refused = await umbra(replacement, '{"n":1}')
+    expect(refused).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('the record is json') })
+    expect(await umbra(['get', 'm', 'u', 'a'])).toMatchObject({ stdout: '1\n' })
+  })
+
   it.each([
     ['text that is not JSON', ['put', 'm', 'u'], '{', 2],
     ['a line that is not JSON', ['put', 'm', 'u', '--format', 'jsonl'], '{}\nx\n', 2],

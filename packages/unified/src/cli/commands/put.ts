@@ -71,13 +71,15 @@ async function put(
   const metadata = options.metadata === undefined ? undefined : parseObject(options.metadata)
   const format =
     options.format ?? (file === undefined ? 'json' : FORMATS[extname(file).toLowerCase()]) ?? 'binary'
+  const replaced = options.ifMatch !== undefined || options.replace === true ? options.id : undefined
+  if (replaced !== undefined) await assertKeepsFormat(storage, { ...target, id: replaced }, format)
   const input = file === undefined ? context.stdin : createReadStream(file)
   const data = await readInput(input, format)
-  if (options.id !== undefined && (options.ifMatch !== undefined || options.replace === true)) {
+  if (replaced !== undefined) {
     return storage.updateData({
       module,
       userId,
-      recordId: options.id,
+      recordId: replaced,
       data,
       ...given({ metadata, ifMatch: options.ifMatch }),
     })
@@ -90,6 +92,19 @@ async function put(
     dataFormat: format,
     ...given({ id: options.id, metadata, filename }),
   })
+}
+
+async function assertKeepsFormat(
+  storage: StorageManager,
+  { module, userId, id }: { readonly module: string; readonly userId: string; readonly id: string },
+  format: DataFormat,
+): Promise<void> {
+  const current = await storage.retrieveInfo(module, userId, id)
+  if (current === null || current.dataFormat === format) return
+  throw new UmbraError(
+    'INVALID_INPUT',
+    `the record is ${current.dataFormat} and stays so, the input is read as ${format}; name its format with --format, or store it under another id`,
+  )
 }
 
 async function readInput(input: AsyncIterable<Uint8Array>, format: DataFormat): Promise<unknown> {
