@@ -160,21 +160,23 @@ describe('umbra export of a hybrid', () => {
   })
 })
 
-it.each([['export', 'out'], ['compare'], ['migrate', '--from', 'r2', '--to', 'sqlite', '--verify']])(
-  'umbra %s says that pending writes are no part of it',
-  async (...words) => {
-    const storage = await createStorageManager(parseSettings(env))
-    await r2.stop()
-    await storage.storeData({ ...AT, data: 1 })
-    await storage.close()
-    await r2.start()
-    const out = words.map((word) => (word === 'out' ? join(folder.path, 'out') : word))
-    expect(await runUmbra(out, { env })).toMatchObject({
-      exitCode: 0,
-      stderr: 'pending writes are no part of this: 1 in the outbox; umbra sync sends them\n',
-    })
-  },
-)
+it.each([
+  ['hybrid', 'export', 'out'],
+  ['sqlite', 'export', 'out'],
+  ['hybrid', 'compare'],
+  ['hybrid', 'migrate', '--from', 'r2', '--to', 'sqlite', '--verify'],
+])('on %s umbra %s says that pending writes are no part of it', async (backend, ...words) => {
+  const storage = await createStorageManager(parseSettings(env))
+  await r2.stop()
+  await storage.storeData({ ...AT, data: 1 })
+  await storage.close()
+  await r2.start()
+  const out = words.map((word) => (word === 'out' ? join(folder.path, 'out') : word))
+  expect(await runUmbra(out, { env: { ...env, STORAGE_BACKEND: backend } })).toMatchObject({
+    exitCode: 0,
+    stderr: 'pending writes are no part of this: 1 in the outbox; umbra sync sends them\n',
+  })
+})
 
 describe('umbra migrate of a hybrid', () => {
   it('notes what R2 has, so that nothing comes back that R2 alone deletes later', async () => {

@@ -60,7 +60,7 @@ export const createExportCommand: CreateCommand = (context, finish): Command =>
       const report = await withStores(storesInUse(settings), settings, ([first, second]) =>
         exportAll(context, first && second ? inBoth(first, second) : first, folder, options),
       )
-      if (settings.backend !== 'sqlite') await warnOfPending(context)
+      await warnOfPending(context)
       printResult(context, options, { document: report, text: () => renderExport(report) })
       if (report.damaged.length > 0) finish(EXIT_CODES.differences)
     })
