@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import {
   blobChanged,
   checkBlobExpectation,
@@ -7,6 +8,8 @@ import {
   withRetry,
 } from '@umbra/core'
 import type { BlobInfo, BlobStore, StoredBlob } from '@umbra/core'
+import { historyAfter, historyOf, NEVER_WRITTEN, wasApplied } from './blob-history.ts'
+import type { BlobHistory } from './blob-history.ts'
 import type { ManifestContext } from './manifest/manifest-context.ts'
 
 /** A deleted blob: S3 cannot delete conditionally, so it is replaced by nothing instead. No JSON text is empty. */
@@ -15,16 +18,19 @@ const TOMBSTONE = new Uint8Array()
 /** Tries of a write without a condition to get in between other writers. */
 const MAX_TRIES = 100
 
-/** One version of a blob. Each names the one it replaced, so a lost answer can be settled by looking. */
 interface BlobVersion {
   /** Undefined when there is no object at all. */
   readonly etag: string | undefined
   /** False for a tombstone. */
   readonly exists: boolean
-  /** Unique per version, unlike the etag, which comes back with the content. */
+  readonly history: BlobHistory
+}
+
+/** One write of one blob, however often it is tried. */
+interface BlobChange {
+  readonly path: string
+  readonly bytes: Uint8Array
   readonly id: string
-  /** The id of the version it replaced. */
-  readonly replaced: string | undefined
 }
 
 /**
@@ -35,19 +41,26 @@ export function createR2BlobStore(
   context: Pick<ManifestContext, 'objects' | 'retry' | 'ids' | 'clock'>,
 ): BlobStore {
   const { objects, retry } = context
+  const freshId = () => context.ids.next(context.clock.now())
 
   return {
-    async put(path, bytes, expect) {
-      return overCurrent(path, expect === undefined, (current) => {
+    async put(path, bytes, expect, opId) {
+      const change = { path, bytes, id: opId ?? freshId() }
+      return overCurrent(path, expect === undefined, async (current) => {
+        if (opId !== undefined && wasApplied(opId, current.history))
+          return appliedBefore(change, current.history)
         checkBlobExpectation(path, current.exists ? current.etag : undefined, expect)
-        return replace(path, bytes, current)
+        return replace(change, current)
       })
     },
     get: (path) => withRetry(() => read(path), retry),
-    async delete(path, expect) {
+    async delete(path, expect, opId) {
+      const change = { path, bytes: TOMBSTONE, id: opId ?? freshId() }
       return overCurrent(path, expect === undefined, async (current) => {
+        if (opId !== undefined && wasApplied(opId, current.history)) return true
         checkBlobExpectation(path, current.exists ? current.etag : undefined, expect)
-        if (current.exists) await replace(path, TOMBSTONE, current)
+        // A repeat must find its name, also when there was nothing to delete.
+        if (current.exists || opId !== undefined) await replace(change, current)
         return current.exists
       })
     },
@@ -62,9 +75,8 @@ export function createR2BlobStore(
 
   async function look(path: string): Promise<BlobVersion> {
     const found = await withRetry(() => objects.head(path), retry)
-    if (found === undefined) return { etag: undefined, exists: false, id: 'none', replaced: undefined }
-    const { id = `foreign-${found.etag}`, replaced } = found.metadata
-    return { etag: found.etag, exists: found.size > 0, id, replaced }
+    if (found === undefined) return { etag: undefined, exists: false, history: NEVER_WRITTEN }
+    return { etag: found.etag, exists: found.size > 0, history: historyOf(found) }
   }
 
   async function overCurrent<T>(
@@ -77,15 +89,17 @@ export function createR2BlobStore(
       try {
         return await write(current)
       } catch (error) {
-        if (!repeat || tries >= MAX_TRIES || !hasErrorCode(error, 'PRECONDITION_FAILED')) throw error
+        if (!repeat || tries >= MAX_TRIES || !hasErrorCode(error, 'PRECONDITION_FAILED', 'CONFLICT'))
+          throw error
       }
     }
   }
 
-  async function replace(path: string, bytes: Uint8Array, current: BlobVersion): Promise<BlobInfo> {
-    const id = context.ids.next(context.clock.now())
+  async function replace(change: BlobChange, current: BlobVersion): Promise<BlobInfo> {
+    const { path, bytes, id } = change
     const condition = current.etag === undefined ? ({ ifNoneMatch: '*' } as const) : { ifMatch: current.etag }
-    const options = { ...condition, contentType: 'application/json', metadata: { id, replaced: current.id } }
+    const metadata = historyAfter(id, current.history)
+    const options = { ...condition, contentType: 'application/json', metadata }
     const attempts = { ambiguous: false }
     try {
       const { etag } = await withRetry(() => noting(attempts, objects.put(path, bytes, options)), retry)
@@ -93,14 +107,22 @@ export function createR2BlobStore(
     } catch (error) {
       if (!attempts.ambiguous && !hasErrorCode(error, 'PRECONDITION_FAILED', 'CONFLICT')) throw error
       const now = await look(path).catch(() => undefined)
-      if (now?.id === id && now.etag !== undefined) return { etag: now.etag, size: bytes.byteLength }
+      if (now?.history.includes(id) === true) return appliedBefore(change, now.history)
+      const [newest] = current.history
+      if (!attempts.ambiguous && now !== undefined && now.history[0] === newest) throw crowded(path, error)
       // What is there now replaced the very version this write was for, so this write never can.
-      if (!attempts.ambiguous || now?.replaced === current.id) {
+      if (!attempts.ambiguous || now?.history[1] === newest) {
         throw blobChanged(path, now?.exists === true ? now.etag : undefined)
       }
       throw outcomePending(path, error)
     }
   }
+}
+
+/** What a write resolves to that is in place, or was. */
+function appliedBefore({ bytes, id }: BlobChange, [newest]: BlobHistory): BlobInfo {
+  const etag = createHash('md5').update(bytes).digest('hex')
+  return { etag, size: bytes.byteLength, ...(newest !== id && { superseded: true }) }
 }
 
 /** Remembers when a failed request may have been applied all the same. */
@@ -111,6 +133,14 @@ async function noting<T>(attempts: { ambiguous: boolean }, request: Promise<T>):
     attempts.ambiguous ||= !isUmbraError(error) || error.details['outcome'] !== 'not-applied'
     throw error
   }
+}
+
+function crowded(path: string, cause: unknown): UmbraError {
+  return new UmbraError(
+    'CONFLICT',
+    `the store refused the blob among other writers, none of whom changed it; try again. key=${path}`,
+    { cause, details: { key: path, outcome: 'not-applied' } },
+  )
 }
 
 function outcomePending(path: string, cause: unknown): UmbraError {

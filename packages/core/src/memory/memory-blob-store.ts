@@ -12,17 +12,30 @@ export interface MemoryBlobStore extends BlobStore {
 
 export function createMemoryBlobStore(): MemoryBlobStore {
   const blobs = new Map<string, StoredBlob>()
+  /** Of every path the names of its writes, in order. */
+  const applied = new Map<string, (string | undefined)[]>()
+  const note = (path: string, opId: string | undefined) =>
+    applied.set(path, [...(applied.get(path) ?? []), opId])
+  const wasApplied = (path: string, opId: string | undefined) =>
+    opId !== undefined && applied.get(path)?.includes(opId) === true
   return {
-    async put(path, bytes, expect) {
-      checkBlobExpectation(path, blobs.get(path)?.etag, expect)
+    async put(path, bytes, expect, opId) {
       const etag = createHash('md5').update(bytes).digest('hex')
-      blobs.set(path, { bytes: Uint8Array.from(bytes), etag, size: bytes.byteLength })
-      return { etag, size: bytes.byteLength }
+      const info = { etag, size: bytes.byteLength }
+      if (wasApplied(path, opId))
+        return applied.get(path)?.at(-1) === opId ? info : { ...info, superseded: true }
+      checkBlobExpectation(path, blobs.get(path)?.etag, expect)
+      blobs.set(path, { bytes: Uint8Array.from(bytes), ...info })
+      note(path, opId)
+      return info
     },
     get: async (path) => blobs.get(path),
-    async delete(path, expect) {
+    async delete(path, expect, opId) {
+      if (wasApplied(path, opId)) return true
       checkBlobExpectation(path, blobs.get(path)?.etag, expect)
-      return blobs.delete(path)
+      if (!blobs.delete(path)) return false
+      note(path, opId)
+      return true
     },
     list: () =>
       [...blobs]

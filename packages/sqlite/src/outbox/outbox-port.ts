@@ -24,8 +24,6 @@ export interface BlobWrite {
   /** Undefined deletes. */
   readonly bytes: Uint8Array | undefined
   readonly expect: BlobExpectation
-  /** The etag it is sent over, `-` for none; null while unknown. */
-  readonly base: string | null
 }
 
 /** Which process this is, as seen by the others that share the file. */
@@ -147,8 +145,6 @@ export interface Outbox {
   waiting(lease: LaneLease, limit: number): readonly QueuedOperation[]
   /** Whether the lease is still ours. What was read before is then all that anybody before us can have sent. */
   holds(lease: LaneLease): boolean
-  /** Notes what a blob is sent over. Resolves to false when the lease was lost. */
-  noteBase(lease: LaneLease, operation: QueuedOperation, base: string): Promise<boolean>
   /**
    * Records outcomes and the mark. A refusal is listed until its caller has heard of it ({@link settled}).
    * Resolves to the lease for what follows (undefined when the lane is empty and the lease given back, or it was lost) and

@@ -72,8 +72,6 @@ export const outboxOps = sqliteTable(
     h: text(),
     /** Why it was refused: JSON. */
     error: text(),
-    /** Of a blob: the etag it is sent over, `-` for none; null until it is first sent. */
-    base: text(),
   },
   (table) => [
     uniqueIndex('outbox_ops_id').on(table.opId),

@@ -10,11 +10,11 @@ export function withFullDisk(disk: { readonly full: boolean }) {
     uploads: backend.uploads,
     blobs: {
       get: (path) => backend.blobs.get(path),
-      delete: (path, expect) => backend.blobs.delete(path, expect),
-      async put(path, bytes, expect) {
+      delete: (...about) => backend.blobs.delete(...about),
+      async put(...about) {
         // The note of a deletion is written before the disk fills up.
-        if (disk.full && path.startsWith('json_blobs/')) throw refuse()
-        return backend.blobs.put(path, bytes, expect)
+        if (disk.full && about[0].startsWith('json_blobs/')) throw refuse()
+        return backend.blobs.put(...about)
       },
     },
     async commit(namespace, mutations) {

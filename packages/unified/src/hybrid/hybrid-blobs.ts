@@ -59,28 +59,34 @@ export function createHybridBlobs({ primary, secondary }: HybridParts, backlog: 
     }
   }
 
-  async function put(path: string, bytes: Uint8Array, expect: BlobExpectation) {
+  async function put(path: string, bytes: Uint8Array, expect: BlobExpectation, opId: string | undefined) {
     if (expect !== undefined) await ensureInPrimary(path)
-    const info = await decide(path, () => truth.put(path, bytes, expect))
-    await copy(path, bytes)
+    const info = await decide(path, () => truth.put(path, bytes, expect, opId))
+    if (info.superseded === true) await catchUp(path)
+    else await copy(path, bytes)
     return info
   }
 
   /** The copy goes first: it could still be read during an outage if it outlived the blob. */
-  async function remove(path: string, expect: BlobExpectation): Promise<boolean> {
+  async function remove(path: string, expect: BlobExpectation, opId: string | undefined): Promise<boolean> {
     const current = await ensureInPrimary(path)
-    checkBlobExpectation(path, current?.etag, expect)
+    // Of one that was applied before, only the primary knows that its version is gone because of it.
+    if (opId === undefined) checkBlobExpectation(path, current?.etag, expect)
     // Also one that the primary has not got any more.
     await copies.delete(path)
-    if (current === undefined) return false
+    if (current === undefined && opId === undefined) return false
     try {
-      return await decide(path, () => truth.delete(path, expect))
+      const existed = await decide(path, () => truth.delete(path, expect, opId))
+      // A repeat may find what was written since.
+      if (opId !== undefined) await catchUp(path)
+      return existed
     } catch (error) {
       // Somebody has changed or deleted it, maybe an earlier request of ours that arrived late.
       if (hasErrorCode(error, 'PRECONDITION_FAILED'))
         await catchUp(path).catch((failure: unknown) => backlog.add([path], failure))
       // When it may be deleted, the next read makes the copy again, should it still be there.
-      else if (!hasErrorCode(error, 'OUTCOME_PENDING')) await copy(path, current.bytes)
+      else if (!hasErrorCode(error, 'OUTCOME_PENDING') && current !== undefined)
+        await copy(path, current.bytes)
       throw error
     }
   }
@@ -96,8 +102,8 @@ export function createHybridBlobs({ primary, secondary }: HybridParts, backlog: 
   }
 
   return {
-    put: (path, bytes, expect) => inTurn(path, () => put(path, bytes, expect)),
-    delete: (path, expect) => inTurn(path, () => remove(path, expect)),
+    put: (path, bytes, expect, opId) => inTurn(path, () => put(path, bytes, expect, opId)),
+    delete: (path, expect, opId) => inTurn(path, () => remove(path, expect, opId)),
     async get(path) {
       const { blob, only } = await find(path)
       const isBehind = blob !== undefined && !only && !(await copies.has(path, blob.etag))

@@ -9,9 +9,10 @@ import { copyPending } from './copy-pending.ts'
 export function withCopiesAwaited(blobs: BlobStore, backlog: CopyBacklog): BlobStore {
   return {
     get: (path) => blobs.get(path),
-    delete: (path, expect) => blobs.delete(path, expect),
-    async put(path, bytes, expect) {
-      const info = await blobs.put(path, bytes, expect)
+    delete: (...about) => blobs.delete(...about),
+    async put(...about) {
+      const [path] = about
+      const info = await blobs.put(...about)
       if (backlog.has(path)) throw copyPending(backlog.problem())
       return info
     },

@@ -13,8 +13,8 @@ export function withCopiesRead(backend: StorageBackend, secondary: StorageBacken
     findEntries: (namespace, query, options) =>
       backend.findEntries(namespace, query, unlessOfAnyAge(options)),
     blobs: {
-      put: (path, bytes, expect) => blobs.put(path, bytes, expect),
-      delete: (path, expect) => blobs.delete(path, expect),
+      put: (...about) => blobs.put(...about),
+      delete: (...about) => blobs.delete(...about),
       get: (path) =>
         readEither(
           () => blobs.get(path),

@@ -33,9 +33,11 @@ it('closing does not wait until everything is sent that is pending: it stays so'
     blobs: {
       ...client.blobs,
       async put(...about) {
-        const answered = once(told, 'answer')
-        told.emit('sending')
-        await answered
+        if (store.usually === 'ok') {
+          const answered = once(told, 'answer')
+          told.emit('sending')
+          await answered
+        }
         return client.blobs.put(...about)
       },
     },

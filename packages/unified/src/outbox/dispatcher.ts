@@ -23,7 +23,7 @@ export class Dispatcher {
   readonly #context: SendContext
   readonly #hooks: DispatcherHooks
   readonly #lanes: KnownLanes
-  #isClosing = false
+  #isStopping = false
 
   constructor(context: SendContext, lanes: KnownLanes, hooks: DispatcherHooks) {
     this.#context = context
@@ -54,9 +54,13 @@ export class Dispatcher {
     return state.running
   }
 
-  /** Resolves when no lane is being sent any more. Of what nobody waits for, the rest stays pending. */
-  async close(): Promise<void> {
-    this.#isClosing = true
+  /** Ends the sending of what nobody waits for: the rest stays pending. */
+  stop(): void {
+    this.#isStopping = true
+  }
+
+  /** Resolves when no lane is being sent any more. */
+  async settled(): Promise<void> {
     // One that ends may start another.
     for (let running = this.#lanes.running(); running.length > 0; running = this.#lanes.running())
       await Promise.all(running)
@@ -87,7 +91,7 @@ export class Dispatcher {
       const lease = (await this.#context.outbox.lease(state.lane)) ?? (await this.#waitForLease(state))
       if (lease === undefined) return { kind: 'lost' }
       const hooks = { decided: (...about: Parameters<typeof this.decided>) => this.decided(...about) }
-      const isStopping = () => this.#isClosing && state.waiters.size === 0
+      const isStopping = () => this.#isStopping && state.waiters.size === 0
       const end = await sendLane(this.#context, state, { lease, hooks, isStopping })
       // Another process may reach the store that this one cannot. A lease that is not given back runs out.
       if (end.kind === 'failed') await this.#context.outbox.release(lease).catch(() => undefined)

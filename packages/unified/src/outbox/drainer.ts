@@ -71,9 +71,10 @@ export class Drainer {
 
   async close(): Promise<void> {
     this.#closed = true
+    this.#dispatcher.stop()
     this.#sleeper.wake()
     await this.#loop
-    await this.#dispatcher.close()
+    await this.#dispatcher.settled()
   }
 
   /** When the file itself fails it says so once, and tries again: nobody else would send what waits in it. */
