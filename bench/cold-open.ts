@@ -21,8 +21,8 @@ const MEMORY_ROUNDS = 60
 const namespace = { module: 'cold', userId: 'u' }
 
 /**
- * B6: a fresh process, compiled as a user's is, opens a large namespace; and the memory it takes to work in it. It opens the storage as it
- * would R2: another store is asked first what it honours, which is told apart.
+ * B6: a fresh process, compiled into one file, opens a large namespace, from its first call on; and the memory it takes to work
+ * in it. It opens the storage as it would R2: another store is asked first what it honours, which is told apart.
  */
 export const coldOpen: Bench = {
   ids: ['B6'],

@@ -1,5 +1,5 @@
 import { randomFillSync } from 'node:crypto'
-import { decodeTime, isValid, monotonicFactory } from 'ulid'
+import { monotonicFactory } from 'ulid'
 
 /** The only source of identifiers and randomness, so that tests and simulations can own it. */
 export interface IdSource {
@@ -16,11 +16,6 @@ const POOL_BYTES = 1_024
 export function createIdSource(): IdSource {
   const nextUlid = monotonicFactory(createByteSource())
   return { next: (atMs) => nextUlid(atMs), random: () => Math.random() }
-}
-
-/** When a ULID was made, by its maker's clock: milliseconds since 1970; undefined for what is none. */
-export function idTime(id: string): number | undefined {
-  return isValid(id) ? decodeTime(id) : undefined
 }
 
 /** Numbers in [0, 1) with eight random bits each: a ULID uses five for a character. */

@@ -1,4 +1,4 @@
-export type { BlobExpectation, BlobInfo, BlobStore, StoredBlob } from './backend/blob-store.ts'
+export type { BlobExpectation, BlobInfo, BlobStore, NamedWrite, StoredBlob } from './backend/blob-store.ts'
 export type { Capability, StorageCapabilities } from './backend/capabilities.ts'
 export {
   committedEntry,
@@ -83,7 +83,7 @@ export { hasErrorCode, isUmbraError, UmbraError } from './errors/umbra-error.ts'
 export type { ErrorDetails, UmbraErrorOptions } from './errors/umbra-error.ts'
 export { decodeJsonLines } from './formats/json-lines.ts'
 export type { ParquetCodec, ParquetRow } from './formats/parquet-codec.ts'
-export { createIdSource, idTime } from './id-source.ts'
+export { createIdSource } from './id-source.ts'
 export type { IdSource } from './id-source.ts'
 export { InFlight } from './in-flight.ts'
 export type { JsonObject, JsonPrimitive, JsonValue } from './json.ts'

@@ -1,5 +1,4 @@
-import { CLOCK_SKEW_MS, idTime } from '@umbra/core'
-import type { ObjectHead } from '@umbra/core'
+import type { NamedWrite, ObjectHead } from '@umbra/core'
 
 /**
  * The names of a blob's versions, the newest first: unique, unlike etags, which come back with the content. Kept with the
@@ -27,12 +26,10 @@ export function historyAfter(
 }
 
 /**
- * Whether a write of this name is one of the versions, or so many came since it was queued that it may be forgotten: then it
- * counts as one that all of them came after, which whoever waits for it cannot tell from it.
+ * What became of a write before it is tried (again). `forgotten`: whether it was applied is not remembered, because everything
+ * that is came after the version it was first tried over.
  */
-export function wasApplied(opId: string, history: BlobHistory): boolean {
-  if (history.includes(opId)) return true
-  const oldest = history.length > REMEMBERED ? history.at(-1) : undefined
-  const [queuedAt, since] = [idTime(opId), oldest === undefined ? undefined : idTime(oldest)]
-  return queuedAt !== undefined && since !== undefined && since > queuedAt + CLOCK_SKEW_MS
+export function fateOf({ opId, since }: NamedWrite, history: BlobHistory): 'applied' | 'open' | 'forgotten' {
+  if (history.includes(opId)) return 'applied'
+  return since === undefined || history.includes(since) ? 'open' : 'forgotten'
 }

@@ -1,4 +1,5 @@
 import { createIdSource, hasErrorCode, systemClock } from '@umbra/core'
+import type { NamedWrite } from '@umbra/core'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { createSimulatedStore } from './manifest/simulated-store.fixture.ts'
@@ -20,8 +21,8 @@ const step: fc.Arbitrary<Step> = fc.record({
   faults: fc.array(fc.constantFrom<Fault>('none', 'lost-request', 'lost-answer', 'late'), { maxLength: 4 }),
 })
 
-/** Fewer than a blob remembers. */
-const steps = fc.array(step, { maxLength: 12 })
+/** Also more than a blob remembers. */
+const steps = fc.array(step, { maxLength: 40, size: 'max' })
 
 it('a named write is applied once, whatever becomes of its requests and however late it is repeated', async () => {
   const check = async (plan: readonly Step[]) => {
@@ -33,11 +34,11 @@ it('a named write is applied once, whatever becomes of its requests and however 
     const policy = { maxAttempts: 2, baseDelayMs: 1, maxDelayMs: 1 }
     const retry = { policy, clock: { ...systemClock, sleep: async () => {} }, random: ids.random }
     const blobs = createR2BlobStore({ objects, ids, clock: systemClock, retry })
-    const write = async (text: string | undefined, opId: string): Promise<void> => {
+    const write = async (text: string | undefined, named: NamedWrite): Promise<void> => {
       for (;;) {
         try {
-          if (text === undefined) await blobs.delete('k', undefined, opId)
-          else await blobs.put('k', new TextEncoder().encode(text), undefined, opId)
+          if (text === undefined) await blobs.delete('k', undefined, named)
+          else await blobs.put('k', new TextEncoder().encode(text), undefined, named)
           return
         } catch (error) {
           if (!hasErrorCode(error, 'OUTCOME_PENDING', 'UNAVAILABLE')) throw error
@@ -48,19 +49,19 @@ it('a named write is applied once, whatever becomes of its requests and however 
       const found = await blobs.get('k')
       return found && Buffer.from(found.bytes).toString()
     }
-    const named: { readonly text: string | undefined; readonly opId: string }[] = []
+    const repeated: { readonly text: string | undefined; readonly named: NamedWrite }[] = []
     for (const { text, isNamed, faults: planned } of plan) {
-      const opId = ids.next(systemClock.now())
+      const named = { opId: ids.next(systemClock.now()), since: await blobs.newest?.('k') }
       faults = isNamed ? [...planned] : []
-      await write(text, opId)
+      await write(text, named)
       // What was on its way arrives now, and finds that it was overtaken.
       objects.settleLate()
       expect(await content()).toBe(text)
-      if (isNamed) named.push({ text, opId })
+      if (isNamed) repeated.push({ text, named })
     }
     const last = await content()
     faults = []
-    for (const { text, opId } of named) await write(text, opId)
+    for (const { text, named } of repeated) await write(text, named)
     expect(await content()).toBe(last)
   }
   await fc.assert(fc.asyncProperty(steps, check), { numRuns: 300 })

@@ -1,16 +1,17 @@
-import { createIdSource, systemClock } from '@umbra/core'
-import { expect, it } from 'vitest'
+import { createIdSource, systemClock, UmbraError } from '@umbra/core'
+import type { ObjectStore } from '@umbra/core'
+import { describe, expect, it } from 'vitest'
 import { createSimulatedStore } from './manifest/simulated-store.fixture.ts'
 import type { Fault } from './manifest/simulated-store.fixture.ts'
 import { createR2BlobStore } from './r2-blob-store.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
-function createBlobs(nextFault: () => Fault) {
+function createBlobs(nextFault: () => Fault = () => 'none', decorate = (store: ObjectStore) => store) {
   const objects = createSimulatedStore((operation) => (operation === 'put' ? nextFault() : 'none'))
   const ids = createIdSource()
   const blobs = createR2BlobStore({
-    objects,
+    objects: decorate(objects),
     ids,
     clock: systemClock,
     retry: {
@@ -50,4 +51,105 @@ it('a delayed request without a condition does not undo a later write', async ()
   await blobs.put('k', bytes('"B"'), { kind: 'etag', etag })
   objects.settleLate()
   expect(await text()).toBe('"B"')
+})
+
+describe('a named write', () => {
+  const TEXT = bytes('"ours"')
+
+  /** Somebody writes so often that a blob remembers nothing of before. */
+  async function writeOften(blobs: ReturnType<typeof createBlobs>['blobs']): Promise<void> {
+    for (let n = 0; n < 17; n++) await blobs.put('k', bytes(`${n}`), undefined)
+  }
+
+  it('that is repeated changes nothing, and says whether it is current', async () => {
+    const { blobs, text } = createBlobs()
+    const named = { opId: 'op', since: await blobs.newest?.('k') }
+    const info = await blobs.put('k', TEXT, { kind: 'absent' }, named)
+    expect(await blobs.put('k', TEXT, { kind: 'absent' }, named)).toEqual(info)
+    await blobs.put('k', bytes('"theirs"'), undefined)
+    expect(await blobs.put('k', TEXT, { kind: 'absent' }, named)).toEqual({ ...info, superseded: true })
+    expect(await text()).toBe('"theirs"')
+  })
+
+  it('that deletes what is not there is known too', async () => {
+    const { blobs, text } = createBlobs()
+    const named = { opId: 'op', since: await blobs.newest?.('k') }
+    expect(await blobs.delete('k', undefined, named)).toBe(false)
+    expect(await text()).toBe('')
+    await blobs.put('k', bytes('"theirs"'), { kind: 'absent' })
+    await blobs.delete('k', undefined, named)
+    expect(await text()).toBe('"theirs"')
+  })
+
+  it('that may be forgotten counts as overtaken', async () => {
+    const { blobs, text } = createBlobs()
+    const named = { opId: 'op', since: await blobs.newest?.('k') }
+    await writeOften(blobs)
+    expect(await blobs.put('k', TEXT, undefined, named)).toMatchObject({ superseded: true })
+    expect(await text()).toBe('16')
+  })
+
+  it('that names a version is refused when it may be forgotten, never dropped in silence', async () => {
+    const { blobs } = createBlobs()
+    const { etag } = await blobs.put('k', bytes('"base"'), undefined)
+    const named = { opId: 'op', since: await blobs.newest?.('k') }
+    await writeOften(blobs)
+    const refused = { code: 'PRECONDITION_FAILED', details: { currentEtag: (await blobs.get('k'))?.etag } }
+    await expect(blobs.put('k', TEXT, { kind: 'etag', etag }, named)).rejects.toMatchObject(refused)
+    await expect(blobs.delete('k', { kind: 'etag', etag }, named)).rejects.toMatchObject(refused)
+  })
+
+  it('that was never tried is applied however many have written since it was queued', async () => {
+    const { blobs, text } = createBlobs()
+    await writeOften(blobs)
+    await blobs.put('k', TEXT, undefined, { opId: 'op', since: undefined })
+    expect(await text()).toBe('"ours"')
+  })
+})
+
+it('a write that the store refuses, and then cannot be asked about, is not told as refused', async () => {
+  let isAway = false
+  const { blobs } = createBlobs(undefined, (objects) => ({
+    ...objects,
+    async put() {
+      isAway = true
+      throw new UmbraError('CONFLICT', 'others are writing', { details: { outcome: 'not-applied' } })
+    },
+    head(...about) {
+      if (isAway) throw new UmbraError('UNAVAILABLE', 'the store is away')
+      return objects.head(...about)
+    },
+  }))
+  await expect(blobs.put('k', bytes('1'), { kind: 'absent' })).rejects.toMatchObject({
+    code: 'OUTCOME_PENDING',
+  })
+})
+
+it('a write that the store refuses among others, though nobody changed the blob, is tried again', async () => {
+  let refusals = 5
+  const { blobs, text } = createBlobs(undefined, (objects) => ({
+    ...objects,
+    async put(...about) {
+      if (refusals-- > 0)
+        throw new UmbraError('CONFLICT', 'others are writing', { details: { outcome: 'not-applied' } })
+      return objects.put(...about)
+    },
+  }))
+  await blobs.put('k', bytes('1'), { kind: 'absent' })
+  expect(await text()).toBe('1')
+})
+
+it('a write in doubt is not told as refused because somebody wrote the same bytes again', async () => {
+  const bucket = createSimulatedStore(() => 'none')
+  const others = createBlobs(undefined, () => bucket).blobs
+  const { etag } = await others.put('k', bytes('"A"'), undefined)
+  const { blobs } = createBlobs(undefined, () => ({
+    ...bucket,
+    async put() {
+      await others.put('k', bytes('"A"'), undefined)
+      throw new UmbraError('TIMEOUT', 'the request is on its way', { details: { outcome: 'unknown' } })
+    },
+  }))
+  const ours = blobs.put('k', bytes('"ours"'), { kind: 'etag', etag })
+  await expect(ours).rejects.toMatchObject({ code: 'OUTCOME_PENDING' })
 })

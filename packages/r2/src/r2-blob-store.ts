@@ -7,15 +7,15 @@ import {
   UmbraError,
   withRetry,
 } from '@umbra/core'
-import type { BlobInfo, BlobStore, StoredBlob } from '@umbra/core'
-import { historyAfter, historyOf, NEVER_WRITTEN, wasApplied } from './blob-history.ts'
+import type { BlobExpectation, BlobInfo, BlobStore, NamedWrite, StoredBlob } from '@umbra/core'
+import { fateOf, historyAfter, historyOf, NEVER_WRITTEN } from './blob-history.ts'
 import type { BlobHistory } from './blob-history.ts'
 import type { ManifestContext } from './manifest/manifest-context.ts'
 
 /** A deleted blob: S3 cannot delete conditionally, so it is replaced by nothing instead. No JSON text is empty. */
 const TOMBSTONE = new Uint8Array()
 
-/** Tries of a write without a condition to get in between other writers. */
+/** Tries to get in between other writers. */
 const MAX_TRIES = 100
 
 interface BlobVersion {
@@ -26,44 +26,40 @@ interface BlobVersion {
   readonly history: BlobHistory
 }
 
-/** One write of one blob, however often it is tried. */
+/** One write, under the same name however often it is tried. */
 interface BlobChange {
   readonly path: string
   readonly bytes: Uint8Array
-  readonly id: string
+  readonly expect: BlobExpectation
+  readonly named: NamedWrite
+}
+
+interface Applied extends BlobInfo {
+  /** Whether there was a blob before. */
+  readonly existed: boolean
 }
 
 /**
- * Blobs as objects. Every write replaces exactly the version it has seen, also one that was asked for without a condition:
- * a request that is delayed on its way can then never undo a later write.
+ * Blobs as objects. Every write replaces exactly the version it has seen, also one that was asked for without a condition: a
+ * request that is delayed on its way cannot undo a later write, unless that brought the very same bytes back.
  */
 export function createR2BlobStore(
   context: Pick<ManifestContext, 'objects' | 'retry' | 'ids' | 'clock'>,
 ): BlobStore {
   const { objects, retry } = context
-  const freshId = () => context.ids.next(context.clock.now())
+  const anonymous = (): NamedWrite => ({ opId: context.ids.next(context.clock.now()), since: undefined })
 
   return {
-    async put(path, bytes, expect, opId) {
-      const change = { path, bytes, id: opId ?? freshId() }
-      return overCurrent(path, expect === undefined, async (current) => {
-        if (opId !== undefined && wasApplied(opId, current.history))
-          return appliedBefore(change, current.history)
-        checkBlobExpectation(path, current.exists ? current.etag : undefined, expect)
-        return replace(change, current)
-      })
+    async put(path, bytes, expect, named = anonymous()) {
+      const { existed: _existed, ...info } = await apply({ path, bytes, expect, named })
+      return info
     },
     get: (path) => withRetry(() => read(path), retry),
-    async delete(path, expect, opId) {
-      const change = { path, bytes: TOMBSTONE, id: opId ?? freshId() }
-      return overCurrent(path, expect === undefined, async (current) => {
-        if (opId !== undefined && wasApplied(opId, current.history)) return true
-        checkBlobExpectation(path, current.exists ? current.etag : undefined, expect)
-        // A repeat must find its name, also when there was nothing to delete.
-        if (current.exists || opId !== undefined) await replace(change, current)
-        return current.exists
-      })
+    async delete(path, expect, named) {
+      const change = { path, bytes: TOMBSTONE, expect, named: named ?? anonymous() }
+      return (await apply(change, named === undefined)).existed
     },
+    newest: async (path) => (await look(path)).history[0],
   }
 
   async function read(path: string): Promise<StoredBlob | undefined> {
@@ -79,26 +75,36 @@ export function createR2BlobStore(
     return { etag: found.etag, exists: found.size > 0, history: historyOf(found) }
   }
 
-  async function overCurrent<T>(
-    path: string,
-    repeat: boolean,
-    write: (current: BlobVersion) => Promise<T>,
-  ): Promise<T> {
+  /** `mayDoNothing`: when there is nothing to delete. A repeat must find its name all the same. */
+  async function apply(change: BlobChange, mayDoNothing = false): Promise<Applied> {
+    const { path, expect, named } = change
     for (let tries = 1; ; tries++) {
       const current = await look(path)
+      const currentEtag = current.exists ? current.etag : undefined
+      const fate = fateOf(named, current.history)
+      if (fate === 'applied') return appliedBefore(change, current.history)
+      if (fate === 'forgotten') {
+        if (expect !== undefined) throw blobChanged(path, currentEtag)
+        // It may have been applied right after the version it was first tried over; all that came since came after that.
+        return appliedBefore(change, current.history)
+      }
+      checkBlobExpectation(path, currentEtag, expect)
+      if (mayDoNothing && !current.exists) return { etag: '', size: 0, existed: false }
       try {
-        return await write(current)
+        return { ...(await replace(change, current)), existed: current.exists }
       } catch (error) {
-        if (!repeat || tries >= MAX_TRIES || !hasErrorCode(error, 'PRECONDITION_FAILED', 'CONFLICT'))
-          throw error
+        const isStillOpen =
+          hasErrorCode(error, 'CONFLICT') ||
+          (expect === undefined && hasErrorCode(error, 'PRECONDITION_FAILED'))
+        if (!isStillOpen || tries >= MAX_TRIES) throw error
       }
     }
   }
 
   async function replace(change: BlobChange, current: BlobVersion): Promise<BlobInfo> {
-    const { path, bytes, id } = change
+    const { path, bytes, named } = change
     const condition = current.etag === undefined ? ({ ifNoneMatch: '*' } as const) : { ifMatch: current.etag }
-    const metadata = historyAfter(id, current.history)
+    const metadata = historyAfter(named.opId, current.history)
     const options = { ...condition, contentType: 'application/json', metadata }
     const attempts = { ambiguous: false }
     try {
@@ -107,22 +113,23 @@ export function createR2BlobStore(
     } catch (error) {
       if (!attempts.ambiguous && !hasErrorCode(error, 'PRECONDITION_FAILED', 'CONFLICT')) throw error
       const now = await look(path).catch(() => undefined)
-      if (now?.history.includes(id) === true) return appliedBefore(change, now.history)
-      const [newest] = current.history
-      if (!attempts.ambiguous && now !== undefined && now.history[0] === newest) throw crowded(path, error)
+      if (now === undefined) throw outcomePending(path, error)
+      if (now.history.includes(named.opId)) return appliedBefore(change, now.history)
+      const [newest = ''] = current.history
+      const isReplaced = now.history.includes(newest, 1) && now.etag !== current.etag
       // What is there now replaced the very version this write was for, so this write never can.
-      if (!attempts.ambiguous || now?.history[1] === newest) {
-        throw blobChanged(path, now?.exists === true ? now.etag : undefined)
-      }
-      throw outcomePending(path, error)
+      if (isReplaced || (!attempts.ambiguous && now.history[0] !== newest))
+        throw blobChanged(path, now.exists ? now.etag : undefined)
+      throw attempts.ambiguous ? outcomePending(path, error) : crowded(path, error)
     }
   }
 }
 
-/** What a write resolves to that is in place, or was. */
-function appliedBefore({ bytes, id }: BlobChange, [newest]: BlobHistory): BlobInfo {
+/** What a write resolves to that was applied, or overtaken. */
+function appliedBefore({ bytes, named }: BlobChange, [newest]: BlobHistory): Applied {
   const etag = createHash('md5').update(bytes).digest('hex')
-  return { etag, size: bytes.byteLength, ...(newest !== id && { superseded: true }) }
+  const isCurrent = newest === named.opId
+  return { etag, size: bytes.byteLength, existed: true, ...(!isCurrent && { superseded: true }) }
 }
 
 /** Remembers when a failed request may have been applied all the same. */
@@ -138,8 +145,8 @@ async function noting<T>(attempts: { ambiguous: boolean }, request: Promise<T>):
 function crowded(path: string, cause: unknown): UmbraError {
   return new UmbraError(
     'CONFLICT',
-    `the store refused the blob among other writers, none of whom changed it; try again. key=${path}`,
-    { cause, details: { key: path, outcome: 'not-applied' } },
+    `the store refused the blob among other writers, none of whom changed it; read it before you try again. key=${path}`,
+    { cause, details: { key: path } },
   )
 }
 

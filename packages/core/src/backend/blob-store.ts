@@ -5,7 +5,7 @@ export interface BlobInfo {
   readonly size: number
   /** The write is durable on this machine but not yet applied. */
   readonly pending?: true
-  /** A repeat found that it was applied before, and that another version has replaced it since. */
+  /** It is not the current version any more: a repeat found that others have written since. */
   readonly superseded?: true
 }
 
@@ -16,16 +16,27 @@ export interface StoredBlob extends BlobInfo {
 /** `absent` creates only; an etag replaces exactly that version; undefined overwrites. */
 export type BlobExpectation = Readonly<{ kind: 'absent' } | { kind: 'etag'; etag: string }> | undefined
 
+/** A write that is repeated until its outcome is known: it is applied once. */
+export interface NamedWrite {
+  /** Unique to the write. */
+  readonly opId: string
+  /** The version that was current before it was first tried, as {@link BlobStore.newest} says; undefined when that is not known. */
+  readonly since: string | undefined
+}
+
 /**
  * Key-value JSON documents, each replaced in place by compare-and-swap. `path` is an encoded object key.
  *
- * `opId` is a ULID that names a write: one that is repeated under its name, because its answer was lost, is applied once, and
- * resolves however much was written since. A store whose answers cannot get lost may ignore it.
+ * A repeat of a `named` write that was applied resolves, however many others have written since. When they were so many that
+ * it may be forgotten, one without an expectation counts as overtaken, and any other as refused. A store whose answers cannot
+ * get lost may ignore names.
  */
 export interface BlobStore {
   /** Rejects with `PRECONDITION_FAILED` and `details.currentEtag` (null when absent) when the expectation does not hold. */
-  put(path: string, bytes: Uint8Array, expect: BlobExpectation, opId?: string): Promise<BlobInfo>
+  put(path: string, bytes: Uint8Array, expect: BlobExpectation, named?: NamedWrite): Promise<BlobInfo>
   get(path: string): Promise<StoredBlob | undefined>
   /** Resolves to whether there was a blob to delete. */
-  delete(path: string, expect: BlobExpectation, opId?: string): Promise<boolean>
+  delete(path: string, expect: BlobExpectation, named?: NamedWrite): Promise<boolean>
+  /** Names the current version, for {@link NamedWrite.since}; undefined where names are ignored. */
+  newest?(path: string): Promise<string | undefined>
 }

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { checkBlobExpectation } from '../backend/check-blob-expectation.ts'
 import { compareCodePoints } from '../backend/entry-order.ts'
-import type { BlobStore, StoredBlob } from '../backend/blob-store.ts'
+import type { BlobStore, NamedWrite, StoredBlob } from '../backend/blob-store.ts'
 import type { ListedBlob } from '../backend/store-inventory.ts'
 import { BLOBS_PREFIX } from '../keys/key-paths.ts'
 
@@ -13,30 +13,30 @@ export interface MemoryBlobStore extends BlobStore {
 export function createMemoryBlobStore(): MemoryBlobStore {
   const blobs = new Map<string, StoredBlob>()
   /** Of every path the names of its writes, in order. */
-  const applied = new Map<string, (string | undefined)[]>()
-  const note = (path: string, opId: string | undefined) =>
-    applied.set(path, [...(applied.get(path) ?? []), opId])
-  const wasApplied = (path: string, opId: string | undefined) =>
-    opId !== undefined && applied.get(path)?.includes(opId) === true
+  const applied = new Map<string, string[]>()
+  const note = (path: string, named: NamedWrite | undefined) =>
+    applied.set(path, [...(applied.get(path) ?? []), named?.opId ?? randomUUID()])
+  const wasApplied = (path: string, named: NamedWrite | undefined) =>
+    named !== undefined && applied.get(path)?.includes(named.opId) === true
+  const newest = (path: string) => applied.get(path)?.at(-1) ?? 'none'
   return {
-    async put(path, bytes, expect, opId) {
+    async put(path, bytes, expect, named) {
       const etag = createHash('md5').update(bytes).digest('hex')
       const info = { etag, size: bytes.byteLength }
-      if (wasApplied(path, opId))
-        return applied.get(path)?.at(-1) === opId ? info : { ...info, superseded: true }
+      if (wasApplied(path, named)) return newest(path) === named?.opId ? info : { ...info, superseded: true }
       checkBlobExpectation(path, blobs.get(path)?.etag, expect)
       blobs.set(path, { bytes: Uint8Array.from(bytes), ...info })
-      note(path, opId)
+      note(path, named)
       return info
     },
     get: async (path) => blobs.get(path),
-    async delete(path, expect, opId) {
-      if (wasApplied(path, opId)) return true
+    async delete(path, expect, named) {
+      if (wasApplied(path, named)) return true
       checkBlobExpectation(path, blobs.get(path)?.etag, expect)
-      if (!blobs.delete(path)) return false
-      note(path, opId)
-      return true
+      note(path, named)
+      return blobs.delete(path)
     },
+    newest: async (path) => newest(path),
     list: () =>
       [...blobs]
         .filter(([path]) => path.startsWith(BLOBS_PREFIX))

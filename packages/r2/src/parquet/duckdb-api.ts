@@ -11,13 +11,17 @@ export type {
   DuckDBValue,
 } from '@duckdb/node-api'
 
-/** The package is some two hundred CommonJS files, which `import` reads twice: loading them this way takes half the time. */
-const load = createRequire(import.meta.url)
-
-/** The one place that names the DuckDB package; loads it at the first use. @throws `CONFIGURATION` when it is not installed */
+/**
+ * The one place that names the DuckDB package; loads it at the first use. It is some two hundred CommonJS files, which `import` reads
+ * twice: required they load in half the time. (A bundle in CommonJS has no `import.meta.url`, and imports.)
+ *
+ * @throws `CONFIGURATION` when it is not installed
+ */
 export async function loadDuckDb(): Promise<DuckDbApi> {
+  const { url } = import.meta as { readonly url?: string }
   try {
-    return load('@duckdb/node-api') as DuckDbApi
+    if (url === undefined) return await import('@duckdb/node-api')
+    return createRequire(url)('@duckdb/node-api') as DuckDbApi
   } catch (cause) {
     throw new UmbraError(
       'CONFIGURATION',

@@ -37,7 +37,8 @@ export async function appendOperation(
     if ('blob' in request.write) prepared.push(await prepareBlob(context, lane, request.write.blob))
     else
       for (const mutation of request.write.mutations) prepared.push(await prepareMutation(context, mutation))
-    return await context.writes.run(() => insert(context, lane, { ...request, prepared, bytes }))
+    const base = 'blob' in request.write ? request.write.blob.base : null
+    return await context.writes.run(() => insert(context, lane, { ...request, prepared, base, bytes }))
   } catch (error) {
     await Promise.allSettled(prepared.map(async ({ body }) => body && context.bodyStore.discard(body)))
     throw error
@@ -91,6 +92,7 @@ interface PreparedOperation {
   readonly write: OutboxWrite
   readonly prepared: readonly PreparedWrite[]
   readonly state: 'trying' | 'pending'
+  readonly base: string | null
   readonly bytes: number
 }
 
@@ -115,6 +117,7 @@ function insert(context: OutboxContext, lane: Lane, operation: PreparedOperation
       bytes,
     }).lastInsertRowid,
   )
+  if (operation.base !== null) statements.setBase.run({ pk, base: operation.base })
   const rows = operation.prepared.map(({ mutation, body }, idx): MutationRow => {
     const attached = body === undefined ? null : context.bodyStore.attach(body)
     const { rev, certain } = predicted[idx] ?? { rev: 1, certain: false }

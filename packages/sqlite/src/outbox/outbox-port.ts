@@ -24,6 +24,8 @@ export interface BlobWrite {
   /** Undefined deletes. */
   readonly bytes: Uint8Array | undefined
   readonly expect: BlobExpectation
+  /** The version it is sent over, as the store names it; null until it is first sent. */
+  readonly base: string | null
 }
 
 /** Which process this is, as seen by the others that share the file. */
@@ -145,6 +147,8 @@ export interface Outbox {
   waiting(lease: LaneLease, limit: number): readonly QueuedOperation[]
   /** Whether the lease is still ours. What was read before is then all that anybody before us can have sent. */
   holds(lease: LaneLease): boolean
+  /** Notes what a blob is sent over. Resolves to false when the lease was lost. */
+  noteBase(lease: LaneLease, operation: QueuedOperation, base: string): Promise<boolean>
   /**
    * Records outcomes and the mark. A refusal is listed until its caller has heard of it ({@link settled}).
    * Resolves to the lease for what follows (undefined when the lane is empty and the lease given back, or it was lost) and

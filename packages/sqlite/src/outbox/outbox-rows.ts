@@ -111,14 +111,15 @@ export function toQueued(
     createdAt: op.createdAt,
     mutations: isBlob ? [] : rows.map((row) => toMutation(row, bodies)),
     entries: isBlob ? [] : rows.map((row) => predictedEntry(row, op.opId, lane)),
+    blob: isBlob && first !== undefined ? toBlob(op, first, bodies) : undefined,
     blobEtag: isBlob ? (first?.etag ?? '') : '',
-    blob: isBlob && first !== undefined ? toBlob(first, bodies) : undefined,
   }
 }
 
-function toBlob(row: MutationRow, bodies: OutboxBodies): BlobWrite {
+function toBlob(op: OpRow, row: MutationRow, bodies: OutboxBodies): BlobWrite {
   return {
     expect: fromExpectColumn(row.expect),
+    base: op.base,
     get bytes() {
       return row.kind === 'delete' ? undefined : bodies.whole(storedBody(row))
     },

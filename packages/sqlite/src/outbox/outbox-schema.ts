@@ -72,6 +72,8 @@ export const outboxOps = sqliteTable(
     h: text(),
     /** Why it was refused: JSON. */
     error: text(),
+    /** Of a blob: the version it is sent over, as the store names it; null until it is first sent. */
+    base: text(),
   },
   (table) => [
     uniqueIndex('outbox_ops_id').on(table.opId),

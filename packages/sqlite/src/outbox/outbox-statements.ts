@@ -91,6 +91,11 @@ function operationStatements(db: BetterSQLite3Database) {
       })
       .where(and(thisOp, UNDECIDED))
       .prepare(),
+    setBase: db
+      .update(outboxOps)
+      .set({ base: sql`${hole('base')}` })
+      .where(thisOp)
+      .prepare(),
     markPending: db
       .update(outboxOps)
       .set({ state: 'pending', holder: NOBODY })
@@ -123,6 +128,7 @@ function operationStatements(db: BetterSQLite3Database) {
         decidedAt: null,
         h: null,
         error: null,
+        base: null,
       })
       .where(thisOp)
       .prepare(),

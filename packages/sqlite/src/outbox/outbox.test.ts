@@ -53,7 +53,7 @@ describe('the queue', () => {
     const version = two.pendingEntry(LANE.path, 'a')
     const change = put('a', '2', etagOf(version === undefined ? [] : [version]))
     expect(await outcomesOf({ mutations: [change] })).toEqual(refused('PRECONDITION_FAILED'))
-    const blob = { bytes: new Uint8Array([1]), expect: { kind: 'absent' } } as const
+    const blob = { bytes: new Uint8Array([1]), expect: { kind: 'absent' }, base: null } as const
     const lane = { path: 'json_blobs/a.json', namespace: undefined }
     expect(await outcomesOf({ blob }, lane)).toEqual(refused('PRECONDITION_FAILED'))
   })

@@ -93,6 +93,12 @@ function assembleOutbox(
       if (row !== undefined && isTaken(context, row)) return undefined
       return writes.run(() => takeLease(context, laneRow(context, lane)))
     },
+    noteBase: (lease, { pk }, base) =>
+      writes.run(() => {
+        if (leasedRow(context, lease) === undefined) return false
+        statements.setBase.run({ pk, base })
+        return true
+      }),
     decide: (lease, decided, mark) => writes.run(() => decideOperations(context, lease, { decided, mark })),
     renameWriter: (lease) =>
       writes.run(() => {

@@ -124,6 +124,15 @@ describe('a refusal about which somebody decides before its caller has heard of 
     expect(rows()).toEqual([])
   })
 
+  it('is kept for a caller whose process is seen to live, however long it was frozen', async () => {
+    const first = await refuse('a')
+    await other.discard(first.opId)
+    clock.setTo(clock.now() + 25 * 60 * 60 * 1_000)
+    const second = await refuse('b')
+    await other.discard(second.opId)
+    expect(await caller.settled(first.pk)).toMatchObject(REFUSED)
+  })
+
   it('is not kept for ever for one in another container', async () => {
     caller = await openAs('1-unseen')
     const first = await refuse('a')

@@ -39,8 +39,10 @@ export function leaveRefusal(
 
 /** Those whose callers have died, or would have asked long since: nobody will ask for them. */
 function removeOrphans(context: OutboxContext): void {
-  const { statements, clock } = context
+  const { statements, clock, holder } = context
   const longAgo = clock.now() - LONGEST_WAIT_MS
-  for (const op of statements.untoldOps.all())
-    if (!isAwaited(context, op) || (op.decidedAt ?? 0) < longAgo) statements.removeOp.run({ pk: op.pk })
+  for (const op of statements.untoldOps.all()) {
+    const isOverdue = holder.isAlive(op.holder) === undefined && (op.decidedAt ?? 0) < longAgo
+    if (isOverdue || !isAwaited(context, op)) statements.removeOp.run({ pk: op.pk })
+  }
 }

@@ -103,6 +103,13 @@ describe('umbra put and get', () => {
     expect(await umbra(['get', 'm', 'u', 'a'])).toMatchObject({ stdout: '1\n' })
   })
 
+  it('read standard input in the format that the record has', async () => {
+    await umbra(['put', 'm', 'u', '--id', 'rows', '--format', 'jsonl'], '{"n":1}')
+    const replacement = ['put', 'm', 'u', '--id', 'rows', '--replace', '--yes']
+    expect(await umbra(replacement, '{"n":2}\n{"n":3}')).toMatchObject({ exitCode: 0 })
+    expect(await umbra(['get', 'm', 'u', 'rows'])).toMatchObject({ stdout: '{"n":2}\n{"n":3}\n' })
+  })
+
   it.each([
     ['text that is not JSON', ['put', 'm', 'u'], '{', 2],
     ['a line that is not JSON', ['put', 'm', 'u', '--format', 'jsonl'], '{}\nx\n', 2],

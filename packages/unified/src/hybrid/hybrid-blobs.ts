@@ -1,5 +1,5 @@
 import { checkBlobExpectation, hasErrorCode } from '@umbra/core'
-import type { BlobExpectation, BlobStore, StoredBlob } from '@umbra/core'
+import type { BlobExpectation, BlobStore, NamedWrite, StoredBlob } from '@umbra/core'
 import { createBlobCopies } from './blob-copies.ts'
 import type { CopyBacklog } from './copy-backlog.ts'
 import type { HybridParts } from './hybrid-parts.ts'
@@ -59,34 +59,70 @@ export function createHybridBlobs({ primary, secondary }: HybridParts, backlog: 
     }
   }
 
-  async function put(path: string, bytes: Uint8Array, expect: BlobExpectation, opId: string | undefined) {
+  async function put(path: string, bytes: Uint8Array, expect: BlobExpectation) {
     if (expect !== undefined) await ensureInPrimary(path)
-    const info = await decide(path, () => truth.put(path, bytes, expect, opId))
-    if (info.superseded === true) await catchUp(path)
+    const info = await decide(path, () => truth.put(path, bytes, expect))
+    await copy(path, bytes)
+    return info
+  }
+
+  /** One that is repeated is known to the primary, which is asked before anything is done that an earlier attempt may have done. */
+  async function putNamed(path: string, bytes: Uint8Array, expect: BlobExpectation, named: NamedWrite) {
+    const info = await overOnlyCopy(path, expect, () =>
+      decide(path, () => truth.put(path, bytes, expect, named)),
+    )
+    if (info.superseded === true) await copyCurrent(path)
     else await copy(path, bytes)
     return info
   }
 
+  async function removeNamed(path: string, expect: BlobExpectation, named: NamedWrite): Promise<boolean> {
+    const existed = await overOnlyCopy(path, expect, () =>
+      decide(path, () => truth.delete(path, expect, named)),
+    )
+    await copyCurrent(path)
+    return existed
+  }
+
+  /** Of a blob that is only in the secondary the primary knows nothing yet, so that it refuses what names a version. */
+  async function overOnlyCopy<T>(
+    path: string,
+    expect: BlobExpectation,
+    change: () => Promise<T>,
+  ): Promise<T> {
+    if (expect?.kind === 'absent') await ensureInPrimary(path)
+    try {
+      return await change()
+    } catch (error) {
+      const isUnknown = hasErrorCode(error, 'PRECONDITION_FAILED') && error.details['currentEtag'] === null
+      if (!isUnknown || (await ensureInPrimary(path)) === undefined) throw error
+      return change()
+    }
+  }
+
+  /** What the primary has now, or nothing when it has nothing. */
+  async function copyCurrent(path: string): Promise<void> {
+    const current = await truth.get(path)
+    if (current !== undefined) return copy(path, current.bytes)
+    await copies.delete(path)
+    backlog.remove([path])
+  }
+
   /** The copy goes first: it could still be read during an outage if it outlived the blob. */
-  async function remove(path: string, expect: BlobExpectation, opId: string | undefined): Promise<boolean> {
+  async function remove(path: string, expect: BlobExpectation): Promise<boolean> {
     const current = await ensureInPrimary(path)
-    // Of one that was applied before, only the primary knows that its version is gone because of it.
-    if (opId === undefined) checkBlobExpectation(path, current?.etag, expect)
+    checkBlobExpectation(path, current?.etag, expect)
     // Also one that the primary has not got any more.
     await copies.delete(path)
-    if (current === undefined && opId === undefined) return false
+    if (current === undefined) return false
     try {
-      const existed = await decide(path, () => truth.delete(path, expect, opId))
-      // A repeat may find what was written since.
-      if (opId !== undefined) await catchUp(path)
-      return existed
+      return await decide(path, () => truth.delete(path, expect))
     } catch (error) {
       // Somebody has changed or deleted it, maybe an earlier request of ours that arrived late.
       if (hasErrorCode(error, 'PRECONDITION_FAILED'))
         await catchUp(path).catch((failure: unknown) => backlog.add([path], failure))
       // When it may be deleted, the next read makes the copy again, should it still be there.
-      else if (!hasErrorCode(error, 'OUTCOME_PENDING') && current !== undefined)
-        await copy(path, current.bytes)
+      else if (!hasErrorCode(error, 'OUTCOME_PENDING')) await copy(path, current.bytes)
       throw error
     }
   }
@@ -102,8 +138,11 @@ export function createHybridBlobs({ primary, secondary }: HybridParts, backlog: 
   }
 
   return {
-    put: (path, bytes, expect, opId) => inTurn(path, () => put(path, bytes, expect, opId)),
-    delete: (path, expect, opId) => inTurn(path, () => remove(path, expect, opId)),
+    put: (path, bytes, expect, named) =>
+      inTurn(path, () => (named ? putNamed(path, bytes, expect, named) : put(path, bytes, expect))),
+    delete: (path, expect, named) =>
+      inTurn(path, () => (named ? removeNamed(path, expect, named) : remove(path, expect))),
+    newest: async (path) => truth.newest?.(path),
     async get(path) {
       const { blob, only } = await find(path)
       const isBehind = blob !== undefined && !only && !(await copies.has(path, blob.etag))

@@ -10,6 +10,7 @@ export function withCopiesAwaited(blobs: BlobStore, backlog: CopyBacklog): BlobS
   return {
     get: (path) => blobs.get(path),
     delete: (...about) => blobs.delete(...about),
+    newest: async (...about) => blobs.newest?.(...about),
     async put(...about) {
       const [path] = about
       const info = await blobs.put(...about)

@@ -15,6 +15,7 @@ export function withCopiesRead(backend: StorageBackend, secondary: StorageBacken
     blobs: {
       put: (...about) => blobs.put(...about),
       delete: (...about) => blobs.delete(...about),
+      newest: async (...about) => blobs.newest?.(...about),
       get: (path) =>
         readEither(
           () => blobs.get(path),

@@ -181,6 +181,7 @@ export function createFakeStore(): FakeStore {
         put: (...about) => send(() => memory.blobs.put(...about)),
         get: (...about) => send(() => memory.blobs.get(...about)),
         delete: (...about) => send(() => memory.blobs.delete(...about)),
+        newest: (path) => send(async () => memory.blobs.newest?.(path)),
       },
     }
   }

@@ -69,7 +69,7 @@ async function close(): Promise<void> {
 /** One write in each of many lanes, of either kind. */
 async function writeEverywhere() {
   const bytes = new TextEncoder().encode('1')
-  const blob = { bytes, expect: undefined }
+  const blob = { bytes, expect: undefined, base: null }
   const users = Array.from({ length: LANES }, (_, n) => `u${n}`)
   return Promise.allSettled([
     ...users.map((userId) => {

@@ -98,8 +98,8 @@ async function sendNow(
   }
   const [operation] = operations
   if (operation?.blob === undefined) throw new UmbraError('CORRUPT', 'a blob in the outbox has no content')
-  const decision = await sendBlob(context, lease.lane.path, { ...operation, blob: operation.blob })
-  return { decided: [{ operation, decision }], mark: undefined }
+  const decision = await sendBlob(context, lease, { ...operation, blob: operation.blob })
+  return decision && { decided: [{ operation, decision }], mark: undefined }
 }
 
 async function record(

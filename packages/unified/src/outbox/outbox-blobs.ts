@@ -20,7 +20,7 @@ export function createOutboxBlobs(
   ): Promise<'committed' | 'pending'> {
     noteUse()
     const lane = blobLane(path)
-    const delivery = await writer.write(lane, { blob: { bytes, expect } })
+    const delivery = await writer.write(lane, { blob: { bytes, expect, base: null } })
     return delivery.kind
   }
 

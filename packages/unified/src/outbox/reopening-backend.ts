@@ -50,6 +50,7 @@ export function createReopeningBackend(
     put: async (...about) => (await backend()).blobs.put(...about),
     get: async (...about) => (await backend()).blobs.get(...about),
     delete: async (...about) => (await backend()).blobs.delete(...about),
+    newest: async (...about) => (await backend()).blobs.newest?.(...about),
   }
   const numbered: NumberedCommits = {
     commitNumbered: async (...about) => (await part('numbered')).commitNumbered(...about),

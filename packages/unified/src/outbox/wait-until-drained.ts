@@ -24,7 +24,7 @@ export async function waitUntilDrained(
   const isSending = () => lanes.running().length > 0
   let waitedMs = 0
   for (let pending = depth(); pending > 0 || isSending(); pending = depth()) {
-    if (waitedMs >= timeoutMs || closing?.aborted === true) return { pending }
+    if (waitedMs >= timeoutMs || closing?.aborted === true) return { pending: Math.max(pending, 1) }
     // Once in a while again: a store that comes back is then used at once.
     if (waitedMs % (LOOK_MS * 10) === 0) drainer.hurry()
     await clock.sleep(LOOK_MS)

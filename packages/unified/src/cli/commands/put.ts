@@ -69,10 +69,13 @@ async function put(
 ) {
   const { module, userId, file } = target
   const metadata = options.metadata === undefined ? undefined : parseObject(options.metadata)
-  const format =
-    options.format ?? (file === undefined ? 'json' : FORMATS[extname(file).toLowerCase()]) ?? 'binary'
   const replaced = options.ifMatch !== undefined || options.replace === true ? options.id : undefined
-  if (replaced !== undefined) await assertKeepsFormat(storage, { ...target, id: replaced }, format)
+  const current = replaced === undefined ? null : await storage.retrieveInfo(module, userId, replaced)
+  const format =
+    options.format ??
+    (file === undefined ? (current?.dataFormat ?? 'json') : FORMATS[extname(file).toLowerCase()]) ??
+    'binary'
+  if (current !== null) assertKeepsFormat(current.dataFormat, format)
   const input = file === undefined ? context.stdin : createReadStream(file)
   const data = await readInput(input, format)
   if (replaced !== undefined) {
@@ -94,22 +97,22 @@ async function put(
   })
 }
 
-async function assertKeepsFormat(
-  storage: StorageManager,
-  { module, userId, id }: { readonly module: string; readonly userId: string; readonly id: string },
-  format: DataFormat,
-): Promise<void> {
-  const current = await storage.retrieveInfo(module, userId, id)
-  if (current === null || current.dataFormat === format) return
+function assertKeepsFormat(current: DataFormat, format: DataFormat): void {
+  if (current === format || (hasRows(current) && hasRows(format))) return
   throw new UmbraError(
     'INVALID_INPUT',
-    `the record is ${current.dataFormat} and stays so, the input is read as ${format}; name its format with --format, or store it under another id`,
+    `the record is ${current} and stays so, the input is read as ${format}; name its format with --format, or store it under another id`,
   )
+}
+
+/** These are given as lines of JSON. */
+function hasRows(format: DataFormat): boolean {
+  return format === 'jsonl' || format === 'parquet'
 }
 
 async function readInput(input: AsyncIterable<Uint8Array>, format: DataFormat): Promise<unknown> {
   if (format === 'binary') return input
-  if (format !== 'json') return { records: readRows(input) }
+  if (hasRows(format)) return { records: readRows(input) }
   return parseJson(decode(await collectBytes(input)), 'the input')
 }
 

@@ -1,1 +1,0 @@
-ALTER TABLE `outbox_ops` DROP COLUMN `base`;
