@@ -4,7 +4,7 @@ import type { Dispatcher } from './dispatcher.ts'
 import type { KnownLanes } from './known-lanes.ts'
 import { longestRetryMs } from './lane-retry.ts'
 import type { LaneState } from './lane-state.ts'
-import { probeStore } from './probe-store.ts'
+import { probeLane } from './probe-lane.ts'
 import type { SendContext } from './send-context.ts'
 import { Sleeper } from './sleeper.ts'
 
@@ -110,23 +110,12 @@ export class Drainer {
     const { breaker, clock } = this.#context
     if (!breaker.passable) return breaker.state === 'half-open' ? LOOK_MS : breaker.dueInMs
     if (breaker.state !== 'closed') {
-      await this.#probe(backlog)
+      const [first] = backlog
+      if (first !== undefined) await probeLane(this.#context, first.lane)
       return 0
     }
     if (this.isHeldBack) return this.#rampAt - clock.now()
     return this.#startLanes(backlog)
-  }
-
-  /** The conditional read of a head that sending needs anyway. */
-  async #probe([first]: readonly LaneBacklog[]): Promise<void> {
-    const { breaker, primary, lastSeen } = this.#context
-    const { path, namespace } = first?.lane ?? { path: '' }
-    const ask = async () => {
-      if (namespace !== undefined) return lastSeen.seeing(path, () => probeStore(primary, namespace))
-      return primary.blobs.get(path)
-    }
-    // Either way the breaker has taken note.
-    await breaker.run<unknown>(ask).catch(() => undefined)
   }
 
   #startLanes(backlog: readonly LaneBacklog[]): number {

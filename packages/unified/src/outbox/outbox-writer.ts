@@ -3,6 +3,7 @@ import type { ManifestEntry, Mutation } from '@umbra/core'
 import type { Dispatcher } from './dispatcher.ts'
 import type { Drainer } from './drainer.ts'
 import type { KnownLanes } from './known-lanes.ts'
+import { probeLane } from './probe-lane.ts'
 import type { SendContext } from './send-context.ts'
 
 /** From this part of its limit on, the outbox takes writes more slowly. */
@@ -43,13 +44,15 @@ export function createOutboxWriter(
   }
 
   function isDirect({ path }: Lane): boolean {
-    if (!breaker.passable || lanes.pausedBy(path) !== undefined) return false
+    if (breaker.state !== 'closed' || lanes.pausedBy(path) !== undefined) return false
     return !drainer.isHeldBack || !outbox.backlog().some(({ lane }) => lane.path === path)
   }
 
   return {
     async write(lane, write, checkAway) {
       await slowDown()
+      // Not by the write itself: those that wait beside it could not be told that they conflict with it.
+      if (breaker.state === 'open' && breaker.passable) await probeLane(context, lane)
       if (!isDirect(lane)) {
         await checkAway?.()
         const appended = await outbox.append(lane, write, 'pending')

@@ -21,7 +21,7 @@ export async function sendBlob(
   if (blob.base === null && since !== undefined && !(await outbox.noteBase(lease, operation, since)))
     return undefined
   const { bytes, expect } = blob
-  const named = { opId, since }
+  const named = { opId, since, mayApply: () => outbox.holds(lease) }
   try {
     await breaker.run<unknown>(() =>
       bytes === undefined ? blobs.delete(path, expect, named) : blobs.put(path, bytes, expect, named),
