@@ -33,5 +33,10 @@ it('a write that is not there was not applied, as long as the version is remembe
   const { names, history } = versions(30)
   expect(fateOf({ opId: 'new', since: names.at(-17) }, history)).toBe('open')
   expect(fateOf({ opId: 'new', since: names.at(-18) }, history)).toBe('forgotten')
-  expect(fateOf({ opId: 'new', since: 'none' }, ['foreign-x'])).toBe('forgotten')
+})
+
+it('a write is not given up for a version of another bucket, or for one that has no name', () => {
+  expect(fateOf({ opId: 'new', since: 'elsewhere' }, NEVER_WRITTEN)).toBe('open')
+  expect(fateOf({ opId: 'new', since: 'elsewhere' }, versions(15).history)).toBe('open')
+  expect(fateOf({ opId: 'new', since: 'none' }, ['foreign-x'])).toBe('open')
 })

@@ -94,9 +94,26 @@ describe('a named write', () => {
     const { etag } = await blobs.put('k', bytes('"base"'), undefined)
     const named = { opId: 'op', since: await blobs.newest?.('k') }
     await writeOften(blobs)
-    const refused = { code: 'PRECONDITION_FAILED', details: { currentEtag: (await blobs.get('k'))?.etag } }
+    const currentEtag = (await blobs.get('k'))?.etag
+    const refused = { code: 'PRECONDITION_FAILED', details: { currentEtag, reason: 'forgotten' } }
     await expect(blobs.put('k', TEXT, { kind: 'etag', etag }, named)).rejects.toMatchObject(refused)
     await expect(blobs.delete('k', { kind: 'etag', etag }, named)).rejects.toMatchObject(refused)
+  })
+
+  it('is not applied any more by one who was overtaken while it looked', async () => {
+    const { blobs, text } = createBlobs()
+    const named = { opId: 'op', since: await blobs.newest?.('k'), mayApply: () => false }
+    await expect(blobs.put('k', TEXT, undefined, named)).rejects.toMatchObject({
+      code: 'CONFLICT',
+      details: { reason: 'writer-superseded' },
+    })
+    expect(await text()).toBe('')
+  })
+
+  it('is not given up when the bucket is another one, or was emptied', async () => {
+    const { blobs, text } = createBlobs()
+    await blobs.put('k', TEXT, undefined, { opId: 'op', since: 'elsewhere' })
+    expect(await text()).toBe('"ours"')
   })
 
   it('that was never tried is applied however many have written since it was queued', async () => {

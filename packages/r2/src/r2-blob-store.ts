@@ -15,8 +15,12 @@ import type { ManifestContext } from './manifest/manifest-context.ts'
 /** A deleted blob: S3 cannot delete conditionally, so it is replaced by nothing instead. No JSON text is empty. */
 const TOMBSTONE = new Uint8Array()
 
-/** Tries to get in between other writers. */
+/** Tries of a write without a condition to get in between other writers. */
 const MAX_TRIES = 100
+
+/** Tries of a write that the store refuses though nobody changed the blob, and milliseconds between them. */
+const MAX_CROWDED_TRIES = 10
+const CROWDED_PAUSE_MS = 100
 
 interface BlobVersion {
   /** Undefined when there is no object at all. */
@@ -84,19 +88,21 @@ export function createR2BlobStore(
       const fate = fateOf(named, current.history)
       if (fate === 'applied') return appliedBefore(change, current.history)
       if (fate === 'forgotten') {
-        if (expect !== undefined) throw blobChanged(path, currentEtag)
+        if (expect !== undefined) throw forgotten(path, currentEtag)
         // It may have been applied right after the version it was first tried over; all that came since came after that.
         return appliedBefore(change, current.history)
       }
       checkBlobExpectation(path, currentEtag, expect)
       if (mayDoNothing && !current.exists) return { etag: '', size: 0, existed: false }
+      if (named.mayApply?.() === false) throw superseded(path)
       try {
         return { ...(await replace(change, current)), existed: current.exists }
       } catch (error) {
-        const isStillOpen =
-          hasErrorCode(error, 'CONFLICT') ||
-          (expect === undefined && hasErrorCode(error, 'PRECONDITION_FAILED'))
-        if (!isStillOpen || tries >= MAX_TRIES) throw error
+        const isCrowded = hasErrorCode(error, 'CONFLICT')
+        const isOutrun = expect === undefined && hasErrorCode(error, 'PRECONDITION_FAILED')
+        if (!isCrowded && !isOutrun) throw error
+        if (tries >= (isCrowded ? MAX_CROWDED_TRIES : MAX_TRIES)) throw error
+        if (isCrowded) await context.clock.sleep(CROWDED_PAUSE_MS)
       }
     }
   }
@@ -140,6 +146,20 @@ async function noting<T>(attempts: { ambiguous: boolean }, request: Promise<T>):
     attempts.ambiguous ||= !isUmbraError(error) || error.details['outcome'] !== 'not-applied'
     throw error
   }
+}
+
+function forgotten(path: string, currentEtag: string | undefined): UmbraError {
+  return new UmbraError(
+    'PRECONDITION_FAILED',
+    `so many others have written that it is not known whether this write was one of them; read the blob and decide again. key=${path}`,
+    { details: { key: path, currentEtag: currentEtag ?? null, reason: 'forgotten' } },
+  )
+}
+
+function superseded(path: string): UmbraError {
+  return new UmbraError('CONFLICT', `somebody else sends this write now. key=${path}`, {
+    details: { key: path, reason: 'writer-superseded' },
+  })
 }
 
 function crowded(path: string, cause: unknown): UmbraError {

@@ -22,14 +22,20 @@ export interface NamedWrite {
   readonly opId: string
   /** The version that was current before it was first tried, as {@link BlobStore.newest} says; undefined when that is not known. */
   readonly since: string | undefined
+  /**
+   * Whether the caller is still the one who repeats it. Asked each time between looking at the blob and writing it: what whoever
+   * takes over finds refused, this call can then no longer apply, and rejects with `CONFLICT` and `details.reason`
+   * `writer-superseded`. Default: it always is.
+   */
+  readonly mayApply?: () => boolean
 }
 
 /**
  * Key-value JSON documents, each replaced in place by compare-and-swap. `path` is an encoded object key.
  *
  * A repeat of a `named` write that was applied resolves, however many others have written since. When they were so many that
- * it may be forgotten, one without an expectation counts as overtaken, and any other as refused. A store whose answers cannot
- * get lost may ignore names.
+ * it may be forgotten, one without an expectation counts as overtaken, and any other as refused (`details.reason`
+ * `forgotten`). A store whose answers cannot get lost may ignore names.
  */
 export interface BlobStore {
   /** Rejects with `PRECONDITION_FAILED` and `details.currentEtag` (null when absent) when the expectation does not hold. */

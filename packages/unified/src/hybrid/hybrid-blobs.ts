@@ -5,6 +5,9 @@ import type { CopyBacklog } from './copy-backlog.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { createKeyedQueue } from './keyed-queue.ts'
 
+/** What no version has: only a write that was applied before resolves with it. */
+const NO_VERSION: BlobExpectation = { kind: 'etag', etag: '-' }
+
 /**
  * Blobs in both: the primary decides, then the copy follows, at the latest when the blob is next read. One change of a path
  * at a time in this process. Reads reject while the primary cannot be reached.
@@ -68,35 +71,35 @@ export function createHybridBlobs({ primary, secondary }: HybridParts, backlog: 
 
   /** One that is repeated is known to the primary, which is asked before anything is done that an earlier attempt may have done. */
   async function putNamed(path: string, bytes: Uint8Array, expect: BlobExpectation, named: NamedWrite) {
-    const info = await overOnlyCopy(path, expect, () =>
-      decide(path, () => truth.put(path, bytes, expect, named)),
-    )
+    const info = await overOnlyCopy(path, expect, (expected) => truth.put(path, bytes, expected, named))
     if (info.superseded === true) await copyCurrent(path)
     else await copy(path, bytes)
     return info
   }
 
   async function removeNamed(path: string, expect: BlobExpectation, named: NamedWrite): Promise<boolean> {
-    const existed = await overOnlyCopy(path, expect, () =>
-      decide(path, () => truth.delete(path, expect, named)),
-    )
+    const existed = await overOnlyCopy(path, expect, (expected) => truth.delete(path, expected, named))
     await copyCurrent(path)
     return existed
   }
 
-  /** Of a blob that is only in the secondary the primary knows nothing yet, so that it refuses what names a version. */
+  /** Of a blob that is only in the secondary the primary knows nothing yet: unless it knows the change, it gets the blob first. */
   async function overOnlyCopy<T>(
     path: string,
     expect: BlobExpectation,
-    change: () => Promise<T>,
+    change: (expect: BlobExpectation) => Promise<T>,
   ): Promise<T> {
-    if (expect?.kind === 'absent') await ensureInPrimary(path)
+    const attempt = (expected: BlobExpectation) => decide(path, () => change(expected))
+    const isCreation = expect?.kind === 'absent'
     try {
-      return await change()
+      return await attempt(isCreation && (await find(path)).only ? NO_VERSION : expect)
     } catch (error) {
-      const isUnknown = hasErrorCode(error, 'PRECONDITION_FAILED') && error.details['currentEtag'] === null
+      const isUnknown =
+        hasErrorCode(error, 'PRECONDITION_FAILED') &&
+        error.details['currentEtag'] === null &&
+        error.details['reason'] !== 'forgotten'
       if (!isUnknown || (await ensureInPrimary(path)) === undefined) throw error
-      return change()
+      return attempt(expect)
     }
   }
 
@@ -104,8 +107,12 @@ export function createHybridBlobs({ primary, secondary }: HybridParts, backlog: 
   async function copyCurrent(path: string): Promise<void> {
     const current = await truth.get(path)
     if (current !== undefined) return copy(path, current.bytes)
-    await copies.delete(path)
-    backlog.remove([path])
+    try {
+      await copies.delete(path)
+      backlog.remove([path])
+    } catch (error) {
+      backlog.add([path], error)
+    }
   }
 
   /** The copy goes first: it could still be read during an outage if it outlived the blob. */

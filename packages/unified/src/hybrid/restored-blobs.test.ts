@@ -1,6 +1,6 @@
 import { copyFile } from 'node:fs/promises'
-import { manageBackend } from '@umbra/core'
-import type { StorageManager } from '@umbra/core'
+import { manageBackend, UmbraError } from '@umbra/core'
+import type { StorageBackend, StorageManager } from '@umbra/core'
 import { createSqliteBackend, openOutbox } from '@umbra/sqlite'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { createFakeStore } from '../outbox/fake-store.fixture.ts'
@@ -24,8 +24,8 @@ afterEach(async () => {
   await folder.remove()
 })
 
-async function open(path: string): Promise<StorageManager> {
-  const secondary = await createSqliteBackend({ path })
+async function open(path: string, decorate = (backend: StorageBackend) => backend): Promise<StorageManager> {
+  const secondary = decorate(await createSqliteBackend({ path }))
   const outbox = await openOutbox({ path, leaseMs: 50 })
   const parts = { primary: store.client(), secondary, outbox, policy: QUICK }
   const storage = manageBackend(createHybridWithOutbox(parts))
@@ -95,3 +95,34 @@ it.each(['put', 'delete'] as const)(
     })
   },
 )
+
+it('a creation whose copy is owed does not bring back what somebody deleted since', async () => {
+  let isFull = true
+  const storage = await open(folder.sqlitePath, (backend) => ({
+    ...backend,
+    blobs: {
+      get: (...about) => backend.blobs.get(...about),
+      delete: (...about) => backend.blobs.delete(...about),
+      // The copy is made, and what is noted of it is not.
+      async put(...about) {
+        if (isFull && about[0].startsWith('hybrid/')) throw new UmbraError('UNAVAILABLE', 'the disk is full')
+        return backend.blobs.put(...about)
+      },
+    },
+    commit: (...about) => backend.commit(...about),
+    getEntry: (...about) => backend.getEntry(...about),
+    findEntries: (...about) => backend.findEntries(...about),
+    openBody: (...about) => backend.openBody(...about),
+    presignDownload: (...about) => backend.presignDownload(...about),
+    health: () => backend.health(),
+    close: () => backend.close(),
+  }))
+  expect(await storage.putBlob('k', 'v', { ifNoneMatch: '*' })).toMatchObject({ pending: true })
+  expect(await inR2()).toBe('v')
+  await manageBackend(store.direct).deleteBlob('k')
+  isFull = false
+  expect(await storage.sync()).toEqual({ pending: 0 })
+  expect(await inR2()).toBeUndefined()
+  expect(await storage.getBlob('k')).toBeNull()
+  expect(await storage.conflicts()).toEqual([])
+})

@@ -7,15 +7,16 @@ import { copyPending } from './copy-pending.ts'
  * while its copy cannot be made.
  */
 export function withCopiesAwaited(blobs: BlobStore, backlog: CopyBacklog): BlobStore {
+  async function whenCopied<T>(path: string, write: Promise<T>): Promise<T> {
+    const result = await write
+    if (backlog.has(path)) throw copyPending(backlog.problem())
+    return result
+  }
+
   return {
     get: (path) => blobs.get(path),
-    delete: (...about) => blobs.delete(...about),
     newest: async (...about) => blobs.newest?.(...about),
-    async put(...about) {
-      const [path] = about
-      const info = await blobs.put(...about)
-      if (backlog.has(path)) throw copyPending(backlog.problem())
-      return info
-    },
+    put: (...about) => whenCopied(about[0], blobs.put(...about)),
+    delete: (...about) => whenCopied(about[0], blobs.delete(...about)),
   }
 }

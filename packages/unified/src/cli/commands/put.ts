@@ -37,7 +37,10 @@ export const createPutCommand: CreateCommand = (context, finish): Command =>
     .argument('[file]', 'default: standard input')
     .option('--id <id>', 'default: a new one')
     .addOption(
-      new Option('--format <format>', 'default: by the name of the file, else json').choices(DATA_FORMATS),
+      new Option(
+        '--format <format>',
+        'default: by the name of the file; of standard input json, or what the replaced record is',
+      ).choices(DATA_FORMATS),
     )
     .option('--metadata <json>', 'facts to filter by, as a JSON object')
     .option('--if-match <etag>', 'replace exactly this version of --id')
