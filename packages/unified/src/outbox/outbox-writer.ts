@@ -34,13 +34,21 @@ export function createOutboxWriter(
   context: SendContext,
   parts: { readonly lanes: KnownLanes; readonly dispatcher: Dispatcher; readonly drainer: Drainer },
 ): OutboxWriter {
-  const { outbox, breaker, clock } = context
+  const { outbox, breaker, clock, policy } = context
   const { lanes, dispatcher, drainer } = parts
 
   async function slowDown(): Promise<void> {
     const { bytes, maxBytes } = outbox.usage()
     const over = bytes / maxBytes - SLOW_FROM
     if (over > 0) await clock.sleep(Math.ceil(Math.min(over / (1 - SLOW_FROM), 1) * SLOWEST_MS))
+  }
+
+  /** For no longer than a write waits for the store. */
+  async function probe(lane: Lane): Promise<void> {
+    const limit = new AbortController()
+    const tooLong = clock.sleep(policy.onlineTimeoutMs, limit.signal).catch(() => undefined)
+    await Promise.race([probeLane(context, lane), tooLong])
+    limit.abort()
   }
 
   function isDirect({ path }: Lane): boolean {
@@ -52,7 +60,7 @@ export function createOutboxWriter(
     async write(lane, write, checkAway) {
       await slowDown()
       // Not by the write itself: those that wait beside it could not be told that they conflict with it.
-      if (breaker.state === 'open' && breaker.passable) await probeLane(context, lane)
+      if (breaker.state === 'open' && breaker.passable) await probe(lane)
       if (!isDirect(lane)) {
         await checkAway?.()
         const appended = await outbox.append(lane, write, 'pending')

@@ -9,7 +9,7 @@ export async function probeLane(
 ): Promise<void> {
   const ask = async () => {
     if (namespace !== undefined) return lastSeen.seeing(path, () => probeStore(primary, namespace))
-    return primary.blobs.get(path)
+    return primary.blobs.newest ? primary.blobs.newest(path) : primary.blobs.get(path)
   }
   await breaker.run<unknown>(ask).catch(() => undefined)
 }

@@ -15,14 +15,27 @@ const AT = { module: 'm', userId: 'u' }
 let folder: StorageFolder
 let store: FakeStore
 let backend: StorageBackend
+let isSilent: boolean
+let answer: () => void
 
 // The store was left alone, and may be tried again. Nothing is pending, so that nobody else does.
 beforeEach(async () => {
   folder = await createStorageFolder()
   store = createFakeStore()
   store.usually = 'down'
+  isSilent = false
+  const client = store.client()
+  const primary: StorageBackend = {
+    ...client,
+    async getEntry(...about) {
+      // What may be answered from memory does not ask the store.
+      const asks = about[2] === undefined
+      if (isSilent && asks) await new Promise<void>((resolve) => (answer = resolve))
+      return client.getEntry(...about)
+    },
+  }
   const outbox = await openOutbox({ path: folder.sqlitePath })
-  backend = createOutboxBackend({ primary: store.client(), outbox, policy: QUICK })
+  backend = createOutboxBackend({ primary, outbox, policy: { ...QUICK, onlineTimeoutMs: 50 } })
   for (let tries = 0; tries < 3; tries++)
     await expect(backend.blobs.get('k')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   await sleep(20)
@@ -43,4 +56,13 @@ it('of writes that come together and conflict only one is told that it is pendin
 it('a write that finds the store back is stored at once', async () => {
   store.usually = 'ok'
   expect(await backend.commit(AT, [putOf(AT, 'a')])).toMatchObject([{ pending: false }])
+})
+
+it('a write waits no longer for a store that does not answer than it would for its own request', async () => {
+  isSilent = true
+  expect(await backend.commit(AT, [putOf(AT, 'a')])).toMatchObject([{ pending: true }])
+  isSilent = false
+  store.usually = 'ok'
+  answer()
+  expect(await backend.pendingWrites?.sync({})).toEqual({ pending: 0 })
 })
