@@ -1,4 +1,3 @@
-import { copyFile } from 'node:fs/promises'
 import { manageBackend, UmbraError } from '@umbra/core'
 import type { StorageBackend, StorageManager } from '@umbra/core'
 import { createSqliteBackend, openOutbox } from '@umbra/sqlite'
@@ -6,6 +5,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { createFakeStore } from '../outbox/fake-store.fixture.ts'
 import type { FakeStore } from '../outbox/fake-store.fixture.ts'
 import { QUICK } from '../outbox/outbox-backend.fixture.ts'
+import { copyDatabase } from '../copy-database.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
 import { createHybridWithOutbox } from './hybrid-with-outbox.ts'
@@ -33,13 +33,6 @@ async function open(path: string, decorate = (backend: StorageBackend) => backen
   return storage
 }
 
-async function copyOfFile(): Promise<string> {
-  const copy = `${folder.sqlitePath}-copy`
-  await copyFile(folder.sqlitePath, copy)
-  await copyFile(`${folder.sqlitePath}-wal`, `${copy}-wal`)
-  return copy
-}
-
 async function storeOnlyInSqlite(value: unknown): Promise<string> {
   const sqlite = manageBackend(await createSqliteBackend({ path: folder.sqlitePath }))
   const { etag } = await sqlite.putBlob('k', value)
@@ -54,7 +47,7 @@ it('a deletion that was sent already does not bring back what was only in SQLite
   store.usually = 'down'
   const storage = await open(folder.sqlitePath)
   await storage.deleteBlob('k')
-  const copy = await copyOfFile()
+  const copy = await copyDatabase(folder.sqlitePath)
   store.usually = 'ok'
   expect(await storage.sync()).toEqual({ pending: 0 })
   const restored = await open(copy)
@@ -68,7 +61,7 @@ it('a change that was sent already does not bring back what it replaced, when an
   store.usually = 'down'
   const storage = await open(folder.sqlitePath)
   await storage.putBlob('k', 'new', { ifMatch: etag })
-  const copy = await copyOfFile()
+  const copy = await copyDatabase(folder.sqlitePath)
   store.usually = 'ok'
   expect(await storage.sync()).toEqual({ pending: 0 })
   expect(await inR2()).toBe('new')

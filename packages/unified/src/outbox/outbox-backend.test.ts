@@ -2,6 +2,7 @@ import { copyFile } from 'node:fs/promises'
 import type { StorageEvent, StorageManager } from '@umbra/core'
 import { manageBackend } from '@umbra/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { copyDatabase } from '../copy-database.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
 import { createFakeStore } from './fake-store.fixture.ts'
@@ -280,10 +281,8 @@ it('does not bring back what was deleted since, when an old copy of the file is 
   const storage = await open()
   store.fates.push('down')
   const { id } = await storage.storeData({ ...AT, data: 1 })
-  const copy = `${folder.sqlitePath}-backup`
   store.usually = 'down'
-  await copyFile(folder.sqlitePath, copy)
-  await copyFile(`${folder.sqlitePath}-wal`, `${copy}-wal`)
+  const copy = await copyDatabase(folder.sqlitePath)
   store.usually = 'ok'
   await storage.sync()
   await storage.deleteData('m', 'u', id)

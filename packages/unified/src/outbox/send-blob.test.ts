@@ -1,8 +1,8 @@
-import { copyFile } from 'node:fs/promises'
 import { manageBackend, UmbraError } from '@umbra/core'
 import type { StorageManager } from '@umbra/core'
 import { openOutbox } from '@umbra/sqlite'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { copyDatabase } from '../copy-database.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
 import { createFakeStore } from './fake-store.fixture.ts'
@@ -33,13 +33,6 @@ async function open(path = folder.sqlitePath): Promise<StorageManager> {
 
 const other = () => manageBackend(store.direct)
 const current = async () => (await other().getBlob('k'))?.value
-
-async function copyOfFile(): Promise<string> {
-  const copy = `${folder.sqlitePath}-copy`
-  await copyFile(folder.sqlitePath, copy)
-  await copyFile(`${folder.sqlitePath}-wal`, `${copy}-wal`)
-  return copy
-}
 
 it.each([true, false])(
   'a blob that is refused though nobody changed it is sent again (ifMatch: %s)',
@@ -76,7 +69,7 @@ it.each(['put', 'delete'] as const)(
     store.usually = 'down'
     if (kind === 'put') await storage.putBlob('k', 'once')
     else await storage.deleteBlob('k')
-    const copy = await copyOfFile()
+    const copy = await copyDatabase(folder.sqlitePath)
     store.usually = 'ok'
     await storage.sync()
     for (const value of [1, 2, 3]) await other().putBlob('k', value)
