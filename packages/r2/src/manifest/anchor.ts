@@ -30,7 +30,12 @@ export async function isAnchored(
   namespace: Namespace,
   { objects, retry }: Pick<ManifestContext, 'objects' | 'retry'>,
 ): Promise<boolean> {
-  return (await withRetry(() => objects.head(anchorKey(namespace)), retry)) !== undefined
+  // Not by a HEAD: of the many namespaces without an anchor that would take a second request to be sure.
+  const read = async () => {
+    const found = await objects.get(anchorKey(namespace))
+    return found?.kind === 'found' && (await found.bytes()).byteLength > 0
+  }
+  return withRetry(read, retry)
 }
 
 /** Whether there was a newer manifest where the original system's is: a backup of it was restored, or it still writes. */

@@ -48,9 +48,18 @@ export async function headObject(context: R2Context, key: string): Promise<Objec
     const answer = await context.client.send(command)
     return toObjectHead(key, answer, answer.ContentLength, serverDate)
   } catch (error) {
-    if (isAbsent(error, 'HEAD')) return undefined
-    throw toR2Error(error, { operation: 'head', key })
+    if (!isAbsent(error, 'HEAD')) throw toR2Error(error, { operation: 'head', key })
   }
+  return headByGet(context, key)
+}
+
+/** To a HEAD nobody can say what it is that is not there: the object, the bucket, or a page of something in between. */
+async function headByGet(context: R2Context, key: string): Promise<ObjectHead | undefined> {
+  const found = await getObject(context, key, {})
+  if (found?.kind !== 'found') return undefined
+  // It came in between. An unread body would keep its connection.
+  for await (const _ of found.body) break
+  return found
 }
 
 interface Download {

@@ -2,7 +2,7 @@ import { createServer } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { openStore } from './r2-store.fixture.ts'
 import { answerError, startScriptedServer } from './scripted-server.fixture.ts'
-import { openScripted } from './scripted-store.fixture.ts'
+import { openScripted, writeObjectHead } from './scripted-store.fixture.ts'
 
 describe('a request', () => {
   it('without an answer ends with TIMEOUT and an unknown outcome', async () => {
@@ -57,6 +57,25 @@ describe('a request', () => {
   it('to an absent bucket says so instead of "no such object"', async () => {
     const { store } = await openScripted((_, response) => answerError(response, 404, 'NoSuchBucket'))
     await expect(store.get('a/b')).rejects.toMatchObject({ code: 'CONFIGURATION' })
+    await expect(store.head('a/b')).rejects.toMatchObject({ code: 'CONFIGURATION' })
+  })
+
+  it('for which something in between has no page does not say that the object is absent', async () => {
+    const { store } = await openScripted((_, response) => {
+      response.writeHead(404, { 'content-type': 'text/html' })
+      response.end('<html><body>no such page')
+    })
+    await expect(store.get('a/b')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    await expect(store.head('a/b')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  })
+
+  it('for the head of an object that is stored meanwhile finds it', async () => {
+    const { store } = await openScripted(({ method }, response) => {
+      if (method === 'HEAD') return response.writeHead(404).end()
+      writeObjectHead(response, 3)
+      return response.end('abc')
+    })
+    expect(await store.head('a/b')).toMatchObject({ etag: 'e1', size: 3 })
   })
 
   it('to replace what is gone has lost the race, also where the store answers 404', async () => {

@@ -47,9 +47,12 @@ export function createOperationMeter(concurrency: number): OperationMeter {
         classB++
         return limit(() => objects.get(key, options))
       },
-      head: (key) => {
+      async head(key) {
         classB++
-        return objects.head(key)
+        const found = await objects.head(key)
+        // A GET has made sure of it.
+        if (found === undefined) classB++
+        return found
       },
       list: (prefix, options) => counted(objects.list(prefix, options)),
       listFolders: (prefix) => counted(objects.listFolders(prefix)),
