@@ -50,6 +50,7 @@ describe("the original's direct calls", () => {
     const { etag } = await manager.uploadJsonBlob('user_settings', { theme: 'dark' })
     expect(await manager.checkEtagConflict('json_blobs/user_settings.json', etag)).toBe(false)
     expect(await manager.checkEtagConflict('json_blobs/user_settings.json', `"${etag}"`)).toBe(false)
+    expect(await manager.checkEtagConflict('json_blobs/user_settings.json', `W/"${etag}"`)).toBe(false)
     await manager.uploadJsonBlob('user_settings', { theme: 'light' })
     expect(await manager.checkEtagConflict('json_blobs/user_settings.json', etag)).toBe(true)
     expect(await manager.deleteObject('json_blobs/user_settings.json')).toBe(true)

@@ -21,6 +21,7 @@ import type {
 } from '@umbra/core'
 import { openR2 } from './create-r2-backend.ts'
 import type { OpenedR2, R2Components } from './create-r2-backend.ts'
+import { fromEtagHeader } from './objects/etag-header.ts'
 import { createParquetCodec } from './parquet/parquet-codec.ts'
 import type { R2Settings } from './r2-settings.ts'
 
@@ -87,7 +88,7 @@ export async function createR2StorageManager(
     generatePresignedUrl: (storageKey, options) => storage.generatePresignedUrl(storageKey, options),
     async checkEtagConflict(key, expectedEtag) {
       const found = await withRetry(() => r2.objects.head(key), r2.retry)
-      return found?.etag !== expectedEtag.replaceAll('"', '')
+      return found?.etag !== fromEtagHeader(expectedEtag)
     },
     searchData: (module, userId, query, options) => storage.searchData(module, userId, query, options),
     listObjects: (prefix) => r2.objects.list(prefix, prefix === '' ? { partialPrefix: true } : {}),

@@ -3,6 +3,10 @@ export function toEtagHeader(etag: string): string {
   return `"${etag}"`
 }
 
+/**
+ * A proxy that compresses an answer makes its ETag weak (`W/"x"`), and no `If-Match` holds for a weak one: the store itself has
+ * it without. A store whose own ETags are weak refuses them all, which the check of its conditions finds out.
+ */
 export function fromEtagHeader(header: string): string {
-  return /^"(.*)"$/.exec(header)?.[1] ?? header
+  return /^(?:W\/)?"(.*)"$/.exec(header)?.[1] ?? header
 }

@@ -170,6 +170,24 @@ describe('an upload in parts', () => {
     )
   })
 
+  it('names its parts to a store that forgets quotes as the store has named them', async () => {
+    const nameBare: Answer = (request, response) => {
+      response.writeHead(200, { etag: operationOf(request).replace(' ', '-') }).end()
+    }
+    const { server, store } = await openScripted(
+      accepting({
+        ...Object.fromEntries([1, 2, 3, 4, 5].map((number) => [`part ${number}`, nameBare])),
+        complete: (_, response) =>
+          response.end('<CompleteMultipartUploadResult><ETag>whole-5</ETag></CompleteMultipartUploadResult>'),
+      }),
+    )
+    expect(await store.put('a/b', small)).toEqual({ etag: 'whole-5' })
+    const completion = server.requests.at(-1)?.body.toString() ?? ''
+    expect([...completion.matchAll(/<ETag>(.*?)<\/ETag>/g)].map(([, etag]) => etag)).toEqual(
+      [1, 2, 3, 4, 5].map((number) => `part-${number}`),
+    )
+  })
+
   it('gives up a part after the allowed attempts', async () => {
     const { server, store } = await openScripted(
       accepting({ 'part 5': (_, response) => answerError(response, 500, 'InternalError') }),
