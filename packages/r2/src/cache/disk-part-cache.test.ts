@@ -122,6 +122,7 @@ describe('opening a part', () => {
     const stored = new StoredPart('the content')
     await expect(cache.open(stored.pointer, async () => chunks(received))).rejects.toMatchObject({
       code: 'CORRUPT',
+      message: `a part is not what the manifest says; run fsck. key=${stored.pointer.key}`,
       details: {
         key: stored.pointer.key,
         expected: { bytes: 11, sha256: stored.pointer.sha256 },
@@ -135,7 +136,10 @@ describe('opening a part', () => {
 
   it('never leaves its folder, whatever a pointer says', async () => {
     const { pointer, fetch } = new StoredPart('x', { sha256: '../../../x' })
-    await expect(createCache().open(pointer, fetch)).rejects.toMatchObject({ code: 'CORRUPT' })
+    await expect(createCache().open(pointer, fetch)).rejects.toMatchObject({
+      code: 'CORRUPT',
+      message: `a part pointer is not one; run fsck. key=${pointer.key}`,
+    })
   })
 })
 

@@ -31,7 +31,7 @@ describe('a rebuild of any history', () => {
         await expectRestored(history, report.uncertain)
         expect(report.records).toBe((await liveEntries(history.store)).size)
       }),
-      { numRuns: 500 },
+      { numRuns: 250 },
     )
   })
 

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { collectBytes, EMPTY_SUM, sumEntries } from '@umbra/core'
 import type { ManifestEntry } from '@umbra/core'
+import type { LocalPart } from '../manifest/run-format.ts'
 import { collect } from '../parquet/parquet.fixture.ts'
 import { createParquetRunFormat } from './parquet-run-format.ts'
 import { each, makeEntry, makeTombstone, toPart, useRunFormat } from './runs.fixture.ts'
@@ -16,6 +17,13 @@ const many = Array.from({ length: 5000 }, (_, index) =>
   }),
 )
 const idsOf = (entries: readonly ManifestEntry[]) => entries.map(({ id }) => id)
+
+/** What is said of a part that is damaged: what to run, and which part it is. */
+const unreadable = ({ pointer: { key } }: LocalPart) => ({
+  code: 'CORRUPT',
+  message: `the part cannot be read; run fsck. key=${key}`,
+  details: { key },
+})
 
 describe('a written run', () => {
   it('is nothing when there are no entries', async () => {
@@ -136,11 +144,8 @@ describe('a merge', () => {
     const run = await bench.run([put])
     await writeFile(run.path, 'not parquet')
     const path = bench.freshPath()
-    await expect(format.merge([segment], { path })).rejects.toMatchObject({ code: 'CORRUPT' })
-    await expect(format.merge([run], { path })).rejects.toMatchObject({
-      code: 'CORRUPT',
-      details: { key: run.pointer.key },
-    })
+    for (const part of [segment, run])
+      await expect(format.merge([part], { path })).rejects.toMatchObject(unreadable(part))
   })
 })
 
@@ -170,7 +175,7 @@ describe('reading', () => {
     ]
     for (const read of reads) await expect(read()).rejects.toMatchObject({ code: 'NOT_FOUND' })
     await writeFile(part.path, 'PAR1, but nothing else')
-    for (const read of reads) await expect(read()).rejects.toMatchObject({ code: 'CORRUPT' })
+    for (const read of reads) await expect(read()).rejects.toMatchObject(unreadable(part))
   })
 
   it('finds no id that no run can hold, and none for no ids', async () => {

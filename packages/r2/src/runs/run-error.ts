@@ -1,4 +1,4 @@
-import { isUmbraError, UmbraError } from '@umbra/core'
+import { hasErrorCode, isUmbraError, UmbraError } from '@umbra/core'
 import { duckDbFailure } from '../parquet/duckdb-error.ts'
 import type { LocalPart } from '../manifest/run-format.ts'
 
@@ -9,7 +9,7 @@ export function closedError(): UmbraError {
 /** A failure of reading a part as one of ours; `NOT_FOUND` when its file is gone, which is no damage. */
 export function readError(error: unknown, { pointer, path }: LocalPart): unknown {
   const known = knownError(error)
-  if (known !== undefined) return known
+  if (known !== undefined && !isUnnamed(known)) return known
   const text = error instanceof Error ? error.message : ''
   const details = { key: pointer.key, path }
   if (
@@ -36,6 +36,11 @@ export function writeError(error: unknown): unknown {
     knownError(error) ??
     new UmbraError('INTERNAL', 'the run could not be written; see the cause', { cause: error })
   )
+}
+
+/** Damage of which only the line is known, not the part it is in. */
+function isUnnamed(error: unknown): boolean {
+  return hasErrorCode(error, 'CORRUPT') && error.details['key'] === undefined
 }
 
 function knownError(error: unknown): unknown {
