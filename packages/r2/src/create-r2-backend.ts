@@ -96,7 +96,7 @@ export async function openR2(settings: R2Settings, components: R2Components = {}
       presignDownload: (key, options) => presignDownload({ client, bucket, key }, options),
       presignUpload: (key, options) => presignUpload({ client, bucket, key }, options),
     },
-    headIntervalMs: isCloudflare(settings.endpoint) ? R2_HEAD_INTERVAL_MS : 0,
+    headIntervalMs: (settings.paced ?? isCloudflare(settings.endpoint)) ? R2_HEAD_INTERVAL_MS : 0,
     multiWriter: settings.singleWriter === true ? { missing: 'singleWriter is set' } : true,
     clock,
     ids,

@@ -18,6 +18,11 @@ export interface R2Settings {
   readonly requestTimeoutMs?: number
   /** Where immutable parts of manifests are kept on this machine. Default: a folder in the system's temporary folder. */
   readonly cache?: DiskPartCacheSettings
+  /**
+   * Whether the store takes one write of a key per second, as R2 does: writers of a namespace then take turns, and many records share
+   * a commit. Default: true for Cloudflare's own endpoints; any other store is found out by its first 429.
+   */
+  readonly paced?: boolean
   /** You promise that only one process ever writes to the bucket: allows a store that ignores conditional writes. */
   readonly singleWriter?: true
 }

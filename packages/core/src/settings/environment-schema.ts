@@ -44,6 +44,7 @@ const requiredR2Variables = {
 const optionalR2Variables = {
   R2_ENDPOINT: httpUrl.optional(),
   R2_REGION: z.string().default('auto'),
+  R2_PACED: flag.optional(),
   UMBRA_OUTBOX: z.enum(['on', 'off'], 'must be on or off').default('on'),
 }
 

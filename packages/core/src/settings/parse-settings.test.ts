@@ -60,6 +60,7 @@ describe('parseSettings', () => {
       ...LINKS,
       R2_ENDPOINT: 'https://account.eu.r2.cloudflarestorage.com',
       R2_REGION: 'weur',
+      R2_PACED: 'false',
       SQLITE_PATH: '/data/u.sqlite',
       UMBRA_CACHE_DIR: '/cache',
       UMBRA_CACHE_MAX_BYTES: '1000',
@@ -68,7 +69,7 @@ describe('parseSettings', () => {
     expect(settings).toMatchObject({
       backend: 'r2',
       outbox: false,
-      r2: { endpoint: 'https://account.eu.r2.cloudflarestorage.com', region: 'weur' },
+      r2: { endpoint: 'https://account.eu.r2.cloudflarestorage.com', region: 'weur', paced: false },
       sqlite: { path: '/data/u.sqlite', links: { publicUrl: 'https://files.example.com' } },
       cache: { directory: '/cache', maxBytes: 1000 },
     })

@@ -74,6 +74,7 @@ function toR2(variables: R2Variables): R2Environment {
       bucket: variables.R2_BUCKET,
       region: variables.R2_REGION,
       accessKeyId: variables.R2_ACCESS_KEY_ID,
+      ...(variables.R2_PACED !== undefined && { paced: variables.R2_PACED }),
     },
     { secretAccessKey: variables.R2_SECRET_ACCESS_KEY },
   )

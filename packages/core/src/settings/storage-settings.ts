@@ -5,6 +5,8 @@ export interface R2Environment {
   readonly region: string
   readonly accessKeyId: string
   readonly secretAccessKey: string
+  /** Whether it takes one write of a key per second. Absent: as the endpoint says, and the store's own refusals. */
+  readonly paced?: boolean
 }
 
 /** The embedded database. Fits the SQLite adapter's own settings. */
