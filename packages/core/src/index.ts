@@ -8,7 +8,9 @@ export {
   uniqueRevisionKey,
 } from './backend/apply-mutation.ts'
 export type { StoredObject } from './backend/apply-mutation.ts'
+export { blobEtag } from './backend/blob-etag.ts'
 export { blobChanged, checkBlobExpectation } from './backend/check-blob-expectation.ts'
+export { checkMayApply } from './backend/check-may-apply.ts'
 export { checkAgainstSeen, checkExpectation } from './backend/check-expectation.ts'
 export { decodeCursor, encodeCursor } from './backend/cursor.ts'
 export { compareCodePoints, compareEntries, isAfter } from './backend/entry-order.ts'

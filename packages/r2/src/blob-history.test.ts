@@ -37,6 +37,7 @@ it('a write that is not there was not applied, as long as the version is remembe
 
 it('a write is not given up for a version of another bucket, or for one that has no name', () => {
   expect(fateOf({ opId: 'new', since: 'elsewhere' }, NEVER_WRITTEN)).toBe('open')
-  expect(fateOf({ opId: 'new', since: 'elsewhere' }, versions(15).history)).toBe('open')
+  expect(fateOf({ opId: 'new', since: 'elsewhere' }, versions(16).history)).toBe('open')
+  expect(fateOf({ opId: 'new', since: 'elsewhere' }, versions(17).history)).toBe('forgotten')
   expect(fateOf({ opId: 'new', since: 'none' }, ['foreign-x'])).toBe('open')
 })

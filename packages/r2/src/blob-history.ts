@@ -27,11 +27,12 @@ export function historyAfter(
 
 /**
  * What became of a write before it is tried (again). `forgotten`: whether it was applied is not remembered, because all that is
- * came after the version it was first tried over. In a short history nothing is forgotten: then that version is of another
+ * came after the version it was first tried over. In a history that goes back to the beginning nothing is forgotten: then that version is of another
  * bucket, or was replaced by something that knows no names, and a write must not be given up for that.
  */
 export function fateOf({ opId, since }: NamedWrite, history: BlobHistory): 'applied' | 'open' | 'forgotten' {
   if (history.includes(opId)) return 'applied'
   if (since === undefined || history.includes(since)) return 'open'
-  return history.length > REMEMBERED ? 'forgotten' : 'open'
+  const isWhole = history.length <= REMEMBERED || history.at(-1) === NEVER_WRITTEN[0]
+  return isWhole ? 'open' : 'forgotten'
 }

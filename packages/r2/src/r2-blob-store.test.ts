@@ -110,6 +110,26 @@ describe('a named write', () => {
     expect(await text()).toBe('')
   })
 
+  it.each([
+    ['may have arrived', 'unknown', { code: 'OUTCOME_PENDING' }],
+    ['was refused', 'not-applied', { code: 'CONFLICT', details: { reason: 'writer-superseded' } }],
+  ] as const)(
+    'is not sent again by one who was overtaken after a request that %s',
+    async (_, outcome, rejection) => {
+      let requests = 0
+      const { blobs } = createBlobs(undefined, (objects) => ({
+        ...objects,
+        async put() {
+          requests++
+          throw new UmbraError('RATE_LIMITED', 'slow down', { details: { outcome } })
+        },
+      }))
+      const named = { opId: 'op', since: undefined, mayApply: () => requests === 0 }
+      await expect(blobs.put('k', TEXT, undefined, named)).rejects.toMatchObject(rejection)
+      expect(requests).toBe(1)
+    },
+  )
+
   it('is not given up when the bucket is another one, or was emptied', async () => {
     const { blobs, text } = createBlobs()
     await blobs.put('k', TEXT, undefined, { opId: 'op', since: 'elsewhere' })
@@ -154,6 +174,23 @@ it('a write that the store refuses among others, though nobody changed the blob,
   }))
   await blobs.put('k', bytes('1'), { kind: 'absent' })
   expect(await text()).toBe('1')
+})
+
+it('a write without a condition that others outrun ten times is not given up because the store then refuses it once', async () => {
+  const bucket = createSimulatedStore(() => 'none')
+  const others = createBlobs(undefined, () => bucket).blobs
+  let puts = 0
+  const { blobs, text } = createBlobs(undefined, () => ({
+    ...bucket,
+    async put(...about) {
+      if (++puts <= 10) await others.put('k', bytes(`"${puts}"`), undefined)
+      if (puts > 10 && puts <= 13)
+        throw new UmbraError('CONFLICT', 'others are writing', { details: { outcome: 'not-applied' } })
+      return bucket.put(...about)
+    },
+  }))
+  await blobs.put('k', bytes('"ours"'), undefined)
+  expect(await text()).toBe('"ours"')
 })
 
 it('a write in doubt is not told as refused because somebody wrote the same bytes again', async () => {

@@ -1,7 +1,8 @@
-import { createHash } from 'node:crypto'
 import {
   blobChanged,
+  blobEtag,
   checkBlobExpectation,
+  checkMayApply,
   hasErrorCode,
   isUmbraError,
   UmbraError,
@@ -38,6 +39,11 @@ interface BlobChange {
   readonly named: NamedWrite
 }
 
+interface Attempts {
+  /** How one failed that may have been applied all the same. */
+  inDoubt: unknown
+}
+
 interface Applied extends BlobInfo {
   /** Whether there was a blob before. */
   readonly existed: boolean
@@ -50,7 +56,9 @@ interface Applied extends BlobInfo {
 export function createR2BlobStore(
   context: Pick<ManifestContext, 'objects' | 'retry' | 'ids' | 'clock'>,
 ): BlobStore {
-  const { objects, retry } = context
+  const { objects } = context
+  const shouldRetry = (error: unknown) => isUmbraError(error) && error.retryable && !isSuperseded(error)
+  const retry = { ...context.retry, shouldRetry }
   const anonymous = (): NamedWrite => ({ opId: context.ids.next(context.clock.now()), since: undefined })
 
   return {
@@ -82,7 +90,9 @@ export function createR2BlobStore(
   /** `mayDoNothing`: when there is nothing to delete. A repeat must find its name all the same. */
   async function apply(change: BlobChange, mayDoNothing = false): Promise<Applied> {
     const { path, expect, named } = change
-    for (let tries = 1; ; tries++) {
+    let outrun = 0
+    let crowded = 0
+    for (;;) {
       const current = await look(path)
       const currentEtag = current.exists ? current.etag : undefined
       const fate = fateOf(named, current.history)
@@ -94,14 +104,15 @@ export function createR2BlobStore(
       }
       checkBlobExpectation(path, currentEtag, expect)
       if (mayDoNothing && !current.exists) return { etag: '', size: 0, existed: false }
-      if (named.mayApply?.() === false) throw superseded(path)
       try {
         return { ...(await replace(change, current)), existed: current.exists }
       } catch (error) {
-        const isCrowded = hasErrorCode(error, 'CONFLICT')
+        const isCrowded = hasErrorCode(error, 'CONFLICT') && !isSuperseded(error)
         const isOutrun = expect === undefined && hasErrorCode(error, 'PRECONDITION_FAILED')
+        if (isCrowded) crowded++
+        if (isOutrun) outrun++
         if (!isCrowded && !isOutrun) throw error
-        if (tries >= (isCrowded ? MAX_CROWDED_TRIES : MAX_TRIES)) throw error
+        if (crowded === MAX_CROWDED_TRIES || outrun === MAX_TRIES) throw error
         if (isCrowded) await context.clock.sleep(CROWDED_PAUSE_MS)
       }
     }
@@ -112,38 +123,43 @@ export function createR2BlobStore(
     const condition = current.etag === undefined ? ({ ifNoneMatch: '*' } as const) : { ifMatch: current.etag }
     const metadata = historyAfter(named.opId, current.history)
     const options = { ...condition, contentType: 'application/json', metadata }
-    const attempts = { ambiguous: false }
+    const [newest = ''] = current.history
+    const attempts: Attempts = { inDoubt: undefined }
     try {
-      const { etag } = await withRetry(() => noting(attempts, objects.put(path, bytes, options)), retry)
+      const { etag } = await withRetry(async () => {
+        checkMayApply(path, named, newest)
+        return noting(attempts, objects.put(path, bytes, options))
+      }, retry)
       return { etag, size: bytes.byteLength }
     } catch (error) {
-      if (!attempts.ambiguous && !hasErrorCode(error, 'PRECONDITION_FAILED', 'CONFLICT')) throw error
+      const isRefusal = hasErrorCode(error, 'PRECONDITION_FAILED', 'CONFLICT') && !isSuperseded(error)
+      const { inDoubt } = attempts
+      if (inDoubt === undefined && !isRefusal) throw error
       const now = await look(path).catch(() => undefined)
-      if (now === undefined) throw outcomePending(path, error)
+      if (now === undefined) throw outcomePending(path, inDoubt ?? error)
       if (now.history.includes(named.opId)) return appliedBefore(change, now.history)
-      const [newest = ''] = current.history
       const isReplaced = now.history.includes(newest, 1) && now.etag !== current.etag
       // What is there now replaced the very version this write was for, so this write never can.
-      if (isReplaced || (!attempts.ambiguous && now.history[0] !== newest))
+      if (isReplaced || (inDoubt === undefined && now.history[0] !== newest))
         throw blobChanged(path, now.exists ? now.etag : undefined)
-      throw attempts.ambiguous ? outcomePending(path, error) : crowded(path, error)
+      throw inDoubt === undefined ? crowdedOut(path, error) : outcomePending(path, inDoubt)
     }
   }
 }
 
 /** What a write resolves to that was applied, or overtaken. */
 function appliedBefore({ bytes, named }: BlobChange, [newest]: BlobHistory): Applied {
-  const etag = createHash('md5').update(bytes).digest('hex')
+  const etag = blobEtag(bytes)
   const isCurrent = newest === named.opId
   return { etag, size: bytes.byteLength, existed: true, ...(!isCurrent && { superseded: true }) }
 }
 
 /** Remembers when a failed request may have been applied all the same. */
-async function noting<T>(attempts: { ambiguous: boolean }, request: Promise<T>): Promise<T> {
+async function noting<T>(attempts: Attempts, request: Promise<T>): Promise<T> {
   try {
     return await request
   } catch (error) {
-    attempts.ambiguous ||= !isUmbraError(error) || error.details['outcome'] !== 'not-applied'
+    if (!isUmbraError(error) || error.details['outcome'] !== 'not-applied') attempts.inDoubt = error
     throw error
   }
 }
@@ -156,13 +172,11 @@ function forgotten(path: string, currentEtag: string | undefined): UmbraError {
   )
 }
 
-function superseded(path: string): UmbraError {
-  return new UmbraError('CONFLICT', `somebody else sends this write now. key=${path}`, {
-    details: { key: path, reason: 'writer-superseded' },
-  })
+function isSuperseded(error: unknown): boolean {
+  return isUmbraError(error) && error.details['reason'] === 'writer-superseded'
 }
 
-function crowded(path: string, cause: unknown): UmbraError {
+function crowdedOut(path: string, cause: unknown): UmbraError {
   return new UmbraError(
     'CONFLICT',
     `the store refused the blob among other writers, none of whom changed it; read it before you try again. key=${path}`,

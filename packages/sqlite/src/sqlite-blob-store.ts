@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto'
-import { checkBlobExpectation } from '@umbra/core'
+import { blobEtag, checkBlobExpectation } from '@umbra/core'
 import type { BlobStore } from '@umbra/core'
 import { eq, sql } from 'drizzle-orm'
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3'
@@ -28,7 +27,7 @@ export function createSqliteBlobStore(db: BetterSQLite3Database, writes: GroupTr
 
   return {
     put(path, bytes, expect) {
-      const etag = createHash('md5').update(bytes).digest('hex')
+      const etag = blobEtag(bytes)
       return writes.run(() => {
         if (expect !== undefined) checkBlobExpectation(path, findEtag.get({ path })?.etag, expect)
         write.run({ path, etag, bytes })

@@ -23,11 +23,11 @@ export interface NamedWrite {
   /** The version that was current before it was first tried, as {@link BlobStore.newest} says; undefined when that is not known. */
   readonly since: string | undefined
   /**
-   * Whether the caller is still the one who repeats it. Asked each time between looking at the blob and writing it: what whoever
-   * takes over finds refused, this call can then no longer apply, and rejects with `CONFLICT` and `details.reason`
-   * `writer-superseded`. Default: it always is.
+   * Whether the caller is still the one who repeats it, and wants it over `newest`, the version it is about to replace. Asked each
+   * time after looking at the blob, before every attempt to write it. When it says no, the call rejects with `CONFLICT` and
+   * `details.reason` `writer-superseded`: what a successor found refused is then never applied by this call. Default: always yes.
    */
-  readonly mayApply?: () => boolean
+  readonly mayApply?: (newest: string) => boolean
 }
 
 /**

@@ -1,5 +1,7 @@
-import { createHash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
+import { blobEtag } from '../backend/blob-etag.ts'
 import { checkBlobExpectation } from '../backend/check-blob-expectation.ts'
+import { checkMayApply } from '../backend/check-may-apply.ts'
 import { compareCodePoints } from '../backend/entry-order.ts'
 import type { BlobStore, NamedWrite, StoredBlob } from '../backend/blob-store.ts'
 import type { ListedBlob } from '../backend/store-inventory.ts'
@@ -21,10 +23,11 @@ export function createMemoryBlobStore(): MemoryBlobStore {
   const newest = (path: string) => applied.get(path)?.at(-1) ?? 'none'
   return {
     async put(path, bytes, expect, named) {
-      const etag = createHash('md5').update(bytes).digest('hex')
+      const etag = blobEtag(bytes)
       const info = { etag, size: bytes.byteLength }
       if (wasApplied(path, named)) return newest(path) === named?.opId ? info : { ...info, superseded: true }
       checkBlobExpectation(path, blobs.get(path)?.etag, expect)
+      checkMayApply(path, named, newest(path))
       blobs.set(path, { bytes: Uint8Array.from(bytes), ...info })
       note(path, named)
       return info
@@ -33,6 +36,7 @@ export function createMemoryBlobStore(): MemoryBlobStore {
     async delete(path, expect, named) {
       if (wasApplied(path, named)) return true
       checkBlobExpectation(path, blobs.get(path)?.etag, expect)
+      checkMayApply(path, named, newest(path))
       note(path, named)
       return blobs.delete(path)
     },

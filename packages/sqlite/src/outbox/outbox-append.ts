@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto'
-import { createMemoryBody, mutationId } from '@umbra/core'
+import { blobEtag, createMemoryBody, mutationId } from '@umbra/core'
 import type { Mutation } from '@umbra/core'
 import type { PreparedBody } from '../body-store.ts'
 import type { OutboxContext } from './outbox-context.ts'
@@ -80,7 +79,7 @@ async function prepareBlob(context: OutboxContext, lane: Lane, blob: BlobWrite):
       minRev: null,
       rev: 0,
       certain: true,
-      etag: blob.bytes === undefined ? '' : createHash('md5').update(blob.bytes).digest('hex'),
+      etag: blob.bytes === undefined ? '' : blobEtag(blob.bytes),
       sha256: body?.sha256 ?? '',
       size: body?.size ?? 0,
       at: new Date(context.clock.now()).toISOString(),

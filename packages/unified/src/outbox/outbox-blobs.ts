@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { blobEtag } from '@umbra/core'
 import type { BlobExpectation, BlobInfo, BlobStore } from '@umbra/core'
 import { isOutage } from './classify-failure.ts'
 import { blobLane } from './lane-of.ts'
@@ -26,7 +26,7 @@ export function createOutboxBlobs(
 
   return {
     async put(path, bytes, expect): Promise<BlobInfo> {
-      const etag = createHash('md5').update(bytes).digest('hex')
+      const etag = blobEtag(bytes)
       const kind = await write(path, bytes, expect)
       return { etag, size: bytes.byteLength, ...(kind === 'pending' && { pending: true }) }
     },
