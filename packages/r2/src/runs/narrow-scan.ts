@@ -2,7 +2,7 @@ import type { PartPointer } from '@umbra/core'
 import type { RunScan } from '../manifest/run-format.ts'
 
 /** How many times more entries than asked for the narrowed time should hold: times are never quite even. */
-const MARGIN = 4
+const MARGIN = 3
 
 /** Fewer rows are read faster whole. */
 const MIN_ROWS = 32_768
