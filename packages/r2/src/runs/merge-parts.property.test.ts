@@ -40,7 +40,7 @@ describe('a merge of any parts', () => {
       fc.asyncProperty(fc.array(input, { maxLength: 4 }), bound, (inputs, before) =>
         checkMerge(inOnePiece, inputs, before),
       ),
-      { numRuns: 40 },
+      { numRuns: 20 },
     )
   })
 
@@ -49,7 +49,7 @@ describe('a merge of any parts', () => {
       fc.asyncProperty(fc.array(input, { maxLength: 4 }), bound, (inputs, before) =>
         checkMerge(inSlices, inputs, before),
       ),
-      { numRuns: 40 },
+      { numRuns: 20 },
     )
   })
 })
