@@ -1,13 +1,12 @@
 import { UmbraError } from '@umbra/core'
 import type { StorageBackend } from '@umbra/core'
+import { plainBackend } from '../plain-backend.fixture.ts'
 
 /** A database whose disk is full while `full` is true: it can be read but takes no record and no blob. */
 export function withFullDisk(disk: { readonly full: boolean }) {
   const refuse = () => new UmbraError('UNAVAILABLE', 'the disk is full')
   return (backend: StorageBackend): StorageBackend => ({
-    name: backend.name,
-    capabilities: backend.capabilities,
-    uploads: backend.uploads,
+    ...plainBackend(backend),
     blobs: {
       get: (path) => backend.blobs.get(path),
       delete: (...about) => backend.blobs.delete(...about),
@@ -21,12 +20,5 @@ export function withFullDisk(disk: { readonly full: boolean }) {
       if (disk.full) throw refuse()
       return backend.commit(namespace, mutations)
     },
-    purge: async (namespace, id) => backend.purge?.(namespace, id),
-    getEntry: (namespace, id) => backend.getEntry(namespace, id),
-    findEntries: (namespace, query) => backend.findEntries(namespace, query),
-    openBody: (stored, range) => backend.openBody(stored, range),
-    presignDownload: (stored, options) => backend.presignDownload(stored, options),
-    health: () => backend.health(),
-    close: () => backend.close(),
   })
 }

@@ -4,6 +4,7 @@ import { UmbraError } from '@umbra/core'
 import { startLocalR2 } from '@umbra/r2/local'
 import type { LocalR2 } from '@umbra/r2/local'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { plainBackend } from '../plain-backend.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
 import { COPY_WARNING_CODE } from './copy-backlog.ts'
@@ -123,7 +124,7 @@ describe('when SQLite cannot take a copy', () => {
     let deleted = false
     const slow = await openHybrid(server, folder.sqlitePath, {
       secondary: (backend) => ({
-        ...withFullDisk({ full: false })(backend),
+        ...plainBackend(backend),
         async commit(namespace, mutations) {
           if (!deleted) deleted = await deleter.hybrid.deleteData(module, 'u', 'late')
           return backend.commit(namespace, mutations)
@@ -145,7 +146,7 @@ describe('when SQLite cannot take a copy', () => {
     let overtaken = false
     const slow = await openHybrid(server, folder.sqlitePath, {
       secondary: (backend) => ({
-        ...withFullDisk({ full: false })(backend),
+        ...plainBackend(backend),
         async commit(namespace, mutations) {
           if (!overtaken) {
             overtaken = true

@@ -4,6 +4,7 @@ import { createR2Backend } from '@umbra/r2'
 import type { R2Settings } from '@umbra/r2'
 import { createSqliteBackend, openOutbox } from '@umbra/sqlite'
 import { createReopeningBackend } from '../outbox/reopening-backend.ts'
+import { plainBackend } from '../plain-backend.fixture.ts'
 import { createHybridWithOutbox } from './hybrid-with-outbox.ts'
 
 // One process on a file: `<settings as JSON> <path> <name> <mode> <count>`. It kills itself, as `kill -9` does, at the
@@ -36,17 +37,9 @@ function withCountedCopies(backend: StorageBackend): StorageBackend {
     delete: (...about) => counted('copy', () => backend.blobs.delete(...about)),
   }
   return {
-    name: backend.name,
-    capabilities: backend.capabilities,
-    uploads: backend.uploads,
+    ...plainBackend(backend),
     blobs,
     commit: (...about) => counted('copy', () => backend.commit(...about)),
-    getEntry: (...about) => backend.getEntry(...about),
-    findEntries: (...about) => backend.findEntries(...about),
-    openBody: (...about) => backend.openBody(...about),
-    presignDownload: (...about) => backend.presignDownload(...about),
-    health: () => backend.health(),
-    close: () => backend.close(),
   }
 }
 

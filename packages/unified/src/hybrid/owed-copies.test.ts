@@ -3,6 +3,7 @@ import type { StorageBackend } from '@umbra/core'
 import { startLocalR2 } from '@umbra/r2/local'
 import type { LocalR2 } from '@umbra/r2/local'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { plainBackend } from '../plain-backend.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
 import { createCopyBacklog } from './copy-backlog.ts'
@@ -136,7 +137,7 @@ it('copies what is left of a batch whose first and last records were deleted sin
 
 it('copies the others when one record cannot be copied, and keeps that one noted', async () => {
   const refusing = (backend: StorageBackend): StorageBackend => ({
-    ...withFullDisk({ full: false })(backend),
+    ...plainBackend(backend),
     async commit(namespace, mutations) {
       const isDamaged = mutations.some((one) => one.kind === 'put' && one.draft.id === 'damaged')
       if (isDamaged) throw new UmbraError('CORRUPT', 'the body is not what its hash says')

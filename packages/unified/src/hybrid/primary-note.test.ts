@@ -2,8 +2,8 @@ import type { StorageBackend } from '@umbra/core'
 import { createSqliteBackend } from '@umbra/sqlite'
 import { expect, it } from 'vitest'
 import { NAMESPACE, put } from '../migration/migration.fixture.ts'
+import { plainBackend } from '../plain-backend.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
-import { withFullDisk } from './full-disk.fixture.ts'
 import { forgetDeletion, noteDeletion, noteInPrimary, wasDeleted, wasInPrimary } from './primary-note.ts'
 
 it('is not written over the note of a deletion that comes in between', async () => {
@@ -12,7 +12,7 @@ it('is not written over the note of a deletion that comes in between', async () 
   const entry = await put(secondary, { id: 'a', value: 1 })
   let overtaken = false
   const slow: StorageBackend = {
-    ...withFullDisk({ full: false })(secondary),
+    ...plainBackend(secondary),
     blobs: {
       put: (...about) => secondary.blobs.put(...about),
       delete: (...about) => secondary.blobs.delete(...about),
