@@ -1,16 +1,20 @@
-import { checkBlobExpectation, hasErrorCode } from '@umbra/core'
+import { checkBlobExpectation, hasErrorCode, UmbraError } from '@umbra/core'
 import type { BlobExpectation, BlobStore, NamedWrite, StoredBlob } from '@umbra/core'
 import { createBlobCopies } from './blob-copies.ts'
+import type { CopyUnderWay } from './blob-copies.ts'
 import type { CopyBacklog } from './copy-backlog.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { createKeyedQueue } from './keyed-queue.ts'
+
+/** A blob that others keep changing while it is copied is given up after this many tries. */
+const MAX_COPY_TRIES = 5
 
 /** What no version has: only a write that was applied before resolves with it. */
 const NO_VERSION: BlobExpectation = { kind: 'etag', etag: '-' }
 
 /**
  * Blobs in both: the primary decides, then the copy follows, at the latest when the blob is next read. One change of a path
- * at a time in this process. Reads reject while the primary cannot be reached.
+ * at a time in this process. Reads reject while the primary cannot be reached, and may make a copy that was begun.
  */
 export function createHybridBlobs({ primary, secondary }: HybridParts, backlog: CopyBacklog): BlobStore {
   const inTurn = createKeyedQueue()
@@ -49,16 +53,73 @@ export function createHybridBlobs({ primary, secondary }: HybridParts, backlog: 
   }
 
   /** A blob that is only in the secondary is copied first, so that the primary decides about its next version. */
-  async function ensureInPrimary(path: string): Promise<StoredBlob | undefined> {
-    const { blob, only } = await find(path)
-    if (blob === undefined || !only) return blob
+  async function ensureInPrimary(
+    path: string,
+    mayApply: NonNullable<NamedWrite['mayApply']> = () => true,
+  ): Promise<StoredBlob | undefined> {
+    for (let tries = 1; ; tries++) {
+      const first = await find(path)
+      if (!first.only) return first.blob
+      const newest = (await truth.newest?.(path)) ?? ''
+      // Again: what was deleted before that version, and its copy with it, is found no more.
+      const { blob, only } = await find(path)
+      if (blob === undefined || !only) return blob
+      const underWay = await copies.begin(path, blob.etag, newest)
+      if (underWay !== undefined) return copyToPrimary(path, blob, { underWay, newest, mayApply })
+      if (tries === MAX_COPY_TRIES)
+        throw new UmbraError('CONFLICT', `others keep changing the blob. key=${path}`)
+    }
+  }
+
+  /** The copy is made over nothing but the version that was there when the blob was found missing, and not again after a lost answer. */
+  async function copyToPrimary(
+    path: string,
+    blob: StoredBlob,
+    copy: {
+      readonly underWay: CopyUnderWay
+      readonly newest: string
+      readonly mayApply: NonNullable<NamedWrite['mayApply']>
+    },
+  ): Promise<StoredBlob | undefined> {
+    const { name, since } = copy.underWay
+    let isOutdated = false
+    const named: NamedWrite = {
+      opId: name,
+      since,
+      mayApply(newest) {
+        isOutdated = truth.newest !== undefined && newest !== copy.newest
+        return !isOutdated && copy.mayApply(newest)
+      },
+    }
     try {
-      await truth.put(path, blob.bytes, { kind: 'absent' })
-      await copies.noteInPrimary(path, blob.etag)
-      return blob
+      const { superseded } = await truth.put(path, blob.bytes, { kind: 'absent' }, named)
+      await noteCopied(path, blob.etag, name)
+      return superseded === true ? await truth.get(path) : blob
     } catch (error) {
-      if (!hasErrorCode(error, 'PRECONDITION_FAILED')) throw error
-      return truth.get(path)
+      if (!isOutdated && !hasErrorCode(error, 'PRECONDITION_FAILED')) throw error
+      const current = await truth.get(path)
+      if (current?.etag === blob.etag) await noteCopied(path, blob.etag, name)
+      return current
+    }
+  }
+
+  /** What cannot be noted is still under way, and settled when the blob is next read or written. */
+  async function noteCopied(path: string, etag: string, name: string): Promise<void> {
+    try {
+      await copies.noteInPrimary(path, etag, name)
+    } catch (error) {
+      backlog.add([path], error)
+    }
+  }
+
+  /** For a read, to which it is all the same why the primary could not say what became of a copy. */
+  async function settle(path: string): Promise<StoredBlob | undefined> {
+    try {
+      return await ensureInPrimary(path)
+    } catch (cause) {
+      throw new UmbraError('UNAVAILABLE', `it is not known yet what became of the blob in r2. key=${path}`, {
+        cause,
+      })
     }
   }
 
@@ -71,14 +132,20 @@ export function createHybridBlobs({ primary, secondary }: HybridParts, backlog: 
 
   /** One that is repeated is known to the primary, which is asked before anything is done that an earlier attempt may have done. */
   async function putNamed(path: string, bytes: Uint8Array, expect: BlobExpectation, named: NamedWrite) {
-    const info = await overOnlyCopy(path, expect, (expected) => truth.put(path, bytes, expected, named))
+    const info = await overOnlyCopy(path, expect, {
+      named,
+      change: (expected) => truth.put(path, bytes, expected, named),
+    })
     if (info.superseded === true) await copyCurrent(path)
     else await copy(path, bytes)
     return info
   }
 
   async function removeNamed(path: string, expect: BlobExpectation, named: NamedWrite): Promise<boolean> {
-    const existed = await overOnlyCopy(path, expect, (expected) => truth.delete(path, expected, named))
+    const existed = await overOnlyCopy(path, expect, {
+      named,
+      change: (expected) => truth.delete(path, expected, named),
+    })
     await copyCurrent(path)
     return existed
   }
@@ -87,7 +154,7 @@ export function createHybridBlobs({ primary, secondary }: HybridParts, backlog: 
   async function overOnlyCopy<T>(
     path: string,
     expect: BlobExpectation,
-    change: (expect: BlobExpectation) => Promise<T>,
+    { named, change }: { named: NamedWrite; change: (expect: BlobExpectation) => Promise<T> },
   ): Promise<T> {
     const attempt = (expected: BlobExpectation) => decide(path, () => change(expected))
     const isCreation = expect?.kind === 'absent'
@@ -98,7 +165,9 @@ export function createHybridBlobs({ primary, secondary }: HybridParts, backlog: 
         hasErrorCode(error, 'PRECONDITION_FAILED') &&
         error.details['currentEtag'] === null &&
         error.details['reason'] !== 'forgotten'
-      if (!isUnknown || (await ensureInPrimary(path)) === undefined) throw error
+      if (!isUnknown) throw error
+      const current = await ensureInPrimary(path, named.mayApply)
+      if (current === undefined && !isCreation) throw error
       return attempt(expect)
     }
   }
@@ -152,6 +221,9 @@ export function createHybridBlobs({ primary, secondary }: HybridParts, backlog: 
     newest: async (path) => truth.newest?.(path),
     async get(path) {
       const { blob, only } = await find(path)
+      // Its copy may have been made, and deleted since.
+      if (only && blob !== undefined && (await copies.isUnderWay(path, blob.etag)))
+        return inTurn(path, () => settle(path))
       const isBehind = blob !== undefined && !only && !(await copies.has(path, blob.etag))
       if (isBehind || backlog.has(path)) await inTurn(path, () => catchUp(path))
       return blob
