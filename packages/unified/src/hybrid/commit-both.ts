@@ -1,5 +1,6 @@
 import { checkExpectation, hasErrorCode, mutationId, recordEtag } from '@umbra/core'
 import type { ManifestEntry, Mutation, Namespace, StoredEntry } from '@umbra/core'
+import { carryOver } from './carry-over.ts'
 import { recordKey } from './copy-backlog.ts'
 import type { CopyBacklog } from './copy-backlog.ts'
 import { copyCommitted } from './copy-committed.ts'
@@ -21,7 +22,14 @@ export async function commitBoth(
     mutations.map((one) => parts.secondary.getEntry(namespace, mutationId(one))),
   )
   await refuseTakenIds(parts, namespace, mutations, copies)
-  const ordered = mutations.map((mutation, index) => keepAhead(mutation, copies[index]))
+  const carried = await Promise.all(
+    copies.map((copy, index) =>
+      copy !== undefined && mutations[index]?.expect.kind === 'etag'
+        ? carryOver(parts, namespace, copy)
+        : copy,
+    ),
+  )
+  const ordered = mutations.map((mutation, index) => keepAhead(mutation, carried[index]))
   const keys = mutations.map((mutation) => recordKey(namespace, mutationId(mutation)))
   let committed: readonly StoredEntry[]
   try {

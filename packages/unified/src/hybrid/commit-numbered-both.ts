@@ -8,6 +8,7 @@ import type {
   NumberedRequest,
   NumberedResult,
 } from '@umbra/core'
+import { carryOver } from './carry-over.ts'
 import { copyAgain, copyCommitted } from './copy-committed.ts'
 import { copyPending } from './copy-pending.ts'
 import type { HybridParts } from './hybrid-parts.ts'
@@ -53,8 +54,9 @@ async function prepare(parts: HybridParts, namespace: Namespace, mutation: Mutat
     const at = mutation.kind === 'put' ? (mutation.draft.updated_at ?? mutation.draft.timestamp) : mutation.at
     await ensureInPrimary(parts, namespace, { id, at })
   }
-  return mutation.kind === 'put'
-    ? { ...mutation, rev: Math.max(mutation.rev ?? 1, copy.entry.rev + 1) }
+  const carried = mutation.expect.kind === 'etag' ? await carryOver(parts, namespace, copy) : copy
+  return mutation.kind === 'put' && carried !== undefined
+    ? { ...mutation, rev: Math.max(mutation.rev ?? 1, carried.entry.rev + 1) }
     : mutation
 }
 

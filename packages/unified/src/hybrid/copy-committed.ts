@@ -2,7 +2,7 @@ import { hasErrorCode, mutationId, recordEtag } from '@umbra/core'
 import type { ManifestEntry, Mutation, Namespace, PutMutation, StoredEntry } from '@umbra/core'
 import { isSameRevision } from '../migration/decide-record.ts'
 import type { HybridParts } from './hybrid-parts.ts'
-import { noteInPrimary, wasInPrimary } from './primary-note.ts'
+import { noteCopied, noteInPrimary, wasInPrimary } from './primary-note.ts'
 import { storedBody, toDraft } from './secondary-only.ts'
 
 /** Each failed try means that another writer's copy arrived, so this is never reached unless something is wrong. */
@@ -24,6 +24,11 @@ export async function copyCommitted(
       .map(({ entry }) => noteInPrimary(parts.secondary, namespace, entry)),
   )
   const copied = await copyMissing(parts, namespace, mutations, committed)
+  await Promise.all(
+    committed
+      .filter(({ entry }) => entry.rev > 1 && isCopy(copied.get(entry.id), entry))
+      .map(({ entry }) => noteCopied(parts.secondary, namespace, entry)),
+  )
   return Promise.all(
     committed.map(async (stored, index) => {
       const mutation = mutations[index]
@@ -66,10 +71,10 @@ async function copyMissing(
     const missing = mutations.flatMap(
       (mutation, index) => toCopy(mutation, committed[index]?.entry, copies[index]?.entry) ?? [],
     )
-    const ahead = copies.filter((copy, index) => isAhead(copy?.entry, committed[index]?.entry))
+    const there = copies.filter((copy, index) => isThere(copy?.entry, committed[index]?.entry))
     try {
       const stored = missing.length === 0 ? [] : await secondary.commit(namespace, missing)
-      return new Map([...ahead, ...stored].flatMap((one) => (one ? [[one.entry.id, one.entry]] : [])))
+      return new Map([...there, ...stored].flatMap((one) => (one ? [[one.entry.id, one.entry]] : [])))
     } catch (error) {
       const overtaken = hasErrorCode(error, 'ALREADY_EXISTS', 'PRECONDITION_FAILED', 'NOT_FOUND')
       if (!overtaken || tries >= MAX_TRIES) throw error
@@ -77,10 +82,14 @@ async function copyMissing(
   }
 }
 
-/** Whether it is the very copy, at a revision that the primary was not raised to when it was made. */
-function isAhead(copy: ManifestEntry | undefined, committed: ManifestEntry | undefined): boolean {
+/** Whether it is the very copy, or that at a revision that the primary was not raised to when it was made. */
+function isThere(copy: ManifestEntry | undefined, committed: ManifestEntry | undefined): boolean {
   if (copy === undefined || committed === undefined) return false
-  return copy.rev > committed.rev && isSameRevision(copy, committed)
+  return copy.rev >= committed.rev && isSameRevision(copy, committed)
+}
+
+function isCopy(copy: ManifestEntry | undefined, committed: ManifestEntry): boolean {
+  return copy !== undefined && copy.op === 'put' && recordEtag(copy) === recordEtag(committed)
 }
 
 /** The mutation that brings the secondary's live entry to the committed one; undefined when there is nothing to do. */
@@ -109,6 +118,8 @@ async function raise(
   const expect = { kind: 'etag', etag: recordEtag(stored.entry) } as const
   try {
     const [raised] = await parts.primary.commit(namespace, [{ ...mutation, expect, rev: copy.rev }])
+    if (raised !== undefined && isCopy(copy, raised.entry))
+      await noteCopied(parts.secondary, namespace, raised.entry)
     return raised ?? stored
   } catch (error) {
     // Deleted meanwhile, by a process whose copy came first: this one must go too.

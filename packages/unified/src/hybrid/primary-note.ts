@@ -1,4 +1,4 @@
-import { encodePathPart, hasErrorCode, namespacePath } from '@umbra/core'
+import { encodePathPart, etagRevision, hasErrorCode, namespacePath, recordEtag } from '@umbra/core'
 import type { ManifestEntry, Namespace, StorageBackend, StoredBlob } from '@umbra/core'
 
 interface PrimaryNote {
@@ -6,6 +6,8 @@ interface PrimaryNote {
   readonly timestamp: string
   /** The revision this process set out to delete. */
   readonly deletedRev?: number
+  /** Etag of the primary's version that the secondary's was last a copy of. */
+  readonly copied?: string
 }
 
 /**
@@ -15,12 +17,37 @@ interface PrimaryNote {
 export function noteInPrimary(
   secondary: StorageBackend,
   namespace: Namespace,
-  { id, timestamp }: Pick<ManifestEntry, 'id' | 'timestamp'>,
+  entry: ManifestEntry,
 ): Promise<void> {
+  const { id, timestamp, rev } = entry
+  // A first revision has no other to be made over, so this may be said before the copy is made.
+  const fresh = { timestamp, ...(rev === 1 && { copied: recordEtag(entry) }) }
   // Not over a note of this record's deletion: a copy may arrive later than that.
-  return changeNote(secondary, namespace, id, (note) =>
-    note?.timestamp === timestamp ? undefined : { timestamp },
-  )
+  return changeNote(secondary, namespace, id, (note) => (note?.timestamp === timestamp ? undefined : fresh))
+}
+
+/** Of an entry that both have: what the secondary has from now on was made over this version. */
+export function noteCopied(
+  secondary: StorageBackend,
+  namespace: Namespace,
+  entry: ManifestEntry,
+): Promise<void> {
+  const copied = recordEtag(entry)
+  return changeNote(secondary, namespace, entry.id, (note) => {
+    if (note?.timestamp !== entry.timestamp) return undefined
+    const isNewer = note.copied === undefined || etagRevision(note.copied) < entry.rev
+    return isNewer ? { ...note, copied } : undefined
+  })
+}
+
+/** The version of the primary's, by its etag, that the secondary's entry was made over or is the copy of, where that is known. */
+export async function copiedVersion(
+  secondary: StorageBackend,
+  namespace: Namespace,
+  { id, timestamp }: ManifestEntry,
+): Promise<string | undefined> {
+  const note = await readNote(secondary, namespace, id)
+  return note?.timestamp === timestamp ? note.copied : undefined
 }
 
 /** Before the deletion, so that the copy is not read during an outage when it could not be deleted any more. */

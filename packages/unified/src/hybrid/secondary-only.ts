@@ -10,7 +10,7 @@ import type {
 import { isOfEarlier } from '../migration/decide-record.ts'
 import { inPrimary, inSecondary } from './hybrid-parts.ts'
 import type { HybridParts } from './hybrid-parts.ts'
-import { noteInPrimary, wasDeleted, wasInPrimary } from './primary-note.ts'
+import { noteCopied, noteInPrimary, wasDeleted, wasInPrimary } from './primary-note.ts'
 
 /** A record that keeps changing while it is copied is given up after this many tries. */
 const MAX_COPY_TRIES = 5
@@ -79,6 +79,7 @@ async function copyToPrimary(
   await noteInPrimary(secondary, namespace, entry)
   if (copied === undefined) return undefined
   if (copied.entry.rev === rev) {
+    await noteCopied(secondary, namespace, copied.entry)
     if (isReused)
       await raiseCopy(secondary, namespace, { entry, raised: copied, body: storedBody(primary, copied) })
     return copied

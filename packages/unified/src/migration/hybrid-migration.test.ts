@@ -6,7 +6,7 @@ import type { LocalR2 } from '@umbra/r2/local'
 import { createSqliteBackend } from '@umbra/sqlite'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createHybridBackend } from '../hybrid/hybrid-backend.ts'
-import { noteInPrimary } from '../hybrid/primary-note.ts'
+import { migrationNotes } from '../hybrid/migration-notes.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
 import { contentsOf } from './migration.fixture.ts'
@@ -116,12 +116,7 @@ describe('a migration while the application writes in hybrid mode', () => {
     const module = 'noted'
     const { sqlite, r2 } = await openSides()
     const [id = ''] = await fill(manageBackend(sqlite), module, 2)
-    await runMigration(sqlite, r2, {
-      module,
-      onEqual: async (namespace, entries) => {
-        for (const entry of entries) await noteInPrimary(sqlite, namespace, entry)
-      },
-    })
+    await runMigration(sqlite, r2, { module, ...migrationNotes(sqlite) })
     await manageBackend(r2).deleteData(module, USER, id)
     const application = await openApplication()
     expect(await application.retrieveData(module, USER, id)).toBeNull()

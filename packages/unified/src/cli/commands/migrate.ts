@@ -1,12 +1,11 @@
 import { UmbraError } from '@umbra/core'
 import { Option } from 'commander'
 import type { Command } from 'commander'
-import { createBlobCopies } from '../../hybrid/blob-copies.ts'
-import { noteInPrimary } from '../../hybrid/primary-note.ts'
+import { migrationNotes } from '../../hybrid/migration-notes.ts'
 import { createOperationMeter } from '../../migration/count-operations.ts'
 import type { OperationMeter } from '../../migration/count-operations.ts'
 import type { ListedBackend } from '../../migration/migration-context.ts'
-import type { MigrationOptions, MigrationScope } from '../../migration/migration-options.ts'
+import type { MigrationScope } from '../../migration/migration-options.ts'
 import type { MigrationReport } from '../../migration/migration-report.ts'
 import { priceOperations } from '../../migration/r2-prices.ts'
 import { runMigration } from '../../migration/run-migration.ts'
@@ -129,12 +128,6 @@ async function migrate(
 ): Promise<MigrationReport> {
   const progress = createProgressLine(context.stderr, context.clock)
   const sqlite = options.from === 'sqlite' ? source : target
-  // Hybrid asks these notes whether the copy of what is not in R2 any more was deleted there.
-  const onEqual: MigrationOptions['onEqual'] = async (namespace, entries) => {
-    await Promise.all(entries.map((entry) => noteInPrimary(sqlite, namespace, entry)))
-  }
-  const onEqualBlob: MigrationOptions['onEqualBlob'] = ({ path, etag }) =>
-    createBlobCopies(sqlite.blobs).noteInPrimary(path, etag)
   try {
     return await runMigration(source, target, {
       ...toScope(options),
@@ -142,7 +135,7 @@ async function migrate(
       dryRun: options.dryRun === true,
       signal: context.signal,
       onProgress: (state) => progress.update(state),
-      ...(context.env['STORAGE_BACKEND'] === 'hybrid' && { onEqual, onEqualBlob }),
+      ...(context.env['STORAGE_BACKEND'] === 'hybrid' && migrationNotes(sqlite)),
     })
   } finally {
     progress.clear()
