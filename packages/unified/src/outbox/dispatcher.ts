@@ -3,7 +3,7 @@ import type { Appended, DecidedOperation, Lane } from '@umbra/sqlite'
 import { isNotTried } from './breaker.ts'
 import { classifyFailure } from './classify-failure.ts'
 import type { KnownLanes } from './known-lanes.ts'
-import { retryDelayOf, TAKEN_RETRY_MS } from './lane-retry.ts'
+import { lostPauseOf, retryDelayOf, TAKEN_RETRY_MS } from './lane-retry.ts'
 import { sendLane } from './lane-sender.ts'
 import type { RunEnd } from './lane-sender.ts'
 import type { Delivery, LaneState } from './lane-state.ts'
@@ -96,7 +96,8 @@ export class Dispatcher {
       // Another process may reach the store that this one cannot. A lease that is not given back runs out.
       if (end.kind === 'failed') await this.#context.outbox.release(lease).catch(() => undefined)
       // Whoever had the lease before may have sent operations of ours.
-      if (end.kind === 'empty') await this.#tellSettled(state)
+      if (end.kind !== 'failed') await this.#tellSettled(state)
+      if (end.kind === 'lost') await this.#leaveAlone(state)
       return end
     } catch (error) {
       return { kind: 'failed', error }
@@ -114,6 +115,17 @@ export class Dispatcher {
     }
     state.retryAt = clock.now() + TAKEN_RETRY_MS
     return undefined
+  }
+
+  /** Leaves time to send to whoever took the lane, and looks meanwhile what becomes of what is waited for. */
+  async #leaveAlone(state: LaneState): Promise<void> {
+    const { clock, ids } = this.#context
+    const pauseMs = lostPauseOf(state.losses++, ids)
+    state.retryAt = clock.now() + pauseMs
+    for (let look = 0; look * LOOK_MS < pauseMs && state.waiters.size > 0; look++) {
+      await clock.sleep(LOOK_MS)
+      await this.#tellSettled(state)
+    }
   }
 
   /** Tells whoever waits for an operation that another process sent. */
@@ -150,6 +162,7 @@ export class Dispatcher {
   async #fail(state: LaneState, error: unknown): Promise<void> {
     const { clock, events } = this.#context
     if (!isNotTried(error)) state.failures++
+    state.losses = 0
     if (classifyFailure(error) === 'pause' && isUmbraError(error)) {
       if (state.paused === undefined) events.emit('degraded', { reason: error })
       state.paused = error

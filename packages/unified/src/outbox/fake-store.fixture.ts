@@ -177,6 +177,10 @@ export function createFakeStore(): FakeStore {
       },
       bulk: { importRecords: (...about) => send(() => importAll(...about)) },
       openBody: (...about) => send(() => memory.openBody(...about)),
+      async health() {
+        const isAway = link.isCut || store.usually === 'down'
+        return isAway ? { healthy: false, message: 'the fake is down', latencyMs: 0 } : memory.health()
+      },
       blobs: {
         put: (...about) => send(() => memory.blobs.put(...about)),
         get: (...about) => send(() => memory.blobs.get(...about)),

@@ -49,9 +49,9 @@ export class KnownLanes {
     return this.paused().find((one) => one.path === path)?.error
   }
 
-  /** Forgets all waiting times: everything may be tried now. */
+  /** Forgets the waiting times: everything may be tried now, but what other processes take from this one. */
   hurry(): void {
-    for (const state of this.#states.values()) state.retryAt = 0
+    for (const state of this.#states.values()) if (state.losses === 0) state.retryAt = 0
   }
 
   /** The lane's sender has ended, and nothing is left in it. */

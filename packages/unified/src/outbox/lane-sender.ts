@@ -110,6 +110,7 @@ async function record(
   const result = await outbox.decide(lease, sent.decided, sent.mark)
   if (!result.recorded) return { kind: 'sent', lease: undefined }
   state.failures = 0
+  state.losses = 0
   state.retryAt = 0
   state.paused = undefined
   await hooks.decided(state, sent.decided)

@@ -21,6 +21,8 @@ export interface LaneState {
   /** Milliseconds since 1970. */
   retryAt: number
   failures: number
+  /** How often it was taken from this process since its last outcome or failure. */
+  losses: number
   paused: UmbraError | undefined
   /** A call may have been begun whose outcome is not known: also by whoever had the file before. */
   attempted: boolean
@@ -34,6 +36,7 @@ export function newLaneState(lane: Lane): LaneState {
     again: false,
     retryAt: 0,
     failures: 0,
+    losses: 0,
     paused: undefined,
     attempted: true,
   }

@@ -178,6 +178,20 @@ describe('a change that somebody else came before', () => {
   })
 })
 
+describe('health', () => {
+  it('becomes good when the store answers again, though nobody reads or writes meanwhile', async () => {
+    const storage = await open()
+    const seen = record(storage, 'degraded', 'recovered')
+    store.usually = 'down'
+    for (let n = 0; n < 3; n++) await storage.retrieveData('m', 'u').catch(() => undefined)
+    await expect.poll(async () => (await storage.health()).message).toContain('the fake is down')
+    expect(await storage.health()).toMatchObject({ healthy: false, outbox: { breaker: 'open' } })
+    store.usually = 'ok'
+    expect(await storage.health()).toMatchObject({ healthy: true, outbox: { breaker: 'closed' } })
+    expect(seen).toEqual(['degraded', 'recovered'])
+  })
+})
+
 describe('refused credentials', () => {
   it('pause, are announced, and drop nothing', async () => {
     const storage = await open()

@@ -200,10 +200,8 @@ async function announce(
 }
 
 async function healthOf(context: SendContext, lanes: KnownLanes): Promise<BackendHealth> {
-  const { primary, outbox, breaker, clock } = context
-  const store: BackendHealth = breaker.passable
-    ? await primary.health()
-    : { healthy: false, message: 'r2 is left alone for a while because it did not answer', latencyMs: 0 }
+  const { outbox, breaker, clock } = context
+  const store = await healthOfStore(context)
   const backlog = outbox.backlog()
   const oldestAt = Math.min(...backlog.map((one) => one.oldestAt))
   const health: OutboxHealth = {
@@ -217,4 +215,13 @@ async function healthOf(context: SendContext, lanes: KnownLanes): Promise<Backen
   const healthy = store.healthy && health.paused.length === 0 && breaker.state === 'closed'
   const waiting = health.depth === 0 ? 'nothing is pending' : `${health.depth} operations are pending`
   return { ...store, healthy, message: `${store.message}; ${waiting}`, outbox: health }
+}
+
+async function healthOfStore({ primary, breaker }: SendContext): Promise<BackendHealth> {
+  if (!breaker.passable)
+    return { healthy: false, message: 'r2 is left alone for a while because it did not answer', latencyMs: 0 }
+  const health = await primary.health()
+  // Otherwise a caller who sends nothing as long as this is not healthy would keep it so.
+  if (health.healthy && breaker.state === 'open' && breaker.passable) await breaker.run(async () => health)
+  return health
 }

@@ -35,7 +35,7 @@ beforeEach(async () => {
     },
   }
   const outbox = await openOutbox({ path: folder.sqlitePath })
-  backend = createOutboxBackend({ primary, outbox, policy: { ...QUICK, onlineTimeoutMs: 50 } })
+  backend = createOutboxBackend({ primary, outbox, policy: { ...QUICK, onlineTimeoutMs: 1_000 } })
   for (let tries = 0; tries < 3; tries++)
     await expect(backend.blobs.get('k')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   await sleep(20)
