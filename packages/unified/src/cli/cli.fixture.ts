@@ -1,6 +1,6 @@
 import { Readable, Writable } from 'node:stream'
 import { systemClock } from '@umbra/core'
-import type { Environment } from '@umbra/core'
+import type { Clock, Environment } from '@umbra/core'
 import { runCli } from './run-cli.ts'
 
 export interface CliRun {
@@ -14,13 +14,14 @@ export interface CliRunOptions {
   readonly stdin?: string
   /** Answer typed at a terminal. Without it there is none. */
   readonly answer?: string
+  readonly clock?: Clock
 }
 
 /** Runs one command line in this process, as a terminal or a pipe would. */
 export async function runUmbra(words: readonly string[], options: CliRunOptions = {}): Promise<CliRun> {
   const stdout = createSink()
   const stderr = createSink()
-  const { answer, stdin = '' } = options
+  const { answer, clock = systemClock, stdin = '' } = options
   const onTerminal = answer !== undefined
   const exitCode = await runCli(words, {
     env: options.env ?? {},
@@ -29,7 +30,7 @@ export async function runUmbra(words: readonly string[], options: CliRunOptions 
     stdin: Object.assign(Readable.from([Buffer.from(onTerminal ? `${answer}\n` : stdin)]), {
       isTTY: onTerminal,
     }),
-    clock: systemClock,
+    clock,
     signal: new AbortController().signal,
   })
   return { exitCode, stdout: stdout.text(), stderr: stderr.text() }

@@ -6,6 +6,7 @@ import { startLocalR2 } from '@umbra/r2/local'
 import type { LocalR2 } from '@umbra/r2/local'
 import { createSqliteBackend } from '@umbra/sqlite'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { changeFile } from '../../../sqlite/src/change-file.fixture.ts'
 import { toEnvironment } from '../local-environment.fixture.ts'
 import { put } from '../migration/migration.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
@@ -77,6 +78,29 @@ describe('umbra import', () => {
         { origin: 'bodies', place: 'row 1', reason: 'bytes is a blob, which JSON cannot hold' },
         {},
       ],
+    })
+  })
+
+  it('ends with 3 when a table has other columns than before, and with 2 when it is gone', async () => {
+    const foreign = join(folder.path, 'foreign.sqlite')
+    changeFile(foreign, `CREATE TABLE goods (sku PRIMARY KEY, name); INSERT INTO goods VALUES ('a', 'Apple')`)
+    const words = ['import', foreign, '--from-table', 'goods', ...INTO, '--json']
+    expect(await umbra(words)).toMatchObject({ exitCode: 0 })
+    changeFile(foreign, `ALTER TABLE goods ADD COLUMN price; INSERT INTO goods VALUES ('b', 'Bread', 2)`)
+    for (const copied of [1, 0]) {
+      const changed = await umbra(words)
+      expect(changed.exitCode).toBe(3)
+      expect(JSON.parse(changed.stdout)).toMatchObject({
+        rejected: 0,
+        migration: { total: { copied, conflicts: 1 }, findings: [{ kind: 'conflict', id: 'a' }] },
+      })
+    }
+    changeFile(foreign, 'DROP TABLE goods')
+    const dropped = await umbra(words)
+    expect(dropped.exitCode).toBe(2)
+    expect(JSON.parse(dropped.stdout)).toMatchObject({ error: { code: 'INVALID_INPUT' } })
+    expect(await umbra(['get', 'imported', 'u', 'a'])).toMatchObject({
+      stdout: '{"sku":"a","name":"Apple"}\n',
     })
   })
 

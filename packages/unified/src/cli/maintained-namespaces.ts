@@ -22,17 +22,19 @@ export function maintainNamespaces<T extends object>(
   scope: NamespaceScope,
   run: (maintenance: NamespaceMaintenance, namespace: Namespace) => Promise<T>,
 ): Promise<readonly NamespaceResult<T>[]> {
-  const settings = parseSettings(context.env)
-  return withStores(storesInUse(settings).slice(0, 1), settings, async ([store]) => {
+  const { clock, env, signal } = context
+  const settings = parseSettings(env)
+  const maintain = async ([store]: readonly ListedBackend[]) => {
     const maintenance = store?.maintenance
     if (store === undefined || maintenance === undefined) throw noManifests()
     const results: NamespaceResult<T>[] = []
     for await (const namespace of namespacesIn(store, scope)) {
-      context.signal.throwIfAborted()
+      signal.throwIfAborted()
       results.push({ ...namespace, ...(await run(maintenance, namespace)) })
     }
     return results
-  })
+  }
+  return withStores(storesInUse(settings).slice(0, 1), settings, maintain, { clock })
 }
 
 async function* namespacesIn(

@@ -1,5 +1,5 @@
 import { createMemoryBackend, manageBackend, parseSettings, UmbraError } from '@umbra/core'
-import type { Environment, ObjectStore, StorageManager, StorageSettings } from '@umbra/core'
+import type { Clock, Environment, ObjectStore, StorageManager, StorageSettings } from '@umbra/core'
 import { createHybridBackend } from '../hybrid/hybrid-backend.ts'
 import { createLazyParquetCodec } from '../lazy-parquet-codec.ts'
 import { assertListed } from '../migration/migration-context.ts'
@@ -14,6 +14,8 @@ export interface OpenStoreOptions {
   /** The store must be there already. */
   readonly mustExist?: boolean
   readonly decorate?: (objects: ObjectStore) => ObjectStore
+  /** By which R2 says what is over its grace. */
+  readonly clock?: Clock
 }
 
 /** Settings for both stores, whichever of them the application uses. */
@@ -36,7 +38,7 @@ export async function openStore(
   if (name === 'sqlite') return openSqlite(settings.sqlite.path, options)
   if (settings.backend === 'sqlite') throw new UmbraError('CONFIGURATION', 'r2 is not configured')
   const { createR2Backend } = await import('@umbra/r2')
-  const { decorate, readOnly = false } = options
+  const { clock, decorate, readOnly = false } = options
   // The probe writes, and what it proves matters to writers alone.
   const backend = await createR2Backend(
     {
@@ -45,7 +47,7 @@ export async function openStore(
       cache: settings.cache,
       ...(readOnly && { singleWriter: true as const }),
     },
-    { ...(decorate && { decorate }) },
+    { ...(decorate && { decorate }), ...(clock && { clock }) },
   )
   return assertListed(backend)
 }
