@@ -118,8 +118,13 @@ async function fileRecord(
     dataFormat: FORMATS[file.kind],
     metadata: { source: file.name, source_sha256: sourceSha256 },
     sourceSha256,
-    load: async () =>
-      file.kind === 'json' ? readJson(file) : { records: valuesOf(readRows(file, parquet, reject)) },
+    async load() {
+      if (file.kind !== 'json')
+        return { records: valuesOf(readRows(file, parquet, reject), () => assertSame(file, sourceSha256)) }
+      const value = await readJson(file)
+      await assertSame(file, sourceSha256)
+      return value
+    },
     ...((file.kind === 'jsonl' || file.kind === 'csv') && {
       async reject() {
         for await (const _row of readRows(file, parquet, reject));
@@ -187,8 +192,15 @@ function cannotBeRead(cause: unknown): UmbraError {
   return new UmbraError('INVALID_INPUT', `cannot be read. error=${code}`, { cause })
 }
 
-async function* valuesOf(rows: AsyncIterable<Row>): AsyncGenerator {
+async function* valuesOf(rows: AsyncIterable<Row>, atEnd: () => Promise<void>): AsyncGenerator {
   for await (const { value } of rows) yield value
+  await atEnd()
+}
+
+/** Else a later import would take a file that is another one for the one that was imported. */
+async function assertSame({ path }: FoundFile, sha256: string): Promise<void> {
+  if ((await hashFile(path)) === sha256) return
+  throw new UmbraError('INVALID_INPUT', 'was changed while it was read; import it again')
 }
 
 async function readJson({ path }: FoundFile): Promise<unknown> {
