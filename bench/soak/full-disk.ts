@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { hasErrorCode, parseSettings } from '@umbra/core'
 import type { Environment, StorageManager } from '@umbra/core'
+import { createSeededRandom } from '@umbra/core/testing'
 import { createStorageManager } from '../../packages/unified/src/create-storage-manager.ts'
 import { toEnvironment } from '../../packages/unified/src/local-environment.fixture.ts'
 import { startStoppableR2 } from '../../packages/unified/src/process-kills/stoppable-r2.fixture.ts'
@@ -12,11 +13,11 @@ import type { SoakLoop } from './soak-loop.ts'
 
 const DISK_BYTES = 4 * 1024 * 1024
 const AT = { module: 'm', userId: 'u' }
-const FILLING = 'x'.repeat(10_000)
+const MAX_CHARACTERS = 20_000
 
-/** Records that must be there, and how many were refused for want of room. */
+/** Records that must be there as they were stored, and how many were refused for want of room. */
 interface Filled {
-  readonly acknowledged: ReadonlySet<string>
+  readonly acknowledged: ReadonlyMap<string, string>
   readonly refused: number
   readonly violations: readonly string[]
 }
@@ -28,17 +29,19 @@ export async function openFullDisk(): Promise<SoakLoop> {
   return {
     name: 'full-disk',
     close: async () => {},
-    pass: async (_seed, say) => {
+    pass: async (seed, say) => {
+      const random = createSeededRandom(seed)
       const disk = await mkdtemp(join(tmpdir(), 'umbra-full-disk-'))
       const elsewhere = await mkdtemp(join(tmpdir(), 'umbra-full-disk-r2-'))
       await run('mount', ['-t', 'tmpfs', '-o', `size=${DISK_BYTES}`, 'tmpfs', disk])
       try {
         const resize = (bytes: number) => run('mount', ['-o', `remount,size=${bytes}`, disk])
-        const sqlite = await fillSqlite(join(disk, 'records.sqlite'), () => resize(2 * DISK_BYTES))
+        const filling = { random, makeRoom: () => resize(2 * DISK_BYTES) }
+        const sqlite = await fillSqlite(join(disk, 'records.sqlite'), filling)
         say(`sqlite: ${sqlite.acknowledged.size} stored, ${sqlite.refused} refused`)
         await rm(join(disk, 'records.sqlite'))
         await resize(DISK_BYTES)
-        const outbox = await fillOutbox(join(disk, 'outbox.sqlite'), elsewhere, () => resize(2 * DISK_BYTES))
+        const outbox = await fillOutbox(join(disk, 'outbox.sqlite'), elsewhere, filling)
         say(`outbox: ${outbox.acknowledged.size} pending, then sent; ${outbox.refused} refused`)
         const stored = sqlite.acknowledged.size + outbox.acknowledged.size
         return {
@@ -54,10 +57,16 @@ export async function openFullDisk(): Promise<SoakLoop> {
   }
 }
 
-async function fillSqlite(path: string, makeRoom: () => Promise<unknown>): Promise<Filled> {
+interface Filling {
+  /** Says how large each record is. */
+  readonly random: () => number
+  readonly makeRoom: () => Promise<unknown>
+}
+
+async function fillSqlite(path: string, { random, makeRoom }: Filling): Promise<Filled> {
   const open = () => createStorageManager(parseSettings({ STORAGE_BACKEND: 'sqlite', SQLITE_PATH: path }))
   const storage = await open()
-  const filled = await fill(storage, 'UNAVAILABLE')
+  const filled = await fill(storage, random, 'UNAVAILABLE')
   await storage.close()
   const again = await open()
   const violations = await missingFrom(again, filled)
@@ -67,7 +76,7 @@ async function fillSqlite(path: string, makeRoom: () => Promise<unknown>): Promi
   return { ...filled, violations }
 }
 
-async function fillOutbox(path: string, folder: string, makeRoom: () => Promise<unknown>): Promise<Filled> {
+async function fillOutbox(path: string, folder: string, { random, makeRoom }: Filling): Promise<Filled> {
   const r2 = await startStoppableR2(folder)
   const environment: Environment = {
     ...toEnvironment(r2.server),
@@ -78,7 +87,7 @@ async function fillOutbox(path: string, folder: string, makeRoom: () => Promise<
   const storage = await createStorageManager(parseSettings(environment), { outbox: { recoveryJitterMs: 0 } })
   try {
     await r2.stop()
-    const filled = await fill(storage, 'OUTBOX_FULL')
+    const filled = await fill(storage, random, 'OUTBOX_FULL')
     // What is sent has to be written down as well.
     await makeRoom()
     await r2.start()
@@ -96,15 +105,17 @@ async function fillOutbox(path: string, folder: string, makeRoom: () => Promise<
 /** Writes until nothing fits any more, then a little longer. */
 async function fill(
   storage: StorageManager,
+  random: () => number,
   expected: 'UNAVAILABLE' | 'OUTBOX_FULL',
 ): Promise<Omit<Filled, 'violations'>> {
-  const acknowledged = new Set<string>()
+  const acknowledged = new Map<string, string>()
   let refused = 0
   for (let n = 0; refused < 10; n++) {
     const id = `r${n}`
+    const data = `${n} `.padEnd(Math.ceil(random() * MAX_CHARACTERS), 'x')
     try {
-      await storage.storeData({ ...AT, id, data: FILLING })
-      acknowledged.add(id)
+      await storage.storeData({ ...AT, id, data })
+      acknowledged.set(id, data)
     } catch (error) {
       if (!hasErrorCode(error, expected)) throw error
       refused++
@@ -118,11 +129,11 @@ async function missingFrom(
   { acknowledged }: Pick<Filled, 'acknowledged'>,
 ): Promise<string[]> {
   const records = await storage.retrieveData(AT.module, AT.userId)
-  const there = new Set(records.filter(({ data }) => data === FILLING).map(({ id }) => id))
-  const missing = [...acknowledged].filter((id) => !there.has(id))
-  const uninvited = [...there].filter((id) => !acknowledged.has(id))
+  const there = new Map(records.map(({ id, data }) => [id, data]))
+  const missing = [...acknowledged].filter(([id, data]) => there.get(id) !== data)
+  const uninvited = [...there.keys()].filter((id) => !acknowledged.has(id))
   return [
-    ...missing.map((id) => `${id} was acknowledged and is missing`),
+    ...missing.map(([id]) => `${id} was acknowledged and is missing, or another one`),
     ...uninvited.map((id) => `${id} was refused and is there`),
   ]
 }
