@@ -10,6 +10,9 @@ import type { ProcessKills } from './run-process-kills.fixture.ts'
 
 const DRAIN_MS = 120_000
 
+/** What the audit looks at. */
+export type AuditedKills = Omit<ProcessKills, 'counts' | 'close'>
+
 export interface ProcessKillsAudit {
   /** Empty when every promise was kept. */
   readonly defects: readonly string[]
@@ -21,7 +24,7 @@ export interface ProcessKillsAudit {
  * Drains every database in peace, then reads everything back and compares. A write that is listed as refused must be in
  * no record; every other one that was acknowledged, as committed or as pending, must be there once.
  */
-export async function auditProcessKills(kills: ProcessKills): Promise<ProcessKillsAudit> {
+export async function auditProcessKills(kills: AuditedKills): Promise<ProcessKillsAudit> {
   const defects = [...kills.ledger.violations]
   const byToken = new Map(
     kills.namespaces.flatMap((one) => kills.ledger.of(one).map((entry) => [entry.token, entry] as const)),
@@ -40,7 +43,7 @@ export async function auditProcessKills(kills: ProcessKills): Promise<ProcessKil
   return { defects, conflicts }
 }
 
-async function drain(kills: ProcessKills, path: string): Promise<readonly string[]> {
+async function drain(kills: AuditedKills, path: string): Promise<readonly string[]> {
   const storage = await open(kills, path)
   try {
     const { pending } = await storage.sync({ timeoutMs: DRAIN_MS })
@@ -94,30 +97,34 @@ function noteRefusal(
   return wasAnswered ? [`${entry.token} was acknowledged as committed and is listed as refused`] : []
 }
 
-async function compare(kills: ProcessKills, path: string): Promise<readonly string[]> {
+async function compare(kills: AuditedKills, path: string): Promise<readonly string[]> {
   const storage = await open(kills, path)
   const defects: string[] = []
   try {
-    for (const namespace of kills.namespaces) {
-      const found = await readAll(storage, namespace)
-      const ofNamespace = recordDefects(kills.ledger.of(namespace), found)
-      defects.push(...ofNamespace.map((text) => `${namespace.userId}: ${text}`))
-    }
+    for (const namespace of kills.namespaces)
+      defects.push(...(await namespaceDefects(storage, namespace, kills.ledger.of(namespace))))
   } finally {
     await storage.close()
   }
   return defects
 }
 
-async function readAll(
+/** Reads a namespace back, and says what of it does not fit these writes. */
+export async function namespaceDefects(
   storage: StorageManager,
   { module, userId }: Namespace,
-): Promise<ReadonlyMap<string, StorageRecord>> {
+  writes: readonly LedgerEntry[],
+): Promise<readonly string[]> {
   const found = new Map<string, StorageRecord>()
-  for await (const record of storage.iterateData(module, userId)) found.set(record.id, record)
-  return found
+  const defects: string[] = []
+  for await (const record of storage.iterateData(module, userId)) {
+    if (found.has(record.id)) defects.push(`${record.id} is listed twice`)
+    found.set(record.id, record)
+  }
+  defects.push(...recordDefects(writes, found))
+  return defects.map((text) => `${userId}: ${text}`)
 }
 
-async function open({ environment }: ProcessKills, path: string): Promise<StorageManager> {
+async function open({ environment }: AuditedKills, path: string): Promise<StorageManager> {
   return createStorageManager(parseSettings(environment(path)), { outbox: { recoveryJitterMs: 0 } })
 }

@@ -111,7 +111,7 @@ async function openRemote(folder: string, seed: number) {
   return { r2, proxy }
 }
 
-function environmentOf(
+export function environmentOf(
   mode: KilledMode,
   path: string,
   server: StoppableR2['server'] | undefined,
@@ -125,7 +125,11 @@ function environmentOf(
 }
 
 /** What every process changes. */
-async function createSharedRecords({ paths: [path = ''], environment, namespaces }: Rig): Promise<void> {
+export async function createSharedRecords({
+  paths: [path = ''],
+  environment,
+  namespaces,
+}: Pick<ProcessKills, 'paths' | 'environment' | 'namespaces'>): Promise<void> {
   const storage = await createStorageManager(parseSettings(environment(path)))
   for (const { module, userId } of namespaces) {
     await storage.storeMany([
