@@ -1,6 +1,6 @@
 /** What a run may be told on the command line. */
 export interface BenchOptions {
-  /** Records of the namespaces that benches of growth use. */
+  /** Records of the namespaces that benches of growth use, the fewest first. */
   readonly sizes: readonly number[]
   /** How many records, where a bench can do more or fewer than it does by itself. */
   readonly records: number | undefined

@@ -3,6 +3,7 @@ import { argv, memoryUsage, stdout } from 'node:process'
 import { manageBackend } from '@umbra/core'
 import { createR2Backend } from '@umbra/r2'
 import type { R2Settings } from '@umbra/r2'
+import { createCounter } from './counting-store.ts'
 import { sampleRecord } from './sample-records.ts'
 
 /** What one fresh process measured; the times in seconds, the memory in bytes. */
@@ -11,6 +12,9 @@ export interface ColdOpenFigures {
   readonly open: number
   /** Opening the storage and reading the newest 100 entries. */
   readonly newestPage: number
+  /** What it asked the server for until then, and the bytes that came. */
+  readonly requests: number
+  readonly readBytes: number
   /** Then finding one of the oldest records by its id. */
   readonly lookup: number
   /** Then the oldest 100 entries. */
@@ -50,11 +54,13 @@ async function measure({
   }
   const sampling = setInterval(sample, SAMPLE_INTERVAL_MS)
   const lap = laps()
-  const backend = await createR2Backend(settings)
+  const { counts, decorate } = createCounter()
+  const backend = await createR2Backend(settings, { decorate })
   const storage = manageBackend(backend)
   const open = lap()
   const { items } = await storage.listEntries(module, userId, { order: 'newest', limit: 100 })
   const newestPage = open + lap()
+  const asked = { requests: counts.classA + counts.classB, readBytes: counts.readBytes }
   if (items.length !== 100) throw new Error('the newest page is not full')
   if ((await storage.retrieveInfo(module, userId, id)) === null) throw new Error('a record is missing')
   const lookup = lap()
@@ -75,7 +81,7 @@ async function measure({
   await storage.close()
   clearInterval(sampling)
   sample()
-  return { open, newestPage, lookup, oldestPage, idleBytes, peakBytes }
+  return { open, newestPage, ...asked, lookup, oldestPage, idleBytes, peakBytes }
 }
 
 /** Seconds since the last call. */

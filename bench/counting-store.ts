@@ -13,6 +13,8 @@ export interface RequestCounts {
   manifestBytes: number
   /** Bytes written to anything else. */
   dataBytes: number
+  /** Bytes of the objects that were read; nothing here reads a range of one. */
+  readBytes: number
 }
 
 const NOTHING: RequestCounts = {
@@ -22,6 +24,7 @@ const NOTHING: RequestCounts = {
   classB: 0,
   manifestBytes: 0,
   dataBytes: 0,
+  readBytes: 0,
 }
 
 /** Counts what an object store is asked. Multipart uploads count as one; nothing here is large enough for them. */
@@ -45,9 +48,11 @@ export function createCounter() {
       counts.classA++
       return objects.list(prefix, options)
     },
-    get: (key, options) => {
+    get: async (key, options) => {
       counts.classB++
-      return objects.get(key, options)
+      const object = await objects.get(key, options)
+      if (object?.kind === 'found') counts.readBytes += object.size
+      return object
     },
     head: (key) => {
       counts.classB++

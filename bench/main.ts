@@ -38,7 +38,7 @@ if (values.plot !== undefined && values.from !== undefined) {
   await writeFile(values.plot, plotManifestCost(parseResults(await readFile(values.from, 'utf8'))))
   process.exit(0)
 }
-const sizes = values.sizes?.split(',').map(Number) ?? DEFAULT_SIZES
+const sizes = (values.sizes?.split(',').map(Number) ?? DEFAULT_SIZES).toSorted((a, b) => a - b)
 const records = values.records === undefined ? undefined : Number(values.records)
 const only = values.only ?? (values.plot === undefined ? undefined : 'B3')
 const chosen = BENCHES.filter(({ ids }) => only === undefined || ids.includes(only))

@@ -5,10 +5,12 @@ import { startLocalR2 } from '@umbra/r2/local'
 import type { LocalR2 } from '@umbra/r2/local'
 import { seconds } from './alternate.ts'
 import { toResult } from './bench-result.ts'
-import type { Bench, Series } from './bench-result.ts'
+import type { Bench, Measurement, Series } from './bench-result.ts'
 import { createCounter } from './counting-store.ts'
+import type { RequestCounts } from './counting-store.ts'
 import { createLargeNamespace, LARGE_NAMESPACE_NOTE } from './large-namespace.ts'
 import { percentile } from './percentile.ts'
+import { toDollars } from './request-price.ts'
 import { createRawClient, createWholeManifest } from './s3-peers.ts'
 import { sampleRecord } from './sample-records.ts'
 
@@ -20,7 +22,7 @@ const PEER_COMMITS = 3
 
 interface Growth {
   readonly size: number
-  readonly ours: CommitCost
+  readonly ours: CountedCost
   readonly peer: CommitCost
 }
 
@@ -31,20 +33,26 @@ interface CommitCost {
   readonly p95: number
 }
 
+interface CountedCost extends CommitCost {
+  /** Of all commits together. */
+  readonly counts: Readonly<RequestCounts>
+}
+
 /** B3: what a commit of ten records costs as the namespace grows, ours and with a manifest that is rewritten whole. */
 export const manifestGrowth: Bench = {
   ids: ['B3'],
   async run(report, { sizes }) {
     const server = await startLocalR2()
     const figures: Growth[] = []
-    for (const size of [...sizes].sort((a, b) => a - b)) {
+    for (const size of sizes) {
       const growth = {
         size,
         ours: await measureOurs(server, size, report),
         peer: await measurePeer(server, size),
       }
       figures.push(growth)
-      report(`  ${size} records: ours ${describe(growth.ours)}; whole manifest ${describe(growth.peer)}`)
+      report(`  ${size} records: ours ${describe(growth.ours)}, ${describeRequests(growth.ours)}`)
+      report(`  ${size} records: whole manifest ${describe(growth.peer)}`)
     }
     await server.close()
     const [small, large] = [figures[0], figures.at(-1)]
@@ -68,6 +76,7 @@ export const manifestGrowth: Bench = {
           { name: 'commit p50, ours, largest', value: large.ours.p50, unit: 'ms' },
           { name: 'commit p95, ours, largest', value: large.ours.p95, unit: 'ms' },
           { name: 'commit p50, whole manifest, largest', value: large.peer.p50, unit: 'ms' },
+          ...toRequests(large.ours.counts),
         ],
         series: toSeries(figures),
       }),
@@ -79,7 +88,7 @@ async function measureOurs(
   server: LocalR2,
   size: number,
   report: (line: string) => void,
-): Promise<CommitCost> {
+): Promise<CountedCost> {
   const namespace = { module: `growth-${size}`, userId: 'u' }
   const taken = await seconds(() => createLargeNamespace(server.settings, namespace, size))
   report(`  made a namespace of ${size} records in ${taken.toFixed(1)} s`)
@@ -90,7 +99,7 @@ async function measureOurs(
   const latencies = await repeat(COMMITS, (n) => commit(storage, namespace, n + 1))
   // Merges that are under way take effect when the storage is closed.
   await storage.close()
-  return toCost(counts.manifestBytes / COMMITS, latencies)
+  return { ...toCost(counts.manifestBytes / COMMITS, latencies), counts }
 }
 
 async function measurePeer(server: LocalR2, size: number): Promise<CommitCost> {
@@ -128,6 +137,20 @@ function toCost(bytes: number, latencies: readonly number[]): CommitCost {
   return { bytes, p50: percentile(latencies, 0.5), p95: percentile(latencies, 0.95) }
 }
 
+function toRequests(counts: Readonly<RequestCounts>): readonly Measurement[] {
+  const perCommit = (name: string, count: number) => ({
+    name: `${name}, ours, largest`,
+    value: count / COMMITS,
+    unit: 'requests per commit',
+  })
+  return [
+    { ...perCommit('Class A', counts.classA), note: `${GROUP} of them are bodies` },
+    perCommit('of it writes of the head', counts.headPuts),
+    perCommit('Class B', counts.classB),
+    toDollars(counts, COMMITS * GROUP),
+  ]
+}
+
 function toSeries(figures: readonly Growth[]): readonly Series[] {
   const series = (name: string, unit: string, figure: (growth: Growth) => number) => ({
     name,
@@ -140,7 +163,19 @@ function toSeries(figures: readonly Growth[]): readonly Series[] {
     series('ours, p50', 'ms', ({ ours }) => ours.p50),
     series('ours, p95', 'ms', ({ ours }) => ours.p95),
     series('whole manifest, p50', 'ms', ({ peer }) => peer.p50),
+    series('ours, Class A', 'requests', ({ ours }) => ours.counts.classA / COMMITS),
+    series('ours, Class B', 'requests', ({ ours }) => ours.counts.classB / COMMITS),
+    series('ours, dollars', '$ per million records', ({ ours }) => dollarsOf(ours)),
   ]
+}
+
+function dollarsOf({ counts }: CountedCost): number {
+  return toDollars(counts, COMMITS * GROUP).value
+}
+
+function describeRequests({ counts }: CountedCost): string {
+  const [classA, classB] = [counts.classA / COMMITS, counts.classB / COMMITS]
+  return `${classA.toFixed(2)} Class A and ${classB.toFixed(2)} Class B requests`
 }
 
 function describe({ bytes, p50, p95 }: CommitCost): string {

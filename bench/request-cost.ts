@@ -5,11 +5,8 @@ import { toResult } from './bench-result.ts'
 import type { Bench, BenchResult } from './bench-result.ts'
 import { createCounter } from './counting-store.ts'
 import type { RequestCounts } from './counting-store.ts'
+import { CLASS_A_DOLLARS, CLASS_B_DOLLARS } from './request-price.ts'
 import { sampleRecord } from './sample-records.ts'
-
-/** Dollars per million requests: https://developers.cloudflare.com/r2/pricing/ */
-const CLASS_A_DOLLARS = 4.5
-const CLASS_B_DOLLARS = 0.36
 
 /** Records to each group size: enough for several seals, and a merge. */
 const GROUPS = [
