@@ -23,11 +23,10 @@ export async function commitBoth(
   )
   await refuseTakenIds(parts, namespace, mutations, copies)
   const carried = await Promise.all(
-    copies.map((copy, index) =>
-      copy !== undefined && mutations[index]?.expect.kind === 'etag'
-        ? carryOver(parts, namespace, copy)
-        : copy,
-    ),
+    copies.map(async (copy, index) => {
+      if (copy === undefined || mutations[index]?.expect.kind !== 'etag') return copy
+      return carryOver(parts, namespace, copy)
+    }),
   )
   const ordered = mutations.map((mutation, index) => keepAhead(mutation, carried[index]))
   const keys = mutations.map((mutation) => recordKey(namespace, mutationId(mutation)))

@@ -98,14 +98,16 @@ async function migrateUntil(
   command: readonly string[],
   application: MigratedApplication,
 ): Promise<boolean> {
-  const child = spawn(process.execPath, ['--no-warnings', ...command], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, ['--no-warnings', ...command], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const ended = new AbortController()
   let writing: Promise<void> | undefined
   let seen = 0
   child.stdout.on('data', (begun: Buffer) => {
     writing ??= application.writeUntil(ended.signal)
     const before = seen
-    seen += [...begun.toString()].filter((one) => one === kind).length
+    seen += begun.toString().split(kind).length - 1
     if (before < writes && seen >= writes) setTimeout(() => child.kill('SIGKILL'), delayMs)
   })
   const [exitCode, signal]: unknown[] = await once(child, 'exit')
