@@ -33,7 +33,10 @@ export async function isAnchored(
   // Not by a HEAD: of the many namespaces without an anchor that would take a second request to be sure.
   const read = async () => {
     const found = await objects.get(anchorKey(namespace))
-    return found?.kind === 'found' && (await found.bytes()).byteLength > 0
+    if (found?.kind !== 'found') return false
+    // Whatever it holds, even nothing. An unread body would keep its connection.
+    await found.bytes()
+    return true
   }
   return withRetry(read, retry)
 }

@@ -1,6 +1,7 @@
 import { parseHead, renderHead } from '@umbra/core'
 import type { Clock, ObjectStore } from '@umbra/core'
 import { describe, expect, it } from 'vitest'
+import { anchorKey } from '../manifest/anchor.ts'
 import { NamespaceManifest } from '../manifest/namespace-manifest.ts'
 import { putMutation } from '../manifest/simulated-context.fixture.ts'
 import { createSimulatedStore } from '../manifest/simulated-store.fixture.ts'
@@ -88,6 +89,13 @@ describe('a manifest in a bad state', () => {
   it('that is gone is refused, and not replaced by an empty one', async () => {
     const { store } = await startRichHistory()
     await store.delete(HEAD)
+    await expectRefusal(store)
+  })
+
+  it('that is gone is refused also when its anchor has lost its content', async () => {
+    const { store } = await startRichHistory()
+    await store.delete(HEAD)
+    await store.put(anchorKey(NAMESPACE), new Uint8Array())
     await expectRefusal(store)
   })
 
