@@ -29,7 +29,8 @@ const ROW_IDS = ['rowid', '_rowid_', 'oid'] as const
 /**
  * Every row of a table or view of any SQLite file, as of one moment, in bounded memory. Opens the file read-only.
  *
- * @throws `INVALID_INPUT` when there is no such file, table or column, `CORRUPT` when it is no database
+ * @throws `INVALID_INPUT` when there is no such file, table or column, or the schema does not fit together, as a view of a table that
+ * was dropped; `CORRUPT` when it is no database
  */
 export async function* readTable(
   path: string,
@@ -49,10 +50,18 @@ export async function* readTable(
     // The row id or null, then for each column its value and whether that is the bytes of a text.
     for (const row of rows as Iterable<readonly unknown[]>) yield toRow(row, columns, key)
   } catch (error) {
-    throw toUmbraError(error)
+    throw toReadError(error, table)
   } finally {
     connection.close()
   }
+}
+
+function toReadError(error: unknown, table: string): UmbraError {
+  const ours = toUmbraError(error)
+  // SQLite's word for a statement it cannot run: https://www.sqlite.org/rescode.html#error
+  if (ours.details['sqliteCode'] !== 'SQLITE_ERROR') return ours
+  const message = `the table cannot be read as it is; if it is a view, what it shows may be gone. table=${table}`
+  return new UmbraError('INVALID_INPUT', message, { cause: ours, details: { table } })
 }
 
 function open(path: string): BetterSqlite3.Database {

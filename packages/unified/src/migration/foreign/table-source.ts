@@ -1,7 +1,5 @@
-import { hasErrorCode, UmbraError } from '@umbra/core'
 import type { JsonValue, Namespace } from '@umbra/core'
 import { readTable } from '@umbra/sqlite'
-import type { TableRow } from '@umbra/sqlite'
 import type { ForeignSource } from './foreign-record.ts'
 import { rawText } from './raw-text.ts'
 
@@ -18,11 +16,14 @@ type Converted = { readonly value: JsonValue } | { readonly problem: string }
 const NOT_UTF8: Converted = { problem: 'is text that is not UTF-8' }
 
 /** Every row of a table of any SQLite file, as one JSON record each. */
-export function createTableSource(options: TableSourceOptions): ForeignSource {
-  const { table, namespace } = options
+export function createTableSource({ path, table, namespace, idColumn }: TableSourceOptions): ForeignSource {
   return {
     async *records(reject) {
-      for await (const { key, values, undecodable } of readRows(options)) {
+      for await (const { key, values, undecodable } of readTable(
+        path,
+        table,
+        idColumn === undefined ? {} : { idColumn },
+      )) {
         const place = `row ${key}`
         const fields: [string, JsonValue][] = []
         const problems: string[] = []
@@ -42,19 +43,6 @@ export function createTableSource(options: TableSourceOptions): ForeignSource {
         }
       }
     },
-  }
-}
-
-/** @throws `INVALID_INPUT` also when the schema does not fit together, as a view of a table that was dropped */
-async function* readRows({ path, table, idColumn }: TableSourceOptions): AsyncGenerator<TableRow> {
-  try {
-    yield* readTable(path, table, idColumn === undefined ? {} : { idColumn })
-  } catch (error) {
-    // SQLite's word for a statement it cannot run: https://www.sqlite.org/rescode.html#error
-    const isOfSchema = hasErrorCode(error, 'INTERNAL') && error.details['sqliteCode'] === 'SQLITE_ERROR'
-    if (!isOfSchema) throw error
-    const message = `the table cannot be read as it is; if it is a view, what it shows may be gone. table=${table}`
-    throw new UmbraError('INVALID_INPUT', message, { cause: error, details: { table } })
   }
 }
 
