@@ -32,12 +32,27 @@ export function noteCopied(
   namespace: Namespace,
   entry: ManifestEntry,
 ): Promise<void> {
-  const copied = recordEtag(entry)
-  return changeNote(secondary, namespace, entry.id, (note) => {
-    if (note?.timestamp !== entry.timestamp) return undefined
-    const isNewer = note.copied === undefined || etagRevision(note.copied) < entry.rev
-    return isNewer ? { ...note, copied } : undefined
-  })
+  return changeNote(secondary, namespace, entry.id, (note) =>
+    note?.timestamp === entry.timestamp ? withCopied(note, entry) : undefined,
+  )
+}
+
+/** Both of the above, of an entry that both have. */
+export function noteEqual(
+  secondary: StorageBackend,
+  namespace: Namespace,
+  entry: ManifestEntry,
+): Promise<void> {
+  const { id, timestamp } = entry
+  return changeNote(secondary, namespace, id, (note) =>
+    withCopied(note?.timestamp === timestamp ? note : { timestamp }, entry),
+  )
+}
+
+/** Copies may be noted in any order: the newest counts. */
+function withCopied(note: PrimaryNote, entry: ManifestEntry): PrimaryNote | undefined {
+  const isNewer = note.copied === undefined || etagRevision(note.copied) < entry.rev
+  return isNewer ? { ...note, copied: recordEtag(entry) } : undefined
 }
 
 /** The version of the primary's, by its etag, that the secondary's entry was made over or is the copy of, where that is known. */
