@@ -5,7 +5,7 @@ import { toResult } from './bench-result.ts'
 import type { Bench, BenchResult } from './bench-result.ts'
 import { createCounter } from './counting-store.ts'
 import type { RequestCounts } from './counting-store.ts'
-import { CLASS_A_DOLLARS, CLASS_B_DOLLARS } from './request-price.ts'
+import { toDollars } from './request-price.ts'
 import { sampleRecord } from './sample-records.ts'
 
 /** Records to each group size: enough for several seals, and a merge. */
@@ -47,21 +47,22 @@ function toCostResult(
   counts: RequestCounts,
   { group, records }: { readonly group: number; readonly records: number },
 ): BenchResult {
-  const data = (counts.dataPuts / records) * CLASS_A_DOLLARS
-  const indexA = ((counts.classA - counts.dataPuts) / records) * CLASS_A_DOLLARS
-  const indexB = (counts.classB / records) * CLASS_B_DOLLARS
-  const total = data + indexA + indexB
-  const dollars = (name: string, value: number) => ({ name, value, unit: '$ per million records' })
+  const { classA, classB, dataPuts } = counts
+  const dollars = (name: string, took: { readonly classA: number; readonly classB: number }) => ({
+    ...toDollars(took, records),
+    name,
+  })
+  const total = dollars('in all', { classA, classB })
   return toResult({
     id: 'cost',
     name: `requests of storeMany, ${group} at once, one commit after the other`,
-    value: total,
-    unit: '$ per million records',
-    ours: dollars('in all', total),
-    baseline: dollars('the bodies alone, one PUT each', data),
+    value: total.value,
+    unit: total.unit,
+    ours: total,
+    baseline: dollars('the bodies alone, one PUT each', { classA: dataPuts, classB: 0 }),
     peers: [
-      dollars('the index: Class A', indexA),
-      dollars('the index: Class B', indexB),
+      dollars('the index: Class A', { classA: classA - dataPuts, classB: 0 }),
+      dollars('the index: Class B', { classA: 0, classB }),
       { name: 'written to the index', value: counts.manifestBytes / records, unit: 'bytes per record' },
     ],
   })
