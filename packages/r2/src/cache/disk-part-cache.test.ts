@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -208,6 +208,28 @@ describe('the bound on bytes', () => {
     await openAfter(other, 100, first)
     await openAfter(cache, 100, third)
     expect(await cached()).toEqual(namesOf(first, third))
+  })
+
+  it('is not looked after for every part once the folder is full', async () => {
+    const cache = createCache(1_000)
+    // Below 900 after the first look; 20 more each, so that the next look comes after 100 more.
+    await openAfter(cache, 0, new StoredPart('x'.repeat(890)))
+    const sizes: number[] = []
+    for (let count = 0; count < 12; count++) {
+      await openAfter(cache, 100, new StoredPart(`${count}`.padStart(20)))
+      sizes.push((await cached()).length)
+    }
+    // The large part goes with the sixth small one, not before: 990 are within the bound.
+    expect(sizes).toEqual([2, 3, 4, 5, 6, 6, 7, 8, 9, 10, 11, 12])
+  })
+
+  it('is kept after every part, whatever its size', async () => {
+    const cache = createCache(1_000)
+    for (let count = 0; count < 60; count++) {
+      await openAfter(cache, 100, new StoredPart(`${count}`.padStart(3 + ((count * 37) % 200))))
+      const sizes = (await cached()).map((name) => statSync(join(directory, name)).size)
+      expect(sizes.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThanOrEqual(1_000)
+    }
   })
 
   it('holds for parts that are adopted', async () => {

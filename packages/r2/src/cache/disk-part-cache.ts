@@ -12,6 +12,12 @@ export const DEFAULT_CACHE_MAX_BYTES = 2 * 1024 ** 3
 /** A part that was used so recently may be in use still. */
 const IN_USE_MS = 60_000
 
+/**
+ * The share of the bound that is kept free when room is made, and that a process adds before it looks through the folder
+ * again: a full folder of thousands of parts would be looked through for every part else.
+ */
+const SLACK = 0.1
+
 export interface DiskPartCacheSettings {
   /** Folder of the cache, created when missing. Several processes may share it; nothing else may be kept in it. */
   readonly directory: string
@@ -30,8 +36,8 @@ type Fetch = Parameters<PartCache['open']>[1]
  * Parts as files named by their SHA-256. A file that is there already is checked whole before its first use in a
  * process, and fetched again when it is damaged; later uses check that it is still there and has its size.
  *
- * Parts used by this process in the last minute are not deleted to make room, and what other processes add is noticed after
- * a minute at the latest, so the bound may be exceeded for that long.
+ * Parts used by this process in the last minute are not deleted to make room, and each further process that shares the folder
+ * may add a tenth of the bound before it notices what the others have added: by that much the bound may be exceeded.
  * Another process may delete any part at any time: whoever finds a file gone opens the part again.
  *
  * A folder that cannot be written (read-only, full, no permission) is not an error: a private folder in the system's
@@ -60,8 +66,8 @@ class DiskPartCache {
   readonly #running = new InFlight()
   /** When each part that this process has checked was last used. */
   readonly #usedAt = new Map<string, number>()
-  /** Bytes this process may still add before the folder is looked through again, and when that was last done. */
-  #room = { bytes: 0, seenAt: Number.NEGATIVE_INFINITY }
+  /** Bytes this process may still add before the folder is looked through again. */
+  #room = 0
   #folder: Promise<CacheFolder> | undefined
   #closing: Promise<void> | undefined
 
@@ -209,18 +215,18 @@ class DiskPartCache {
     if (before === undefined || now - before >= IN_USE_MS) await folder.touch(name, now)
   }
 
-  /** Looks through the folder only when it may be full: a busy process adds many parts, and there may be thousands. */
   async #makeRoom(folder: CacheFolder, addedBytes: number): Promise<void> {
-    const now = this.#clock.now()
-    this.#room.bytes -= addedBytes
-    if (this.#room.bytes >= 0 && Math.abs(now - this.#room.seenAt) < IN_USE_MS) return
+    this.#room -= addedBytes
+    if (this.#room >= 0) return
     const maxBytes = this.#settings.maxBytes ?? DEFAULT_CACHE_MAX_BYTES
+    const slack = maxBytes * SLACK
+    // Before the folder is looked through, so that one call does it for all that add at the same time.
+    this.#room = slack
     const files = await folder.list()
     let total = files.reduce((sum, { bytes }) => sum + bytes, 0)
-    this.#room = { bytes: maxBytes - total, seenAt: now }
-    const inUseSince = now - IN_USE_MS
+    const inUseSince = this.#clock.now() - IN_USE_MS
     for (const { name, bytes } of files.toSorted((a, b) => a.usedAtMs - b.usedAtMs)) {
-      if (total <= maxBytes) return
+      if (total <= maxBytes - slack) return
       if ((this.#usedAt.get(name) ?? -Infinity) > inUseSince) continue
       await folder.remove(name)
       this.#usedAt.delete(name)
