@@ -14,6 +14,8 @@ export interface BlobCopies {
   put(path: string, bytes: Uint8Array): Promise<void>
   get(path: string): Promise<StoredBlob | undefined>
   delete(path: string): Promise<void>
+  /** Deletes the copy if it is this very version. */
+  remove(path: string, etag: string): Promise<void>
   /** Whether this version of the primary is here, and known to be in the primary. */
   has(path: string, etag: string): Promise<boolean>
   /** Whether a copy of this version to the primary was begun, and is not known to have been made. */
@@ -92,6 +94,12 @@ export function createBlobCopies(blobs: BlobStore): BlobCopies {
     async delete(path) {
       await blobs.delete(path, undefined)
       await blobs.delete(notePath(path), undefined)
+    },
+    async remove(path, etag) {
+      if (!(await isHere(path, etag))) return
+      const note = await readNote(path)
+      await unlessOvertaken(blobs.delete(path, { kind: 'etag', etag }))
+      if (note.etag === etag) await unlessOvertaken(blobs.delete(notePath(path), note.unchanged))
     },
   }
 }

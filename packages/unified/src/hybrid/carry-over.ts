@@ -1,8 +1,10 @@
-import { hasErrorCode, recordEtag, UmbraError, verifiedStream } from '@umbra/core'
-import type { Namespace, RecordBody, StoredEntry } from '@umbra/core'
+import { hasErrorCode, recordEtag, UmbraError } from '@umbra/core'
+import type { Namespace, StoredEntry } from '@umbra/core'
+import { loadRevision } from '../migration/load-revision.ts'
 import type { HybridParts } from './hybrid-parts.ts'
-import { copiedVersion } from './primary-note.ts'
-import { storedBody, toDraft } from './secondary-only.ts'
+import { notTried } from './not-tried.ts'
+import { basesOf, noteSent } from './primary-note.ts'
+import { toDraft } from './secondary-only.ts'
 
 /** A record that keeps changing while it is carried over is given up after this many tries. */
 const MAX_TRIES = 5
@@ -17,49 +19,43 @@ export async function carryOver(
   namespace: Namespace,
   copy: StoredEntry,
 ): Promise<StoredEntry | undefined> {
+  const { id } = copy.entry
   let current: StoredEntry | undefined = copy
   for (let tries = 1; current !== undefined; tries++) {
-    try {
-      await carryOnce(parts, namespace, current)
-      return current
-    } catch (error) {
-      // It was changed once more while it was read.
-      if (tries >= MAX_TRIES || !hasErrorCode(error, 'CONFLICT')) throw error
-    }
-    current = await parts.secondary.getEntry(namespace, copy.entry.id)
+    if ((await carryOnce(parts, namespace, current)) === 'settled') return current
+    if (tries === MAX_TRIES) throw new UmbraError('CONFLICT', `others keep changing the record. id=${id}`)
+    current = await parts.secondary.getEntry(namespace, id)
   }
   return undefined
 }
 
-async function carryOnce(parts: HybridParts, namespace: Namespace, copy: StoredEntry): Promise<void> {
-  const { primary, secondary } = parts
+async function carryOnce(
+  { primary, secondary }: HybridParts,
+  namespace: Namespace,
+  copy: StoredEntry,
+): Promise<'settled' | 'changed meanwhile'> {
   const { entry } = copy
-  const base = await copiedVersion(secondary, namespace, entry)
-  if (base === undefined || base === recordEtag(entry)) return
+  const bases = await basesOf(secondary, namespace, entry.id)
+  if (bases.every((base) => base === recordEtag(entry))) return 'settled'
   const current = await primary.getEntry(namespace, entry.id)
-  if (current === undefined || recordEtag(current.entry) !== base || current.entry.rev >= entry.rev) return
-  const put = { kind: 'put', draft: toDraft(entry), body: verifiedBody(parts, copy), rev: entry.rev } as const
+  if (current === undefined || current.entry.rev >= entry.rev) return 'settled'
+  const base = recordEtag(current.entry)
+  if (!bases.includes(base)) return 'settled'
+  // Read whole and checked, as it replaces a body that may be intact.
+  const loaded = await loadRevision(secondary, copy)
+  if (loaded.kind === 'moved') return 'changed meanwhile'
+  // Nobody can read any more what was changed.
+  if (loaded.kind === 'unconvertible') return 'settled'
+  const { body } = loaded.revision
   try {
+    await noteSent(secondary, namespace, entry)
+    const put = { kind: 'put', draft: toDraft(entry), body, rev: entry.rev } as const
     await primary.commit(namespace, [{ ...put, expect: { kind: 'etag', etag: base } }])
+    return 'settled'
   } catch (error) {
-    // Somebody has written meanwhile, and the primary decides; or nobody can read any more what was changed.
-    if (hasErrorCode(error, 'PRECONDITION_FAILED', 'NOT_FOUND', 'CORRUPT')) return
-    if (!hasErrorCode(error, 'OUTCOME_PENDING')) throw error
-    throw new UmbraError('UNAVAILABLE', 'r2 did not answer before the write was tried; try again', {
-      cause: error,
-      details: { outcome: 'not-applied' },
-    })
-  }
-}
-
-/** What replaces an intact body must be one. */
-function verifiedBody({ secondary }: HybridParts, copy: StoredEntry): RecordBody {
-  const body = storedBody(secondary, copy)
-  return {
-    ...body,
-    async *stream(range) {
-      if (range === undefined) yield* verifiedStream(copy.entry, body.stream())
-      else yield* body.stream(range)
-    },
+    if (hasErrorCode(error, 'PRECONDITION_FAILED', 'NOT_FOUND')) return 'changed meanwhile'
+    throw notTried(error)
+  } finally {
+    await body.dispose()
   }
 }

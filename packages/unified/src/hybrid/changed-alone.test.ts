@@ -4,6 +4,7 @@ import { createR2Backend } from '@umbra/r2'
 import { startLocalR2 } from '@umbra/r2/local'
 import type { LocalR2 } from '@umbra/r2/local'
 import { createSqliteBackend, openOutbox } from '@umbra/sqlite'
+import Database from 'better-sqlite3'
 import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { runMigration } from '../migration/run-migration.ts'
@@ -87,6 +88,59 @@ describe.each(['without an outbox', 'with an outbox'])('a hybrid %s', (kind) => 
       revision: 3,
     })
     expect(await alone.retrieveData(at.module, 'u', 'a')).toMatchObject({ revision: 3 })
+  })
+
+  it('carries over what is changed after it has carried over something, and refused its own change', async () => {
+    const [hybrid, alone] = [await openHybrid(kind), keep(manageBackend(await sqlite()))]
+    const at = { module: `twice ${kind}`, userId: 'u', recordId: 'a' }
+    const append = (word: string) => ({ ...at, data: (now: unknown) => [...(now as string[]), word] })
+    const { etag } = await hybrid.storeData({ module: at.module, ...RECORD, data: [] })
+    await alone.updateData(append('one'))
+    await expect(hybrid.updateData({ ...at, data: [], ifMatch: etag })).rejects.toMatchObject({
+      code: 'PRECONDITION_FAILED',
+    })
+    await alone.updateData(append('two'))
+    expect(await hybrid.updateData(append('on both'))).toMatchObject({ data: ['one', 'two', 'on both'] })
+  })
+
+  it('never replaces an intact body by a damaged one', async () => {
+    const [hybrid, alone] = [await openHybrid(kind), keep(manageBackend(await sqlite()))]
+    const at = { module: `damaged ${kind}`, userId: 'u', recordId: 'a' }
+    const { etag } = await hybrid.storeData({ module: at.module, ...RECORD, data: 'intact' })
+    await alone.updateData({ ...at, data: 'damaged later' })
+    const file = new Database(folder.sqlitePath)
+    const damage = "UPDATE bodies SET bytes = CAST(replace(CAST(bytes AS TEXT), 'later', 'LATER') AS BLOB)"
+    expect(file.prepare(damage).run().changes).toBeGreaterThan(0)
+    file.close()
+    // What can not be read any more is no reason to refuse a change over what R2 has.
+    await hybrid.updateData({ ...at, data: 'on both', ifMatch: etag })
+    const direct = keep(manageBackend(await createR2Backend(server.settings)))
+    expect(await direct.retrieveData(at.module, 'u', 'a')).toMatchObject({ data: 'on both' })
+  })
+
+  it('carries over a record that was deleted and created again, and lists it once', async () => {
+    const [hybrid, alone] = [await openHybrid(kind), keep(manageBackend(await sqlite()))]
+    const at = { module: `again ${kind}`, userId: 'u' }
+    for (const id of ['a', 'b', 'c', 'd']) await hybrid.storeData({ ...at, id, data: ['first'] })
+    await alone.deleteData(at.module, 'u', 'a')
+    await alone.storeData({ ...at, id: 'a', data: ['again'] })
+    const listed: string[] = []
+    for (let cursor: string | undefined; ;) {
+      const page = await hybrid.listEntries(at.module, 'u', {
+        limit: 2,
+        ...(cursor !== undefined && { cursor }),
+      })
+      listed.push(...page.items.map(({ id }) => id))
+      cursor = page.cursor
+      if (cursor === undefined) break
+    }
+    expect(listed.toSorted()).toEqual(['a', 'b', 'c', 'd'])
+    const data = (now: unknown) => [...(now as string[]), 'on both']
+    expect(await hybrid.updateData({ ...at, recordId: 'a', data })).toMatchObject({
+      data: ['again', 'on both'],
+    })
+    const list = await hybrid.listEntries(at.module, 'u')
+    expect(list.items.map(({ id }) => id).toSorted()).toEqual(['a', 'b', 'c', 'd'])
   })
 })
 

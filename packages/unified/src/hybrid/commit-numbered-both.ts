@@ -1,4 +1,4 @@
-import { mutationId } from '@umbra/core'
+import { hasErrorCode, mutationId } from '@umbra/core'
 import type {
   ManifestEntry,
   Mutation,
@@ -9,6 +9,8 @@ import type {
   NumberedResult,
 } from '@umbra/core'
 import { carryOver } from './carry-over.ts'
+import { recordKey } from './copy-backlog.ts'
+import type { CopyBacklog } from './copy-backlog.ts'
 import { copyAgain, copyCommitted } from './copy-committed.ts'
 import { copyPending } from './copy-pending.ts'
 import type { HybridParts } from './hybrid-parts.ts'
@@ -21,8 +23,8 @@ import { ensureInPrimary } from './secondary-only.ts'
  * the copy fails or the process dies in between, the operations stay in the outbox, and the next call copies.
  */
 export async function commitNumberedBoth(
-  parts: HybridParts,
-  numbered: NumberedCommits,
+  { numbered, ...parts }: HybridParts & { readonly numbered: NumberedCommits },
+  backlog: CopyBacklog,
   namespace: Namespace,
   request: NumberedRequest,
 ): Promise<NumberedResult> {
@@ -38,7 +40,7 @@ export async function commitNumberedBoth(
   try {
     // The others are not decided yet.
     const mutations = operations.slice(0, outcomes.length).map((one) => one.mutations)
-    return { outcomes: await copyOutcomes(parts, namespace, { mutations, outcomes }), mark }
+    return { outcomes: await copyOutcomes(parts, backlog, namespace, { mutations, outcomes }), mark }
   } catch (error) {
     throw copyPending(error)
   }
@@ -63,6 +65,7 @@ async function prepare(parts: HybridParts, namespace: Namespace, mutation: Mutat
 /** Copies the last state of each record; what an earlier call had decided, or somebody else, is looked up. */
 async function copyOutcomes(
   parts: HybridParts,
+  backlog: CopyBacklog,
   namespace: Namespace,
   decided: {
     readonly mutations: readonly (readonly Mutation[])[]
@@ -83,8 +86,25 @@ async function copyOutcomes(
     known.map(({ mutation }) => mutation),
     known.map(({ entry }) => inPrimary({ entry, storedIn: 'r2', pending: false })),
   )
-  for (const [id, { entry }] of last) if (entry === undefined) await copyAgain(parts, namespace, id)
+  for (const [id, { entry }] of last) {
+    if (entry === undefined) await copyUnlessUnreadable(parts, backlog, namespace, id)
+  }
   return withRaised(decided.outcomes, new Map(agreed.map(({ entry }, index) => [known[index]?.entry, entry])))
+}
+
+/** A body that the primary has lost, or that is damaged, no later try would copy either: it holds up none of what comes behind it. */
+async function copyUnlessUnreadable(
+  parts: HybridParts,
+  backlog: CopyBacklog,
+  namespace: Namespace,
+  id: string,
+): Promise<void> {
+  try {
+    await copyAgain(parts, namespace, id)
+  } catch (error) {
+    if (!hasErrorCode(error, 'CORRUPT')) throw error
+    backlog.add([recordKey(namespace, id)], error)
+  }
 }
 
 /** The outcomes, with the entries that both sides agreed on in place of those that were raised. */

@@ -2,7 +2,7 @@ import { hasErrorCode, mutationId, recordEtag } from '@umbra/core'
 import type { ManifestEntry, Mutation, Namespace, PutMutation, StoredEntry } from '@umbra/core'
 import { isSameRevision } from '../migration/decide-record.ts'
 import type { HybridParts } from './hybrid-parts.ts'
-import { noteCopied, noteInPrimary, wasInPrimary } from './primary-note.ts'
+import { noteEqual, noteInPrimary, wasDeleted, wasInPrimary } from './primary-note.ts'
 import { storedBody, toDraft } from './secondary-only.ts'
 
 /** Each failed try means that another writer's copy arrived, so this is never reached unless something is wrong. */
@@ -24,10 +24,14 @@ export async function copyCommitted(
       .map(({ entry }) => noteInPrimary(parts.secondary, namespace, entry)),
   )
   const copied = await copyMissing(parts, namespace, mutations, committed)
+  for (const { entry } of committed) {
+    if (entry.op === 'put' && (await wasDeleted(parts.secondary, namespace, entry)))
+      await removeIfDeleted(parts, namespace, entry)
+  }
   await Promise.all(
     committed
       .filter(({ entry }) => entry.rev > 1 && isCopy(copied.get(entry.id), entry))
-      .map(({ entry }) => noteCopied(parts.secondary, namespace, entry)),
+      .map(({ entry }) => noteEqual(parts.secondary, namespace, entry)),
   )
   return Promise.all(
     committed.map(async (stored, index) => {
@@ -54,6 +58,9 @@ export async function copyAgain(parts: HybridParts, namespace: Namespace, id: st
       [{ kind: 'put', draft, body, expect: { kind: 'absent' } }],
       [current],
     )
+    // Unless it was there before: then a deletion, here or wherever, has seen it.
+    const isNew = copy === undefined || recordEtag(copy.entry) !== recordEtag(current.entry)
+    if (isNew) await removeIfDeleted(parts, namespace, current.entry)
     return
   }
   if (copy === undefined || !(await wasInPrimary(secondary, namespace, copy.entry))) return
@@ -119,7 +126,7 @@ async function raise(
   try {
     const [raised] = await parts.primary.commit(namespace, [{ ...mutation, expect, rev: copy.rev }])
     if (raised !== undefined && isCopy(copy, raised.entry))
-      await noteCopied(parts.secondary, namespace, raised.entry)
+      await noteEqual(parts.secondary, namespace, raised.entry)
     return raised ?? stored
   } catch (error) {
     // Deleted meanwhile, by a process whose copy came first: this one must go too.
@@ -128,6 +135,12 @@ async function raise(
     else if (!hasErrorCode(error, 'PRECONDITION_FAILED')) throw error
     return stored
   }
+}
+
+/** A copy that was made only after the record's deletion had looked for one: nobody else would remove it. */
+async function removeIfDeleted(parts: HybridParts, namespace: Namespace, copy: ManifestEntry): Promise<void> {
+  if ((await parts.primary.getEntry(namespace, copy.id)) === undefined)
+    await removeCopy(parts, namespace, copy)
 }
 
 /** Removes this very version; another one is not ours to remove. */

@@ -3,7 +3,7 @@ import type { EntryQuery, Namespace, Page, StoredEntry } from '@umbra/core'
 import { inPrimary, inSecondary } from './hybrid-parts.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { mergePages } from './merge-pages.ts'
-import { wasDeleted, wasInPrimary } from './primary-note.ts'
+import { isNoted, wasDeleted, wasInPrimary } from './primary-note.ts'
 
 /** Records that are only in the secondary are looked up in the primary this many at a time. */
 const PARALLEL_LOOKUPS = 32
@@ -73,9 +73,10 @@ async function settleOne(
 ): Promise<StoredEntry | undefined> {
   if (stored.storedIn !== 'sqlite') return stored
   const known = await wasInPrimary(secondary, namespace, stored.entry)
-  // A filter may have left out the primary's newer revision; without one, the primary would have returned it.
+  // A filter may have left out the primary's newer revision; without one, the primary would have returned it, unless it has another
+  // record that used the id before, elsewhere in the order.
   const filtered = query.match !== undefined || query.metadata !== undefined || query.dataFormat !== undefined
-  if (!known && !filtered) return stored
+  if (!known && !filtered && !(await isNoted(secondary, namespace, stored.entry.id))) return stored
   const current = await primary.getEntry(namespace, stored.entry.id)
   if (current === undefined) return known ? undefined : stored
   // Another record that uses the id again stands elsewhere in the order; here it would end the page beyond what lies between.

@@ -76,9 +76,12 @@ describe('a hard deletion on both sides', () => {
   it('without an outbox leaves nothing either', async () => {
     const under = await openHybrid(r2.server, folder.sqlitePath)
     await under.hybrid.storeData({ ...at, id: 'a', data: `${MARK} one` })
-    await under.hybrid.updateData({ ...at, recordId: 'a', data: `${MARK} two` })
+    const { etag } = await under.hybrid.updateData({ ...at, recordId: 'a', data: `${MARK} two` })
+    const hash = etag.slice('2-'.length)
+    expect(await tracesInFile(folder.sqlitePath, hash)).not.toEqual([])
     expect(await deleteHard(under.hybrid)).toBe(true)
     expect(await tracesInSqlite()).toEqual([])
+    expect(await tracesInFile(folder.sqlitePath, hash)).toEqual([])
     await under.close()
   })
 

@@ -209,8 +209,10 @@ export function createHybridBlobs({ primary, secondary }: HybridParts, backlog: 
    */
   async function catchUp(path: string): Promise<void> {
     const current = await truth.get(path)
-    if (current === undefined) backlog.remove([path])
-    else await copy(path, current.bytes)
+    if (current === undefined) return backlog.remove([path])
+    await copy(path, current.bytes)
+    // Another process may have deleted it meanwhile, and have found no copy to delete yet.
+    if ((await truth.get(path)) === undefined) await copies.remove(path, current.etag)
   }
 
   return {

@@ -18,6 +18,7 @@ import { createHybridImport } from './hybrid-import.ts'
 import { inPrimary, sideOf } from './hybrid-parts.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { createOwedCopies } from './owed-copies.ts'
+import { forgetBases } from './primary-note.ts'
 import { findCopy, findRecord } from './secondary-only.ts'
 
 const NO_SNAPSHOTS = 'hybrid reads from two places, which have no version in common; use R2 alone'
@@ -62,6 +63,7 @@ export function createMirroredBackend(parts: HybridParts, backlog: CopyBacklog):
     async purge(namespace, id) {
       await primary.purge?.(namespace, id)
       await copyAgain(parts, namespace, id)
+      await forgetBases(secondary, namespace, id)
       if ((await secondary.getEntry(namespace, id)) !== undefined) throw recordNotDeleted(id)
     },
     uploads: primary.uploads,
@@ -69,7 +71,7 @@ export function createMirroredBackend(parts: HybridParts, backlog: CopyBacklog):
     ...(numbered && {
       numbered: {
         commitNumbered: (namespace, request) =>
-          answered(commitNumberedBoth(parts, numbered, namespace, request)),
+          answered(commitNumberedBoth({ ...parts, numbered }, backlog, namespace, request)),
       },
     }),
     bulk: createHybridImport(commit, { backlog, owed }),

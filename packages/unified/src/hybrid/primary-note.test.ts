@@ -1,10 +1,20 @@
+import { etagRevision } from '@umbra/core'
 import type { StorageBackend } from '@umbra/core'
 import { createSqliteBackend } from '@umbra/sqlite'
 import { expect, it } from 'vitest'
 import { NAMESPACE, put } from '../migration/migration.fixture.ts'
 import { plainBackend } from '../plain-backend.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
-import { forgetDeletion, noteDeletion, noteInPrimary, wasDeleted, wasInPrimary } from './primary-note.ts'
+import {
+  basesOf,
+  forgetDeletion,
+  noteDeletion,
+  noteEqual,
+  noteInPrimary,
+  noteSent,
+  wasDeleted,
+  wasInPrimary,
+} from './primary-note.ts'
 
 it('is not written over the note of a deletion that comes in between', async () => {
   const folder = await createStorageFolder()
@@ -43,6 +53,42 @@ it('stays that of a later record with this id when somebody is late to delete th
   expect(await wasInPrimary(secondary, NAMESPACE, later)).toBe(true)
   await forgetDeletion(secondary, NAMESPACE, earlier)
   expect(await wasInPrimary(secondary, NAMESPACE, later)).toBe(true)
+  await secondary.close()
+  await folder.remove()
+})
+
+it('stays that of a later record when somebody is late to say that both had the earlier one', async () => {
+  const folder = await createStorageFolder()
+  const secondary = await createSqliteBackend({ path: folder.sqlitePath })
+  const later = await put(secondary, { id: 'a', value: 1 })
+  const earlier = { ...later, timestamp: new Date(Date.parse(later.timestamp) - 1_000).toISOString() }
+  await noteInPrimary(secondary, NAMESPACE, later)
+  await noteEqual(secondary, NAMESPACE, earlier)
+  expect(await wasInPrimary(secondary, NAMESPACE, later)).toBe(true)
+  await secondary.close()
+  await folder.remove()
+})
+
+it('keeps what was sent until a later version is known to be on both sides, and over a deletion that was none', async () => {
+  const folder = await createStorageFolder()
+  const secondary = await createSqliteBackend({ path: folder.sqlitePath })
+  const first = await put(secondary, { id: 'a', value: 1 })
+  const at = (rev: number) => ({ ...first, rev })
+  const revisions = async () => (await basesOf(secondary, NAMESPACE, 'a')).map(etagRevision)
+
+  await noteSent(secondary, NAMESPACE, first)
+  expect(await wasInPrimary(secondary, NAMESPACE, first)).toBe(false)
+  await noteInPrimary(secondary, NAMESPACE, first)
+  expect(await wasInPrimary(secondary, NAMESPACE, first)).toBe(true)
+  await noteSent(secondary, NAMESPACE, at(2))
+  await noteSent(secondary, NAMESPACE, at(3))
+  await noteDeletion(secondary, NAMESPACE, at(3))
+  await forgetDeletion(secondary, NAMESPACE, at(3))
+  expect(await revisions()).toEqual([1, 2, 3])
+  await noteEqual(secondary, NAMESPACE, at(2))
+  expect(await revisions()).toEqual([1, 2, 3])
+  await noteEqual(secondary, NAMESPACE, at(4))
+  expect(await revisions()).toEqual([4])
   await secondary.close()
   await folder.remove()
 })

@@ -2,12 +2,17 @@ import { encodePathPart, etagRevision, hasErrorCode, namespacePath, recordEtag }
 import type { ManifestEntry, Namespace, StorageBackend, StoredBlob } from '@umbra/core'
 
 interface PrimaryNote {
-  /** Of the record the primary had: another record that uses the id again has another one. */
+  /** Of the record the primary had, or is about to get: another record that uses the id again has another one. */
   readonly timestamp: string
+  /** Set from when the record is first sent to the primary until the primary is known to have it. */
+  readonly isUnderWay?: true
   /** The revision this process set out to delete. */
   readonly deletedRev?: number
-  /** Etag of the primary's version that the secondary's was last a copy of. */
-  readonly copied?: string
+  /**
+   * Etags of versions that the secondary's entry is, or was made over: the last copy of the primary's, and those of its own that
+   * were sent to the primary, which may or may not have got them.
+   */
+  readonly bases?: readonly string[]
 }
 
 /**
@@ -21,48 +26,61 @@ export function noteInPrimary(
 ): Promise<void> {
   const { id, timestamp, rev } = entry
   // A first revision has no other to be made over, so this may be said before the copy is made.
-  const fresh = { timestamp, ...(rev === 1 && { copied: recordEtag(entry) }) }
-  // Not over a note of this record's deletion: a copy may arrive later than that.
-  return changeNote(secondary, namespace, id, (note) => (note?.timestamp === timestamp ? undefined : fresh))
+  const fresh = { timestamp, ...(rev === 1 && { bases: [recordEtag(entry)] }) }
+  return changeNote(secondary, namespace, id, (note) => {
+    if (note?.timestamp !== timestamp) return fresh
+    // Not over a note of this record's deletion: a copy may arrive later than that.
+    return note.isUnderWay && arrived(note)
+  })
 }
 
 /** Of an entry that both have: what the secondary has from now on was made over this version. */
-export function noteCopied(
-  secondary: StorageBackend,
-  namespace: Namespace,
-  entry: ManifestEntry,
-): Promise<void> {
-  return changeNote(secondary, namespace, entry.id, (note) =>
-    note?.timestamp === entry.timestamp ? withCopied(note, entry) : undefined,
-  )
-}
-
-/** Both of the above, of an entry that both have. */
 export function noteEqual(
   secondary: StorageBackend,
   namespace: Namespace,
   entry: ManifestEntry,
 ): Promise<void> {
-  const { id, timestamp } = entry
-  return changeNote(secondary, namespace, id, (note) =>
-    withCopied(note?.timestamp === timestamp ? note : { timestamp }, entry),
-  )
+  const { id, timestamp, rev } = entry
+  return changeNote(secondary, namespace, id, async (note) => {
+    const own = note?.timestamp === timestamp ? note : undefined
+    // It may have been deleted since, and the id used again: the note is of that record then.
+    if (note !== undefined && own === undefined && !(await hasRecord(secondary, namespace, entry)))
+      return undefined
+    const bases = own?.bases ?? []
+    // Copies may be noted in any order: the newest counts.
+    if (bases.every((base) => etagRevision(base) < rev))
+      return { ...(own ? arrived(own) : { timestamp }), bases: [recordEtag(entry)] }
+    return own?.isUnderWay && arrived(own)
+  })
 }
 
-/** Copies may be noted in any order: the newest counts. */
-function withCopied(note: PrimaryNote, entry: ManifestEntry): PrimaryNote | undefined {
-  const isNewer = note.copied === undefined || etagRevision(note.copied) < entry.rev
-  return isNewer ? { ...note, copied: recordEtag(entry) } : undefined
-}
-
-/** The version of the primary's, by its etag, that the secondary's entry was made over or is the copy of, where that is known. */
-export async function copiedVersion(
+/**
+ * Before a version of the secondary's is sent to the primary: should the answer be lost, what is changed in the secondary from now on
+ * was made over it all the same.
+ */
+export function noteSent(
   secondary: StorageBackend,
   namespace: Namespace,
-  { id, timestamp }: ManifestEntry,
-): Promise<string | undefined> {
+  entry: ManifestEntry,
+): Promise<void> {
+  const { id, timestamp } = entry
+  const etag = recordEtag(entry)
+  return changeNote(secondary, namespace, id, (note) => {
+    const bases = note?.bases ?? []
+    const added = bases.includes(etag) ? bases : [...bases, etag]
+    if (note?.timestamp !== timestamp) return { timestamp, isUnderWay: true, bases: added }
+    return added === bases ? undefined : { ...note, bases: added }
+  })
+}
+
+/** The versions by their etags, any of which, if the primary has it now, the secondary's entry was made over or is the copy of. */
+export async function basesOf(
+  secondary: StorageBackend,
+  namespace: Namespace,
+  id: string,
+): Promise<readonly string[]> {
   const note = await readNote(secondary, namespace, id)
-  return note?.timestamp === timestamp ? note.copied : undefined
+  return note?.bases ?? []
 }
 
 /** Before the deletion, so that the copy is not read during an outage when it could not be deleted any more. */
@@ -71,10 +89,11 @@ export function noteDeletion(
   namespace: Namespace,
   { id, timestamp, rev }: ManifestEntry,
 ): Promise<void> {
-  // Not over the note of a later record: another process has deleted this one, and the id was used again.
-  return changeNote(secondary, namespace, id, (note) =>
-    note !== undefined && note.timestamp > timestamp ? undefined : { timestamp, deletedRev: rev },
-  )
+  return changeNote(secondary, namespace, id, (note) => {
+    // Not over the note of a later record: another process has deleted this one, and the id was used again.
+    if (note !== undefined && note.timestamp > timestamp) return undefined
+    return { ...(note?.timestamp === timestamp ? arrived(note) : { timestamp }), deletedRev: rev }
+  })
 }
 
 /** For a deletion that was proved not to have happened. */
@@ -83,9 +102,38 @@ export function forgetDeletion(
   namespace: Namespace,
   { id, timestamp, rev }: ManifestEntry,
 ): Promise<void> {
-  return changeNote(secondary, namespace, id, (note) =>
-    note?.timestamp === timestamp && note.deletedRev === rev ? { timestamp } : undefined,
-  )
+  return changeNote(secondary, namespace, id, (note) => {
+    if (note?.timestamp !== timestamp || note.deletedRev !== rev) return undefined
+    const { deletedRev: _, ...kept } = note
+    return kept
+  })
+}
+
+/** Versions name the hash of a content, of which a hard deletion leaves nothing. */
+export function forgetBases(secondary: StorageBackend, namespace: Namespace, id: string): Promise<void> {
+  return changeNote(secondary, namespace, id, (note) => {
+    if (note?.bases === undefined) return undefined
+    const { bases: _, ...kept } = note
+    return kept
+  })
+}
+
+function arrived(note: PrimaryNote): PrimaryNote {
+  const { isUnderWay: _, ...known } = note
+  return known
+}
+
+async function hasRecord(
+  secondary: StorageBackend,
+  namespace: Namespace,
+  { id, timestamp }: ManifestEntry,
+): Promise<boolean> {
+  return (await secondary.getEntry(namespace, id))?.entry.timestamp === timestamp
+}
+
+/** Whether the primary has had, or may have, any record with this id. */
+export async function isNoted(secondary: StorageBackend, namespace: Namespace, id: string): Promise<boolean> {
+  return (await readNote(secondary, namespace, id)) !== undefined
 }
 
 /** Whether the primary has had this record: then it says what became of it. */
@@ -95,7 +143,7 @@ export async function wasInPrimary(
   entry: ManifestEntry,
 ): Promise<boolean> {
   const note = await readNote(secondary, namespace, entry.id)
-  return note?.timestamp === entry.timestamp
+  return note?.timestamp === entry.timestamp && note.isUnderWay !== true
 }
 
 /** Whether this is a copy of a record that was deleted, as far as that is known without the primary. */
@@ -128,12 +176,12 @@ async function changeNote(
   secondary: StorageBackend,
   namespace: Namespace,
   id: string,
-  edit: (note: PrimaryNote | undefined) => PrimaryNote | undefined,
+  edit: (note: PrimaryNote | undefined) => PrimaryNote | undefined | Promise<PrimaryNote | undefined>,
 ): Promise<void> {
   const path = notePath(namespace, id)
   for (;;) {
     const stored = await secondary.blobs.get(path)
-    const edited = edit(stored && parseNote(stored))
+    const edited = await edit(stored && parseNote(stored))
     if (edited === undefined) return
     const bytes = new TextEncoder().encode(JSON.stringify(edited))
     try {

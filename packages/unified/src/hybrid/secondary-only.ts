@@ -10,7 +10,8 @@ import type {
 import { isOfEarlier } from '../migration/decide-record.ts'
 import { inPrimary, inSecondary } from './hybrid-parts.ts'
 import type { HybridParts } from './hybrid-parts.ts'
-import { noteCopied, noteInPrimary, wasDeleted, wasInPrimary } from './primary-note.ts'
+import { notTried } from './not-tried.ts'
+import { noteEqual, noteInPrimary, noteSent, wasDeleted, wasInPrimary } from './primary-note.ts'
 
 /** A record that keeps changing while it is copied is given up after this many tries. */
 const MAX_COPY_TRIES = 5
@@ -58,7 +59,7 @@ export async function ensureInPrimary(
       return await copyToPrimary(parts, namespace, stored, target.at)
     } catch (error) {
       // Another writer copied it first, or it changed while it was copied, most likely because one is ahead of us.
-      if (tries >= MAX_COPY_TRIES || !hasErrorCode(error, 'ALREADY_EXISTS', 'CONFLICT')) throw error
+      if (tries >= MAX_COPY_TRIES || !hasErrorCode(error, 'ALREADY_EXISTS', 'CONFLICT')) throw notTried(error)
     }
   }
 }
@@ -75,15 +76,16 @@ async function copyToPrimary(
   const isReused = deleted !== undefined && deleted.rev >= entry.rev && isOfEarlier(deleted, entry)
   const rev = isReused ? deleted.rev + 1 : entry.rev
   const copy = { draft: toDraft(entry), body: storedBody(secondary, stored), rev }
+  await noteSent(secondary, namespace, { ...entry, rev })
   const [copied] = await primary.commit(namespace, [{ kind: 'put', ...copy, expect: { kind: 'absent' } }])
-  await noteInPrimary(secondary, namespace, entry)
   if (copied === undefined) return undefined
   if (copied.entry.rev === rev) {
-    await noteCopied(secondary, namespace, copied.entry)
+    await noteEqual(secondary, namespace, copied.entry)
     if (isReused)
       await raiseCopy(secondary, namespace, { entry, raised: copied, body: storedBody(primary, copied) })
     return copied
   }
+  await noteInPrimary(secondary, namespace, entry)
   // A higher revision: another process copied the record and deleted it since we looked. It stays deleted.
   const expect = { kind: 'etag', etag: recordEtag(copied.entry) } as const
   await primary.commit(namespace, [{ kind: 'delete', id: entry.id, expect, at }])

@@ -1,0 +1,99 @@
+import { createMemoryBackend, manageBackend, UmbraError } from '@umbra/core'
+import type { StorageBackend } from '@umbra/core'
+import { createSqliteBackend, openOutbox } from '@umbra/sqlite'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { createFakeStore } from '../outbox/fake-store.fixture.ts'
+import { QUICK } from '../outbox/outbox-backend.fixture.ts'
+import { plainBackend } from '../plain-backend.fixture.ts'
+import { createStorageFolder } from '../storage-folder.fixture.ts'
+import type { StorageFolder } from '../storage-folder.fixture.ts'
+import { copyAgain } from './copy-committed.ts'
+import { createHybridBackend } from './hybrid-backend.ts'
+import { createHybridWithOutbox } from './hybrid-with-outbox.ts'
+
+const AT = { module: 'm', userId: 'u' }
+
+let folder: StorageFolder
+beforeEach(async () => {
+  folder = await createStorageFolder()
+})
+afterEach(() => folder.remove())
+
+const sqlite = () => createSqliteBackend({ path: folder.sqlitePath, durability: 'relaxed' })
+
+it('does not stay when the record is deleted while it is copied', async () => {
+  const primary = createMemoryBackend()
+  const secondary = await sqlite()
+  const hybrid = manageBackend(createHybridBackend({ primary, secondary }))
+  await manageBackend(primary).storeData({ ...AT, id: 'a', data: 1 })
+  const deletedMeanwhile: StorageBackend = {
+    ...primary,
+    async openBody(...about) {
+      const chunks: Uint8Array[] = []
+      for await (const chunk of await primary.openBody(...about)) chunks.push(chunk)
+      expect(await hybrid.deleteData('m', 'u', 'a', { hard: true })).toBe(true)
+      return oneAfterAnother(chunks)
+    },
+  }
+  await copyAgain({ primary: deletedMeanwhile, secondary }, AT, 'a')
+  expect(await manageBackend(secondary).retrieveData('m', 'u', 'a')).toBeNull()
+  await hybrid.close()
+})
+
+it('of a blob does not stay when another process deletes it while a read copies it', async () => {
+  const primary = createMemoryBackend()
+  const secondary = await sqlite()
+  const other = manageBackend(createHybridBackend({ primary, secondary }))
+  await manageBackend(primary).putBlob('settings', 1)
+  let isDeleted = false
+  const deletedMeanwhile: StorageBackend = {
+    ...plainBackend(secondary),
+    blobs: {
+      get: (path) => secondary.blobs.get(path),
+      delete: (...about) => secondary.blobs.delete(...about),
+      async put(...about) {
+        if (!isDeleted) await other.deleteBlob('settings')
+        isDeleted = true
+        return secondary.blobs.put(...about)
+      },
+    },
+  }
+  const reader = manageBackend(createHybridBackend({ primary, secondary: deletedMeanwhile }))
+  expect((await reader.getBlob('settings'))?.value).toBe(1)
+  expect(await manageBackend(secondary).getBlob('settings')).toBeNull()
+  await other.close()
+})
+
+it('that can never be made does not hold up what comes behind it', async () => {
+  const store = createFakeStore()
+  const outbox = await openOutbox({ path: folder.sqlitePath })
+  const client = store.client()
+  const { numbered = expect.unreachable() } = client
+  const other = manageBackend(store.direct)
+  const { etag } = await other.storeData({ ...AT, id: 'a', data: 1 })
+  let isOvertaken = false
+  const primary: StorageBackend = {
+    ...client,
+    openBody: async () => {
+      throw new UmbraError('CORRUPT', 'the body is gone')
+    },
+    numbered: {
+      async commitNumbered(...about) {
+        if (!isOvertaken) await other.updateData({ ...AT, recordId: 'a', data: 2 })
+        isOvertaken = true
+        return numbered.commitNumbered(...about)
+      },
+    },
+  }
+  const secondary = await sqlite()
+  const storage = manageBackend(createHybridWithOutbox({ primary, secondary, outbox, policy: QUICK }))
+  await expect(storage.updateData({ ...AT, recordId: 'a', data: 3, ifMatch: etag })).rejects.toMatchObject({
+    code: 'PRECONDITION_FAILED',
+  })
+  expect(await storage.storeData({ ...AT, id: 'b', data: 4 })).toMatchObject({ pending: false })
+  await storage.close()
+})
+
+async function* oneAfterAnother(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* chunks
+}
