@@ -2,6 +2,7 @@ import { UmbraError } from '@umbra/core'
 import { startLocalR2 } from '@umbra/r2/local'
 import type { LocalR2 } from '@umbra/r2/local'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { runMigration } from '../migration/run-migration.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
 import { openHybrid } from './hybrid.fixture.ts'
@@ -88,5 +89,26 @@ it('removes the copy of a blob that is deleted again after R2 alone has deleted 
   await onR2.deleteBlob('gone')
   expect(await hybrid.deleteBlob('gone')).toBe(false)
   expect(await onSqlite.getBlob('gone')).toBeNull()
+  await under.close()
+})
+
+it('removes the copy that a migration makes while the blob is deleted', async () => {
+  const { hybrid, onSqlite, ...under } = await openHybrid(server, folder.sqlitePath, {
+    primary: (backend) => ({
+      ...backend,
+      blobs: {
+        get: (path) => backend.blobs.get(path),
+        put: (...about) => backend.blobs.put(...about),
+        async delete(...about) {
+          await runMigration(backend, under.secondary)
+          return backend.blobs.delete(...about)
+        },
+      },
+    }),
+  })
+  await hybrid.putBlob('gone', 1)
+  expect(await hybrid.deleteBlob('gone')).toBe(true)
+  expect(await onSqlite.getBlob('gone')).toBeNull()
+  expect(await hybrid.getBlob('gone')).toBeNull()
   await under.close()
 })

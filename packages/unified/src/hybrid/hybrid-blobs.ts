@@ -192,7 +192,10 @@ export function createHybridBlobs({ primary, secondary }: HybridParts, backlog: 
     await copies.delete(path)
     if (current === undefined) return false
     try {
-      return await decide(path, () => truth.delete(path, expect))
+      const existed = await decide(path, () => truth.delete(path, expect))
+      // A migration that still saw it there may have made a copy anew.
+      await copies.remove(path, current.etag).catch((failure: unknown) => backlog.add([path], failure))
+      return existed
     } catch (error) {
       // Somebody has changed or deleted it, maybe an earlier request of ours that arrived late.
       if (hasErrorCode(error, 'PRECONDITION_FAILED'))

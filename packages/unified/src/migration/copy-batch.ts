@@ -40,7 +40,7 @@ export async function copyBatch(
     const failed = loads.find((load) => load.status === 'rejected')
     if (failed !== undefined) throw failed.reason
     const { copied, overtaken } = await commitRevisions(context, namespace, loaded)
-    await context.onEqual(namespace, copied)
+    await context.onEqual(namespace, [...copied, ...overtaken.filter(isAlike).map(({ entry }) => entry)])
     const moved = outcomes.filter(({ kind }) => kind === 'moved').length
     const unconvertible = outcomes.flatMap((outcome, index) => {
       const entry = batch[index]?.entry
@@ -53,6 +53,11 @@ export async function copyBatch(
     // The outcome stands whether or not a temporary file can be removed.
     await Promise.allSettled(loaded.map(({ body }) => body.dispose()))
   }
+}
+
+/** Ours, whose answer was lost, or another writer's: no later pass looks at it unless this one copied something else. */
+function isAlike({ decision }: Overtaken): boolean {
+  return decision === 'alreadyThere'
 }
 
 async function commitRevisions(

@@ -1,5 +1,5 @@
-import { manageBackend } from '@umbra/core'
-import type { StorageManager } from '@umbra/core'
+import { manageBackend, UmbraError } from '@umbra/core'
+import type { StorageBackend, StorageManager } from '@umbra/core'
 import { createR2Backend } from '@umbra/r2'
 import { startLocalR2 } from '@umbra/r2/local'
 import type { LocalR2 } from '@umbra/r2/local'
@@ -126,6 +126,24 @@ describe('a migration while the application writes in hybrid mode', () => {
     // The other way round it is the deletion that is copied.
     expect(await runMigration(r2, sqlite, { module })).toMatchObject({ total: { deleted: 1 } })
     expect(await contentsOf(sqlite, { module, userId: USER })).toHaveLength(1)
+    await Promise.all([application.close(), sqlite.close(), r2.close()])
+  })
+
+  it('notes what it copied also when the answer was lost', async () => {
+    const module = 'lost'
+    const { sqlite, r2 } = await openSides()
+    const ids = await fill(manageBackend(sqlite), module, 2)
+    let isLost = false
+    const commit: StorageBackend['commit'] = async (...about) => {
+      const stored = await r2.commit(...about)
+      if (isLost) return stored
+      isLost = true
+      throw new UmbraError('OUTCOME_PENDING', 'the answer was lost')
+    }
+    await runMigration(sqlite, { ...r2, commit }, { module, ...migrationNotes(sqlite) })
+    for (const id of ids) await manageBackend(r2).deleteData(module, USER, id)
+    const application = await openApplication()
+    expect(await application.retrieveData(module, USER)).toEqual([])
     await Promise.all([application.close(), sqlite.close(), r2.close()])
   })
 })

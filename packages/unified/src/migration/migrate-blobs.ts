@@ -1,5 +1,6 @@
-import { compareCodePoints, hasErrorCode } from '@umbra/core'
+import { compareCodePoints } from '@umbra/core'
 import type { ListedBlob } from '@umbra/core'
+import { copyBlob } from './copy-blob.ts'
 import { inGroups, mergeOrdered } from './merge-ordered.ts'
 import type { Pair } from './merge-ordered.ts'
 import type { MigrationContext } from './migration-context.ts'
@@ -51,16 +52,11 @@ export async function migrateBlobs(context: MigrationContext): Promise<BlobPass>
 
   async function copy({ path, size }: ListedBlob): Promise<void> {
     if (!context.dryRun) {
-      const blob = await context.source.blobs.get(path)
-      if (blob === undefined) return
-      try {
-        await context.target.blobs.put(path, blob.bytes, { kind: 'absent' })
-      } catch (error) {
-        if (!hasErrorCode(error, 'PRECONDITION_FAILED')) throw error
-        moved++
-        return
-      }
-      await context.onEqualBlob({ path, etag: blob.etag })
+      const sides = { source: context.source.blobs, target: context.target.blobs }
+      const outcome = await copyBlob(sides, path)
+      if (outcome.kind === 'moved') moved++
+      if (outcome.kind !== 'copied') return
+      await context.onEqualBlob({ path, etag: outcome.blob.etag })
     }
     counts.copied++
     counts.bytes += size

@@ -258,6 +258,34 @@ describe('runMigration', () => {
     expect(await contentsOf(target)).toEqual(await contentsOf(source))
   })
 
+  it.each(['OUTCOME_PENDING', 'PRECONDITION_FAILED'] as const)(
+    'tells of every record of a batch that was there when its commit ended with %s',
+    async (code) => {
+      const { source, target } = createSides()
+      await put(source, { id: 'a', value: 1 })
+      await put(source, { id: 'b', value: 1 })
+      let commits = 0
+      const commit: StorageBackend['commit'] = async (namespace, mutations) => {
+        if (++commits > 1) return target.commit(namespace, mutations)
+        // Of the second kind is a copy that another process makes meanwhile, of one of them.
+        await target.commit(namespace, code === 'OUTCOME_PENDING' ? mutations : mutations.slice(0, 1))
+        throw new UmbraError(code, 'the first answer')
+      }
+      const equal: string[] = []
+      const report = await runMigration(
+        source,
+        { ...target, commit },
+        {
+          clock: { now: () => 0, sleep: async () => {} },
+          onEqual: async (_namespace, entries) => void equal.push(...entries.map(({ id }) => id)),
+          maxPasses: 1,
+        },
+      )
+      expect(report.total.copied + report.total.alreadyThere).toBe(2)
+      expect(equal.sort()).toEqual(['a', 'b'])
+    },
+  )
+
   it('says which backend cannot list what it holds', async () => {
     const { source, target } = createSides()
     const { inventory: _inventory, ...withoutInventory } = target

@@ -1,10 +1,11 @@
 import { mkdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { createMemoryBackend, manageBackend } from '@umbra/core'
-import type { Namespace, ObjectInfo, StorageManager } from '@umbra/core'
+import { createMemoryBackend, manageBackend, UmbraError } from '@umbra/core'
+import type { Namespace, ObjectInfo, StorageBackend, StorageManager } from '@umbra/core'
 import { createParquetCodec } from '@umbra/r2/duckdb'
 import { createSqliteBackend } from '@umbra/sqlite'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
+import { createImportMirror } from '../../hybrid/import-mirror.ts'
 import { createStorageFolder } from '../../storage-folder.fixture.ts'
 import type { StorageFolder } from '../../storage-folder.fixture.ts'
 import { createFolderSource } from './folder-source.ts'
@@ -228,6 +229,36 @@ describe('an import', () => {
         migration: { total: { copied: 0, alreadyThere: 6, conflicts: 0 } },
       })
     })
+  })
+
+  it('gives a mirror its copies also when the answer of the target was lost', async () => {
+    await write('a.json', '1')
+    await write('b.json', '2')
+    const [backend, secondary] = [target(), target()]
+    let isLost = false
+    const commit: StorageBackend['commit'] = async (...about) => {
+      const stored = await backend.commit(...about)
+      if (isLost) return stored
+      isLost = true
+      throw new UmbraError('OUTCOME_PENDING', 'the answer was lost')
+    }
+    await importForeign(
+      createFolderSource(files(), { namespace: PLACE, parquet }),
+      { ...backend, commit },
+      {
+        parquet,
+        clock: { now: () => 0, sleep: async () => {} },
+        mirror: createImportMirror({ primary: backend, secondary }),
+        onRejection: (rejection) => rejections.push(rejection),
+      },
+    )
+    const copies = await manageBackend(secondary).retrieveData(PLACE.module, PLACE.userId)
+    expect(new Map(copies.map(({ id, data }) => [id, data]))).toEqual(
+      new Map([
+        ['a.json', 1],
+        ['b.json', 2],
+      ]),
+    )
   })
 
   it('goes into a SQLite file as well', async () => {

@@ -1,0 +1,216 @@
+import { hasErrorCode, manageBackend, UmbraError } from '@umbra/core'
+import type { StorageBackend, StorageManager, ErrorCode } from '@umbra/core'
+import { createSqliteBackend, openOutbox } from '@umbra/sqlite'
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { runMigration } from '../migration/run-migration.ts'
+import { createFakeStore } from '../outbox/fake-store.fixture.ts'
+import type { FakeStore } from '../outbox/fake-store.fixture.ts'
+import { QUICK } from '../outbox/outbox-backend.fixture.ts'
+import { createStorageFolder } from '../storage-folder.fixture.ts'
+import { createHybridBackend } from './hybrid-backend.ts'
+import { createHybridWithOutbox } from './hybrid-with-outbox.ts'
+import { migrationNotes } from './migration-notes.ts'
+
+const AT = { module: 'm', userId: 'u', recordId: 'a' }
+
+type Step =
+  | { readonly kind: 'on SQLite alone' | 'hybrid' | 'with outbox' | 'migration' }
+  /** Over a version that is outdated, so that nothing comes of it but what goes before it, of which the answer is lost. */
+  | { readonly kind: 'refused' | 'refused with outbox'; readonly isAnswerLost: boolean }
+  | { readonly kind: 'migration without an answer' }
+  /** Nothing comes of it, and maybe it is not even said so. */
+  | { readonly kind: 'deletion that fails'; readonly code: 'UNAVAILABLE' | 'OUTCOME_PENDING' }
+  /** R2 goes away after so many requests. */
+  | { readonly kind: 'hybrid cut off'; readonly after: number }
+  | { readonly kind: 'with outbox cut off'; readonly after: number; readonly isChangedMeanwhile: boolean }
+
+const anyStep: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({ kind: fc.constant('on SQLite alone' as const) }),
+  fc.record({ kind: fc.constantFrom('hybrid' as const, 'with outbox' as const, 'migration' as const) }),
+  fc.record({
+    kind: fc.constantFrom('refused' as const, 'refused with outbox' as const),
+    isAnswerLost: fc.boolean(),
+  }),
+  fc.record({ kind: fc.constant('migration without an answer' as const) }),
+  fc.record({
+    kind: fc.constant('deletion that fails' as const),
+    code: fc.constantFrom('UNAVAILABLE' as const, 'OUTCOME_PENDING' as const),
+  }),
+  fc.record({ kind: fc.constant('hybrid cut off' as const), after: fc.nat(4) }),
+  fc.record({
+    kind: fc.constant('with outbox cut off' as const),
+    after: fc.nat(4),
+    isChangedMeanwhile: fc.boolean(),
+  }),
+)
+
+class World {
+  readonly #store: FakeStore = createFakeStore()
+  readonly #path: string
+  /** Requests that are still answered; then R2 is away. */
+  #left = Infinity
+  #loseNextCommit = false
+  #failNextCommit: ErrorCode | undefined
+  /** Words that were acknowledged, in order, and those that may or may not have been stored. */
+  readonly acknowledged: string[] = []
+  readonly unsettled: string[] = []
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  /** R2 as the hybrids see it: only what goes before a write may lose its answer, as the write itself may then have been made. */
+  primary(): StorageBackend {
+    const client = this.#store.client()
+    const { numbered } = client
+    const sent = async <T>(request: () => Promise<T>): Promise<T> => {
+      if (this.#left-- <= 0) throw new UmbraError('UNAVAILABLE', 'r2 is away')
+      return request()
+    }
+    return {
+      ...client,
+      ...(numbered && {
+        numbered: { commitNumbered: (...about) => sent(() => numbered.commitNumbered(...about)) },
+      }),
+      getEntry: (...about) => sent(() => client.getEntry(...about)),
+      commit: (...about) =>
+        sent(async () => {
+          const code = this.#failNextCommit
+          this.#failNextCommit = undefined
+          if (code !== undefined) throw new UmbraError(code, 'the request does not arrive')
+          const committed = await client.commit(...about)
+          if (!this.#loseNextCommit) return committed
+          this.#loseNextCommit = false
+          throw new UmbraError('OUTCOME_PENDING', 'the answer is lost')
+        }),
+    }
+  }
+
+  sqlite = () => createSqliteBackend({ path: this.#path, durability: 'relaxed' })
+
+  async open() {
+    const secondary = await this.sqlite()
+    return {
+      alone: manageBackend(await this.sqlite()),
+      plain: manageBackend(createHybridBackend({ primary: this.primary(), secondary })),
+      queued: await this.openQueued(),
+      onR2: manageBackend(this.#store.direct),
+    }
+  }
+
+  async openQueued(): Promise<StorageManager> {
+    const parts = {
+      primary: this.primary(),
+      secondary: await this.sqlite(),
+      outbox: await openOutbox({ path: this.#path }),
+    }
+    return manageBackend(createHybridWithOutbox({ ...parts, policy: QUICK }))
+  }
+
+  async append(storage: StorageManager, word: string, ifMatch?: string): Promise<void> {
+    const data = (current: unknown) => [...(current as string[]), word]
+    const outcome = await storage.updateData({ ...AT, data, ...(ifMatch !== undefined && { ifMatch }) })
+    if (outcome.pending) this.unsettled.push(word)
+    else this.acknowledged.push(word)
+  }
+
+  /** Resolves when R2 is back. */
+  async cutOff(after: number, work: () => Promise<unknown>): Promise<void> {
+    this.#left = after
+    // Without R2 a record counts as deleted once a deletion may have been made.
+    await work().catch(expectCode('UNAVAILABLE', 'NOT_FOUND'))
+    this.#left = Infinity
+  }
+
+  async withLostAnswer(isLost: boolean, work: () => Promise<unknown>): Promise<void> {
+    this.#loseNextCommit = isLost
+    await work()
+    this.#loseNextCommit = false
+  }
+
+  async failDeletion(storage: StorageManager, code: ErrorCode): Promise<void> {
+    this.#failNextCommit = code
+    await storage.deleteData('m', 'u', 'a').catch(expectCode('UNAVAILABLE', 'OUTCOME_PENDING'))
+  }
+
+  async migrate(): Promise<void> {
+    const source = await this.sqlite()
+    await runMigration(source, this.primary(), migrationNotes(source))
+    await source.close()
+  }
+}
+
+function expectCode(...codes: ErrorCode[]) {
+  return (error: unknown) => {
+    for (const code of codes) if (hasErrorCode(error, code)) return
+    throw error
+  }
+}
+
+it('nothing that was acknowledged is lost, whichever process wrote it, and whatever failed before and after it', async () => {
+  const check = fc.asyncProperty(fc.array(anyStep, { minLength: 2, maxLength: 8 }), async (steps) => {
+    const folder = await createStorageFolder()
+    const world = new World(folder.sqlitePath)
+    const { alone, plain, onR2, ...opened } = await world.open()
+    let { queued } = opened
+    const first = await alone.storeData({ module: 'm', userId: 'u', id: 'a', data: [] })
+    for (const [n, step] of steps.entries()) {
+      const word = `${n} ${step.kind}`
+      switch (step.kind) {
+        case 'on SQLite alone':
+          await world.append(alone, word)
+          break
+        case 'hybrid':
+          await world.append(plain, word)
+          break
+        case 'with outbox':
+          await world.append(queued, word)
+          break
+        case 'refused':
+        case 'refused with outbox': {
+          const storage = step.kind === 'refused' ? plain : queued
+          const outdated = world.acknowledged.length === 0 ? `2${first.etag.slice(1)}` : first.etag
+          await world.withLostAnswer(step.isAnswerLost, () =>
+            world.append(storage, word, outdated).catch(expectCode('PRECONDITION_FAILED', 'UNAVAILABLE')),
+          )
+          break
+        }
+        case 'migration':
+          await world.migrate()
+          break
+        case 'migration without an answer':
+          await world.withLostAnswer(true, () => world.migrate())
+          break
+        case 'hybrid cut off':
+          await world.cutOff(step.after, () => world.append(plain, word))
+          break
+        case 'with outbox cut off':
+          await world.cutOff(step.after, async () => {
+            await world.append(queued, word)
+            if (!step.isChangedMeanwhile) return
+            // Nothing is sent meanwhile: of two changes at the same time one may yield.
+            await queued.close()
+            await world.append(alone, `${word}, alone`)
+            queued = await world.openQueued()
+          })
+          await queued.sync({ timeoutMs: 5_000 })
+          break
+        case 'deletion that fails':
+          await world.failDeletion(plain, step.code)
+          break
+      }
+    }
+    await queued.sync({ timeoutMs: 5_000 })
+    await world.append(plain, 'last')
+    const stored = (await onR2.retrieveData('m', 'u', 'a'))?.data as string[]
+    expect(stored.filter((word) => !world.unsettled.includes(word))).toEqual(world.acknowledged)
+    expect(new Set(stored).size).toBe(stored.length)
+    const refused = await queued.conflicts()
+    expect(world.unsettled.filter((word) => !stored.includes(word))).toHaveLength(refused.length)
+    expect((await alone.retrieveData('m', 'u', 'a'))?.data).toEqual(stored)
+    for (const storage of [alone, plain, queued]) await storage.close()
+    await folder.remove()
+  })
+  await fc.assert(check, { numRuns: 40 })
+})
