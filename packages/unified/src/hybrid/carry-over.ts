@@ -3,7 +3,7 @@ import type { Namespace, StoredEntry } from '@umbra/core'
 import { loadRevision } from '../migration/load-revision.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { notTried } from './not-tried.ts'
-import { basesOf, noteSent } from './primary-note.ts'
+import { basesOf, noteEqual, noteSending, versionOf } from './primary-note.ts'
 import { toDraft } from './secondary-only.ts'
 
 /** A record that keeps changing while it is carried over is given up after this many tries. */
@@ -36,11 +36,10 @@ async function carryOnce(
 ): Promise<'settled' | 'changed meanwhile'> {
   const { entry } = copy
   const bases = await basesOf(secondary, namespace, entry.id)
-  if (bases.every((base) => base === recordEtag(entry))) return 'settled'
+  if (bases.every((base) => base === versionOf(entry))) return 'settled'
   const current = await primary.getEntry(namespace, entry.id)
   if (current === undefined || current.entry.rev >= entry.rev) return 'settled'
-  const base = recordEtag(current.entry)
-  if (!bases.includes(base)) return 'settled'
+  if (!bases.includes(versionOf(current.entry))) return 'settled'
   // Read whole and checked, as it replaces a body that may be intact.
   const loaded = await loadRevision(secondary, copy)
   if (loaded.kind === 'moved') return 'changed meanwhile'
@@ -48,9 +47,11 @@ async function carryOnce(
   if (loaded.kind === 'unconvertible') return 'settled'
   const { body } = loaded.revision
   try {
-    await noteSent(secondary, namespace, entry)
+    await noteSending(secondary, namespace, entry)
     const put = { kind: 'put', draft: toDraft(entry), body, rev: entry.rev } as const
-    await primary.commit(namespace, [{ ...put, expect: { kind: 'etag', etag: base } }])
+    const expect = { kind: 'etag', etag: recordEtag(current.entry) } as const
+    await primary.commit(namespace, [{ ...put, expect }])
+    await noteEqual(secondary, namespace, entry)
     return 'settled'
   } catch (error) {
     if (hasErrorCode(error, 'PRECONDITION_FAILED', 'NOT_FOUND')) return 'changed meanwhile'

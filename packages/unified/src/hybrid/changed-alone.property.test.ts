@@ -15,7 +15,14 @@ import { migrationNotes } from './migration-notes.ts'
 const AT = { module: 'm', userId: 'u', recordId: 'a' }
 
 type Step =
-  | { readonly kind: 'on SQLite alone' | 'hybrid' | 'with outbox' | 'migration' }
+  | {
+      readonly kind:
+        | 'on SQLite alone'
+        | 'created again on SQLite alone'
+        | 'hybrid'
+        | 'with outbox'
+        | 'migration'
+    }
   /** Over a version that is outdated, so that nothing comes of it but what goes before it, of which the answer is lost. */
   | { readonly kind: 'refused' | 'refused with outbox'; readonly isAnswerLost: boolean }
   | { readonly kind: 'migration without an answer' }
@@ -26,7 +33,9 @@ type Step =
   | { readonly kind: 'with outbox cut off'; readonly after: number; readonly isChangedMeanwhile: boolean }
 
 const anyStep: fc.Arbitrary<Step> = fc.oneof(
-  fc.record({ kind: fc.constant('on SQLite alone' as const) }),
+  fc.record({
+    kind: fc.constantFrom('on SQLite alone' as const, 'created again on SQLite alone' as const),
+  }),
   fc.record({ kind: fc.constantFrom('hybrid' as const, 'with outbox' as const, 'migration' as const) }),
   fc.record({
     kind: fc.constantFrom('refused' as const, 'refused with outbox' as const),
@@ -115,6 +124,13 @@ class World {
     else this.acknowledged.push(word)
   }
 
+  async createAgain(storage: StorageManager, word: string): Promise<void> {
+    const { data } = (await storage.retrieveData('m', 'u', 'a')) ?? expect.unreachable()
+    await storage.deleteData('m', 'u', 'a')
+    await storage.storeData({ module: 'm', userId: 'u', id: 'a', data: [...(data as string[]), word] })
+    this.acknowledged.push(word)
+  }
+
   /** Resolves when R2 is back. */
   async cutOff(after: number, work: () => Promise<unknown>): Promise<void> {
     this.#left = after
@@ -160,6 +176,9 @@ it('nothing that was acknowledged is lost, whichever process wrote it, and whate
       switch (step.kind) {
         case 'on SQLite alone':
           await world.append(alone, word)
+          break
+        case 'created again on SQLite alone':
+          await world.createAgain(alone, word)
           break
         case 'hybrid':
           await world.append(plain, word)

@@ -1,8 +1,22 @@
 import { hasErrorCode, mutationId, recordEtag } from '@umbra/core'
-import type { ManifestEntry, Mutation, Namespace, PutMutation, StoredEntry } from '@umbra/core'
+import type {
+  ManifestEntry,
+  Mutation,
+  Namespace,
+  PutMutation,
+  StorageBackend,
+  StoredEntry,
+} from '@umbra/core'
 import { isSameRevision } from '../migration/decide-record.ts'
 import type { HybridParts } from './hybrid-parts.ts'
-import { noteEqual, noteInPrimary, wasDeleted, wasInPrimary } from './primary-note.ts'
+import {
+  noteDeletion,
+  noteEqual,
+  noteInPrimary,
+  noteSending,
+  wasDeleted,
+  wasInPrimary,
+} from './primary-note.ts'
 import { storedBody, toDraft } from './secondary-only.ts'
 
 /** Each failed try means that another writer's copy arrived, so this is never reached unless something is wrong. */
@@ -18,29 +32,44 @@ export async function copyCommitted(
   mutations: readonly Mutation[],
   committed: readonly StoredEntry[],
 ): Promise<readonly StoredEntry[]> {
+  const { secondary } = parts
+  const entries = committed.map(({ entry }) => entry)
+  const before = await findCopies(secondary, namespace, mutations)
   await Promise.all(
-    committed
-      .filter(({ entry }) => entry.op === 'put')
-      .map(({ entry }) => noteInPrimary(parts.secondary, namespace, entry)),
+    entries.map(async (entry, index) => {
+      // Before the copy is looked for: whoever makes one later sees the note.
+      if (entry.op === 'del') return noteDeletion(secondary, namespace, { ...entry, rev: entry.rev - 1 })
+      if (!isOfAnother(before[index]?.entry, entry)) await noteInPrimary(secondary, namespace, entry)
+    }),
   )
-  const copied = await copyMissing(parts, namespace, mutations, committed)
-  for (const { entry } of committed) {
-    if (entry.op === 'put' && (await wasDeleted(parts.secondary, namespace, entry)))
-      await removeIfDeleted(parts, namespace, entry)
-  }
-  await Promise.all(
-    committed
-      .filter(({ entry }) => entry.rev > 1 && isCopy(copied.get(entry.id), entry))
-      .map(({ entry }) => noteEqual(parts.secondary, namespace, entry)),
-  )
+  const copied = await copyMissing(parts, namespace, { mutations, committed, before })
   return Promise.all(
     committed.map(async (stored, index) => {
       const mutation = mutations[index]
       const copy = copied.get(stored.entry.id)
-      if (mutation?.kind !== 'put' || copy === undefined || copy.rev === stored.entry.rev) return stored
-      return raise(parts, namespace, { mutation, stored, copy })
+      if (mutation?.kind !== 'put' || stored.entry.op !== 'put') return stored
+      if (await wasDeleted(secondary, namespace, stored.entry))
+        await removeIfDeleted(parts, namespace, stored.entry)
+      else if (copy !== undefined && copy.rev !== stored.entry.rev)
+        return raise(parts, namespace, { mutation, stored, copy })
+      else if (stored.entry.rev > 1 && isCopy(copy, stored.entry))
+        await noteEqual(secondary, namespace, stored.entry)
+      return stored
     }),
   )
+}
+
+function findCopies(
+  secondary: StorageBackend,
+  namespace: Namespace,
+  mutations: readonly Mutation[],
+): Promise<readonly (StoredEntry | undefined)[]> {
+  return Promise.all(mutations.map((one) => secondary.getEntry(namespace, mutationId(one))))
+}
+
+/** Whether the secondary has a record of its own under this id, which no copy replaces. */
+function isOfAnother(copy: ManifestEntry | undefined, committed: ManifestEntry): boolean {
+  return copy !== undefined && copy.timestamp !== committed.timestamp && copy.rev >= committed.rev
 }
 
 /** Copies a record's current state once more, whatever it is. */
@@ -70,11 +99,18 @@ export async function copyAgain(parts: HybridParts, namespace: Namespace, id: st
 async function copyMissing(
   { secondary }: HybridParts,
   namespace: Namespace,
-  mutations: readonly Mutation[],
-  committed: readonly StoredEntry[],
+  {
+    mutations,
+    committed,
+    before,
+  }: {
+    readonly mutations: readonly Mutation[]
+    readonly committed: readonly StoredEntry[]
+    readonly before: readonly (StoredEntry | undefined)[]
+  },
 ): Promise<ReadonlyMap<string, ManifestEntry>> {
+  let copies = before
   for (let tries = 1; ; tries++) {
-    const copies = await Promise.all(mutations.map((one) => secondary.getEntry(namespace, mutationId(one))))
     const missing = mutations.flatMap(
       (mutation, index) => toCopy(mutation, committed[index]?.entry, copies[index]?.entry) ?? [],
     )
@@ -86,6 +122,7 @@ async function copyMissing(
       const overtaken = hasErrorCode(error, 'ALREADY_EXISTS', 'PRECONDITION_FAILED', 'NOT_FOUND')
       if (!overtaken || tries >= MAX_TRIES) throw error
     }
+    copies = await findCopies(secondary, namespace, mutations)
   }
 }
 
@@ -124,6 +161,7 @@ async function raise(
   const { mutation, stored, copy } = copied
   const expect = { kind: 'etag', etag: recordEtag(stored.entry) } as const
   try {
+    await noteSending(parts.secondary, namespace, copy)
     const [raised] = await parts.primary.commit(namespace, [{ ...mutation, expect, rev: copy.rev }])
     if (raised !== undefined && isCopy(copy, raised.entry))
       await noteEqual(parts.secondary, namespace, raised.entry)
@@ -139,8 +177,11 @@ async function raise(
 
 /** A copy that was made only after the record's deletion had looked for one: nobody else would remove it. */
 async function removeIfDeleted(parts: HybridParts, namespace: Namespace, copy: ManifestEntry): Promise<void> {
-  if ((await parts.primary.getEntry(namespace, copy.id)) === undefined)
-    await removeCopy(parts, namespace, copy)
+  const { primary, secondary } = parts
+  const { id, timestamp } = copy
+  // Another record may have the id by now, with the same content.
+  if ((await secondary.getEntry(namespace, id))?.entry.timestamp !== timestamp) return
+  if ((await primary.getEntry(namespace, id)) === undefined) await removeCopy(parts, namespace, copy)
 }
 
 /** Removes this very version; another one is not ours to remove. */

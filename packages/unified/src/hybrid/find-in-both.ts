@@ -3,7 +3,8 @@ import type { EntryQuery, Namespace, Page, StoredEntry } from '@umbra/core'
 import { inPrimary, inSecondary } from './hybrid-parts.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { mergePages } from './merge-pages.ts'
-import { isNoted, wasDeleted, wasInPrimary } from './primary-note.ts'
+import { mayHaveId, wasDeleted } from './primary-note.ts'
+import { isOnlyHere } from './secondary-only.ts'
 
 /** Records that are only in the secondary are looked up in the primary this many at a time. */
 const PARALLEL_LOOKUPS = 32
@@ -66,21 +67,22 @@ async function settle(
 }
 
 async function settleOne(
-  { primary, secondary }: HybridParts,
+  parts: HybridParts,
   namespace: Namespace,
   query: EntryQuery,
   stored: StoredEntry,
 ): Promise<StoredEntry | undefined> {
   if (stored.storedIn !== 'sqlite') return stored
-  const known = await wasInPrimary(secondary, namespace, stored.entry)
+  const { primary, secondary } = parts
+  const { id, timestamp } = stored.entry
   // A filter may have left out the primary's newer revision; without one, the primary would have returned it, unless it has another
-  // record that used the id before, elsewhere in the order.
+  // record with this id, elsewhere in the order.
   const filtered = query.match !== undefined || query.metadata !== undefined || query.dataFormat !== undefined
-  if (!known && !filtered && !(await isNoted(secondary, namespace, stored.entry.id))) return stored
-  const current = await primary.getEntry(namespace, stored.entry.id)
-  if (current === undefined) return known ? undefined : stored
+  if (!filtered && !(await mayHaveId(secondary, namespace, id))) return stored
+  const current = await primary.getEntry(namespace, id)
+  if (current === undefined) return (await isOnlyHere(parts, namespace, stored.entry)) ? stored : undefined
   // Another record that uses the id again stands elsewhere in the order; here it would end the page beyond what lies between.
-  if (current.entry.timestamp !== stored.entry.timestamp) return undefined
+  if (current.entry.timestamp !== timestamp) return undefined
   // Usually a newer revision, which does not match; or it was copied there since the primary's page was read.
   return selectEntries([current.entry], query).entries.length > 0 ? inPrimary(current) : undefined
 }

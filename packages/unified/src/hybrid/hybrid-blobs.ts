@@ -30,6 +30,10 @@ export function createHybridBlobs({ primary, secondary }: HybridParts, backlog: 
     }
   }
 
+  async function removeCopy(path: string, etag: string): Promise<void> {
+    await copies.remove(path, etag).catch((failure: unknown) => backlog.add([path], failure))
+  }
+
   /** A change that may or may not have happened leaves the copy in doubt. */
   async function decide<T>(path: string, change: () => Promise<T>): Promise<T> {
     try {
@@ -194,7 +198,7 @@ export function createHybridBlobs({ primary, secondary }: HybridParts, backlog: 
     try {
       const existed = await decide(path, () => truth.delete(path, expect))
       // A migration that still saw it there may have made a copy anew.
-      await copies.remove(path, current.etag).catch((failure: unknown) => backlog.add([path], failure))
+      await removeCopy(path, current.etag)
       return existed
     } catch (error) {
       // Somebody has changed or deleted it, maybe an earlier request of ours that arrived late.
@@ -215,7 +219,7 @@ export function createHybridBlobs({ primary, secondary }: HybridParts, backlog: 
     if (current === undefined) return backlog.remove([path])
     await copy(path, current.bytes)
     // Another process may have deleted it meanwhile, and have found no copy to delete yet.
-    if ((await truth.get(path)) === undefined) await copies.remove(path, current.etag)
+    if ((await truth.get(path)) === undefined) await removeCopy(path, current.etag)
   }
 
   return {

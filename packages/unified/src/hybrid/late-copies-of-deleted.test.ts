@@ -40,6 +40,51 @@ it('does not stay when the record is deleted while it is copied', async () => {
   await hybrid.close()
 })
 
+it('does not stay when the record is deleted through an outbox before it is made', async () => {
+  const primary = createFakeStore().client()
+  const outbox = await openOutbox({ path: folder.sqlitePath })
+  const secondary = await sqlite()
+  const other = manageBackend(
+    createHybridWithOutbox({ primary, secondary: await sqlite(), outbox, policy: QUICK }),
+  )
+  let isDeleted = false
+  const slow: StorageBackend = {
+    ...plainBackend(secondary),
+    async commit(...about) {
+      if (!isDeleted) expect(await other.deleteData('m', 'u', 'a', { hard: true })).toBe(true)
+      isDeleted = true
+      return secondary.commit(...about)
+    },
+  }
+  const hybrid = manageBackend(createHybridBackend({ primary, secondary: slow }))
+  await hybrid.storeData({ ...AT, id: 'a', data: 1 })
+  expect(await manageBackend(secondary).retrieveData('m', 'u', 'a')).toBeNull()
+  await hybrid.close()
+  await other.close()
+})
+
+it('leaves alone what was stored under the id since, with the same content', async () => {
+  const primary = createMemoryBackend()
+  const secondary = await sqlite()
+  const alone = manageBackend(await sqlite())
+  const other = manageBackend(createHybridBackend({ primary, secondary }))
+  const replacedMeanwhile: StorageBackend = {
+    ...primary,
+    async commit(...about) {
+      const committed = await primary.commit(...about)
+      await other.deleteData('m', 'u', 'a')
+      await new Promise((resolve) => setTimeout(resolve, 2))
+      await alone.storeData({ ...AT, id: 'a', data: 1 })
+      return committed
+    },
+  }
+  const hybrid = manageBackend(createHybridBackend({ primary: replacedMeanwhile, secondary }))
+  await hybrid.storeData({ ...AT, id: 'a', data: 1 })
+  expect((await alone.retrieveData('m', 'u', 'a'))?.data).toBe(1)
+  await alone.close()
+  await other.close()
+})
+
 it('of a blob does not stay when another process deletes it while a read copies it', async () => {
   const primary = createMemoryBackend()
   const secondary = await sqlite()

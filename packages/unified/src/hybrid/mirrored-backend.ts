@@ -63,8 +63,8 @@ export function createMirroredBackend(parts: HybridParts, backlog: CopyBacklog):
     async purge(namespace, id) {
       await primary.purge?.(namespace, id)
       await copyAgain(parts, namespace, id)
-      await forgetBases(secondary, namespace, id)
       if ((await secondary.getEntry(namespace, id)) !== undefined) throw recordNotDeleted(id)
+      await forgetBases(secondary, namespace, id)
     },
     uploads: primary.uploads,
     blobs: createHybridBlobs(parts, backlog),

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { encodePathPart, etagRevision, hasErrorCode, namespacePath, recordEtag } from '@umbra/core'
 import type { ManifestEntry, Namespace, StorageBackend, StoredBlob } from '@umbra/core'
 
@@ -6,13 +7,18 @@ interface PrimaryNote {
   readonly timestamp: string
   /** Set from when the record is first sent to the primary until the primary is known to have it. */
   readonly isUnderWay?: true
-  /** The revision this process set out to delete. */
+  /** The revision that somebody on this file set out to delete, or has deleted. */
   readonly deletedRev?: number
   /**
-   * Etags of versions that the secondary's entry is, or was made over: the last copy of the primary's, and those of its own that
-   * were sent to the primary, which may or may not have got them.
+   * Versions ({@link versionOf}) that the secondary's entry is, or was made over: the last that both had, and those of its own that
+   * were sent to the primary since, which may or may not have got them.
    */
   readonly bases?: readonly string[]
+}
+
+/** What tells a version from every other one: two of the same revision and content may still differ in their metadata. */
+export function versionOf(entry: ManifestEntry): string {
+  return `${recordEtag(entry)} ${entry.updated_at ?? entry.timestamp}`
 }
 
 /**
@@ -26,7 +32,7 @@ export function noteInPrimary(
 ): Promise<void> {
   const { id, timestamp, rev } = entry
   // A first revision has no other to be made over, so this may be said before the copy is made.
-  const fresh = { timestamp, ...(rev === 1 && { bases: [recordEtag(entry)] }) }
+  const fresh = { timestamp, ...(rev === 1 && { bases: [versionOf(entry)] }) }
   return changeNote(secondary, namespace, id, (note) => {
     if (note?.timestamp !== timestamp) return fresh
     // Not over a note of this record's deletion: a copy may arrive later than that.
@@ -46,11 +52,10 @@ export function noteEqual(
     // It may have been deleted since, and the id used again: the note is of that record then.
     if (note !== undefined && own === undefined && !(await hasRecord(secondary, namespace, entry)))
       return undefined
-    const bases = own?.bases ?? []
-    // Copies may be noted in any order: the newest counts.
-    if (bases.every((base) => etagRevision(base) < rev))
-      return { ...(own ? arrived(own) : { timestamp }), bases: [recordEtag(entry)] }
-    return own?.isUnderWay && arrived(own)
+    // Those of later revisions: copies may be noted in any order.
+    const later = own?.bases?.filter((base) => etagRevision(base) > rev) ?? []
+    const noted = { ...(own ? arrived(own) : { timestamp }), bases: [versionOf(entry), ...later] }
+    return isDeepStrictEqual(noted, note) ? undefined : noted
   })
 }
 
@@ -58,22 +63,22 @@ export function noteEqual(
  * Before a version of the secondary's is sent to the primary: should the answer be lost, what is changed in the secondary from now on
  * was made over it all the same.
  */
-export function noteSent(
+export function noteSending(
   secondary: StorageBackend,
   namespace: Namespace,
   entry: ManifestEntry,
 ): Promise<void> {
   const { id, timestamp } = entry
-  const etag = recordEtag(entry)
+  const version = versionOf(entry)
   return changeNote(secondary, namespace, id, (note) => {
     const bases = note?.bases ?? []
-    const added = bases.includes(etag) ? bases : [...bases, etag]
+    const added = bases.includes(version) ? bases : [...bases, version]
     if (note?.timestamp !== timestamp) return { timestamp, isUnderWay: true, bases: added }
     return added === bases ? undefined : { ...note, bases: added }
   })
 }
 
-/** The versions by their etags, any of which, if the primary has it now, the secondary's entry was made over or is the copy of. */
+/** The versions ({@link versionOf}) any of which, if the primary has it now, the secondary's entry was made over or is the copy of. */
 export async function basesOf(
   secondary: StorageBackend,
   namespace: Namespace,
@@ -92,7 +97,8 @@ export function noteDeletion(
   return changeNote(secondary, namespace, id, (note) => {
     // Not over the note of a later record: another process has deleted this one, and the id was used again.
     if (note !== undefined && note.timestamp > timestamp) return undefined
-    return { ...(note?.timestamp === timestamp ? arrived(note) : { timestamp }), deletedRev: rev }
+    const noted = { ...(note?.timestamp === timestamp ? arrived(note) : { timestamp }), deletedRev: rev }
+    return isDeepStrictEqual(noted, note) ? undefined : noted
   })
 }
 
@@ -131,8 +137,12 @@ async function hasRecord(
   return (await secondary.getEntry(namespace, id))?.entry.timestamp === timestamp
 }
 
-/** Whether the primary has had, or may have, any record with this id. */
-export async function isNoted(secondary: StorageBackend, namespace: Namespace, id: string): Promise<boolean> {
+/** Whether the primary may have a record with this id, be it another one. */
+export async function mayHaveId(
+  secondary: StorageBackend,
+  namespace: Namespace,
+  id: string,
+): Promise<boolean> {
   return (await readNote(secondary, namespace, id)) !== undefined
 }
 
@@ -144,6 +154,16 @@ export async function wasInPrimary(
 ): Promise<boolean> {
   const note = await readNote(secondary, namespace, entry.id)
   return note?.timestamp === entry.timestamp && note.isUnderWay !== true
+}
+
+/** Whether the record was sent to the primary, which is not known to have got it. */
+export async function isUnderWay(
+  secondary: StorageBackend,
+  namespace: Namespace,
+  entry: ManifestEntry,
+): Promise<boolean> {
+  const note = await readNote(secondary, namespace, entry.id)
+  return note?.timestamp === entry.timestamp && note.isUnderWay === true
 }
 
 /** Whether this is a copy of a record that was deleted, as far as that is known without the primary. */

@@ -1,5 +1,6 @@
-import { hasErrorCode, recordEtag } from '@umbra/core'
+import { hasErrorCode, recordEtag, UmbraError } from '@umbra/core'
 import type {
+  Deletion,
   EntryDraft,
   ManifestEntry,
   Namespace,
@@ -11,7 +12,14 @@ import { isOfEarlier } from '../migration/decide-record.ts'
 import { inPrimary, inSecondary } from './hybrid-parts.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { notTried } from './not-tried.ts'
-import { noteEqual, noteInPrimary, noteSent, wasDeleted, wasInPrimary } from './primary-note.ts'
+import {
+  isUnderWay,
+  noteEqual,
+  noteInPrimary,
+  noteSending,
+  wasDeleted,
+  wasInPrimary,
+} from './primary-note.ts'
 
 /** A record that keeps changing while it is copied is given up after this many tries. */
 const MAX_COPY_TRIES = 5
@@ -26,7 +34,7 @@ export async function findRecord(
   if (stored !== undefined) return inPrimary(stored)
   const copy = await secondary.getEntry(namespace, id)
   if (copy === undefined) return undefined
-  if (!(await wasInPrimary(secondary, namespace, copy.entry))) return inSecondary(copy)
+  if (await isOnlyHere({ primary, secondary }, namespace, copy.entry)) return inSecondary(copy)
   // Deleted from the primary, or copied there since we asked.
   const current = await primary.getEntry(namespace, id)
   return current && inPrimary(current)
@@ -67,22 +75,20 @@ export async function ensureInPrimary(
 async function copyToPrimary(
   { primary, secondary }: HybridParts,
   namespace: Namespace,
-  stored: StoredEntry,
+  only: StoredEntry,
   at: string,
 ): Promise<StoredEntry | undefined> {
-  const { entry } = stored
-  const deleted = (await primary.inventory?.findDeletions(namespace, [entry.id]))?.get(entry.id)
+  const deleted = await findDeletion(primary, namespace, only.entry)
   // An earlier record of this id was deleted from the primary alone: there this one can only be a later revision.
-  const isReused = deleted !== undefined && deleted.rev >= entry.rev && isOfEarlier(deleted, entry)
-  const rev = isReused ? deleted.rev + 1 : entry.rev
-  const copy = { draft: toDraft(entry), body: storedBody(secondary, stored), rev }
-  await noteSent(secondary, namespace, { ...entry, rev })
+  const isReused = deleted !== undefined && deleted.rev >= only.entry.rev && isOfEarlier(deleted, only.entry)
+  const stored = isReused ? await raiseAbove(secondary, namespace, only, deleted) : only
+  const { entry } = stored
+  await noteSending(secondary, namespace, entry)
+  const copy = { draft: toDraft(entry), body: storedBody(secondary, stored), rev: entry.rev }
   const [copied] = await primary.commit(namespace, [{ kind: 'put', ...copy, expect: { kind: 'absent' } }])
   if (copied === undefined) return undefined
-  if (copied.entry.rev === rev) {
-    await noteEqual(secondary, namespace, copied.entry)
-    if (isReused)
-      await raiseCopy(secondary, namespace, { entry, raised: copied, body: storedBody(primary, copied) })
+  if (copied.entry.rev === entry.rev) {
+    await noteEqual(secondary, namespace, entry)
     return copied
   }
   await noteInPrimary(secondary, namespace, entry)
@@ -92,24 +98,47 @@ async function copyToPrimary(
   return undefined
 }
 
-/** Gives the secondary's record the revision it has in the primary. */
-async function raiseCopy(
+/** Gives the secondary's record the revision that it can have in the primary. */
+async function raiseAbove(
   secondary: StorageBackend,
   namespace: Namespace,
-  {
-    entry,
-    raised,
-    body,
-  }: { readonly entry: ManifestEntry; readonly raised: StoredEntry; readonly body: RecordBody },
-): Promise<void> {
-  const expect = { kind: 'etag', etag: recordEtag(entry) } as const
-  const { rev } = raised.entry
+  stored: StoredEntry,
+  deleted: Deletion,
+): Promise<StoredEntry> {
+  const put = { draft: toDraft(stored.entry), body: storedBody(secondary, stored), rev: deleted.rev + 1 }
+  const expect = { kind: 'etag', etag: recordEtag(stored.entry) } as const
   try {
-    await secondary.commit(namespace, [{ kind: 'put', draft: toDraft(entry), body, rev, expect }])
+    const [raised = stored] = await secondary.commit(namespace, [{ kind: 'put', ...put, expect }])
+    return inSecondary(raised)
   } catch (error) {
-    // Changed or deleted meanwhile: the copy of that change follows.
     if (!hasErrorCode(error, 'PRECONDITION_FAILED', 'NOT_FOUND')) throw error
+    throw new UmbraError('CONFLICT', `the record was changed while it was copied. id=${stored.entry.id}`, {
+      cause: error,
+    })
   }
+}
+
+async function findDeletion(
+  primary: StorageBackend,
+  namespace: Namespace,
+  { id }: ManifestEntry,
+): Promise<Deletion | undefined> {
+  return (await primary.inventory?.findDeletions(namespace, [id]))?.get(id)
+}
+
+/**
+ * What of a record of the secondary's, which the primary has not, is a record: not the copy of one that was deleted there, and not one that
+ * arrived there unnoticed and was deleted since.
+ */
+export async function isOnlyHere(
+  { primary, secondary }: HybridParts,
+  namespace: Namespace,
+  entry: ManifestEntry,
+): Promise<boolean> {
+  if (await wasInPrimary(secondary, namespace, entry)) return false
+  if (!(await isUnderWay(secondary, namespace, entry))) return true
+  const deleted = await findDeletion(primary, namespace, entry)
+  return deleted === undefined || isOfEarlier(deleted, entry)
 }
 
 export function toDraft(entry: ManifestEntry): EntryDraft {

@@ -24,19 +24,20 @@ export async function copyBlob({ source, target }: BlobSides, path: string): Pro
   const newest = await target.newest?.(path)
   const blob = await source.get(path)
   if (blob === undefined) return { kind: 'gone' }
-  if (!(await create(target, path, { bytes: blob.bytes, newest }))) return { kind: 'moved' }
+  const copy = await create(target, path, { bytes: blob.bytes, newest })
+  if (copy === undefined) return { kind: 'moved' }
   // Nothing is left there of what was deleted.
-  if (newest === undefined && !(await isStillThere({ source, target }, path, blob.etag)))
+  if (newest === undefined && !(await isStillThere({ source, target }, path, { blob, copy })))
     return { kind: 'moved' }
   return { kind: 'copied', blob }
 }
 
-/** Resolves to whether it was made: over nothing but the version that was there before the source was read. */
+/** Resolves to its etag, or to undefined when it was not made: over nothing but the version that was there before the source was read. */
 async function create(
   target: BlobStore,
   path: string,
   { bytes, newest }: { readonly bytes: Uint8Array; readonly newest: string | undefined },
-): Promise<boolean> {
+): Promise<string | undefined> {
   let isOutdated = false
   const named: NamedWrite | undefined =
     newest === undefined
@@ -50,22 +51,25 @@ async function create(
           },
         }
   try {
-    await target.put(path, bytes, { kind: 'absent' }, named)
-    return true
+    return (await target.put(path, bytes, { kind: 'absent' }, named)).etag
   } catch (error) {
     if (!isOutdated && !hasErrorCode(error, 'PRECONDITION_FAILED')) throw error
-    return false
+    return undefined
   }
 }
 
 /** Whether the source still has the version that was copied; when it has not, or does not say, the copy is taken away again. */
-async function isStillThere({ source, target }: BlobSides, path: string, etag: string): Promise<boolean> {
+async function isStillThere(
+  { source, target }: BlobSides,
+  path: string,
+  { blob, copy }: { readonly blob: StoredBlob; readonly copy: string },
+): Promise<boolean> {
   let isThere = false
   try {
-    isThere = (await source.get(path))?.etag === etag
+    isThere = (await source.get(path))?.etag === blob.etag
   } finally {
     // In doubt too: the next run copies it again, whereas nobody would ever delete it.
-    if (!isThere) await takeAway(target, path, etag)
+    if (!isThere) await takeAway(target, path, copy)
   }
   return isThere
 }

@@ -1,0 +1,147 @@
+import { manageBackend, UmbraError } from '@umbra/core'
+import type { StorageBackend, StorageManager } from '@umbra/core'
+import { createSqliteBackend, openOutbox } from '@umbra/sqlite'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { createFakeStore } from '../outbox/fake-store.fixture.ts'
+import type { FakeStore } from '../outbox/fake-store.fixture.ts'
+import { QUICK } from '../outbox/outbox-backend.fixture.ts'
+import { createStorageFolder } from '../storage-folder.fixture.ts'
+import type { StorageFolder } from '../storage-folder.fixture.ts'
+import { createHybridBackend } from './hybrid-backend.ts'
+import { createHybridWithOutbox } from './hybrid-with-outbox.ts'
+
+const NAMESPACE = { module: 'm', userId: 'u' }
+const AT = { ...NAMESPACE, recordId: 'a' }
+
+let folder: StorageFolder
+let store: FakeStore
+let onR2: StorageManager
+let alone: StorageManager
+let opened: StorageManager[]
+beforeEach(async () => {
+  folder = await createStorageFolder()
+  store = createFakeStore()
+  onR2 = manageBackend(store.direct)
+  alone = manageBackend(await sqlite())
+  opened = [alone]
+})
+afterEach(async () => {
+  for (const storage of opened) await storage.close()
+  await folder.remove()
+})
+
+const sqlite = () => createSqliteBackend({ path: folder.sqlitePath, durability: 'relaxed' })
+const append = (word: string) => ({ ...AT, data: (current: unknown) => [...(current as string[]), word] })
+/** So that the next record is a later one. */
+const nextMillisecond = () => new Promise((resolve) => setTimeout(resolve, 2))
+
+async function openHybrid(primary: StorageBackend = store.client()): Promise<StorageManager> {
+  const hybrid = manageBackend(createHybridBackend({ primary, secondary: await sqlite() }))
+  opened.push(hybrid)
+  return hybrid
+}
+
+async function openWithOutbox(): Promise<StorageManager> {
+  const parts = { primary: store.client(), secondary: await sqlite() }
+  const outbox = await openOutbox({ path: folder.sqlitePath })
+  const hybrid = manageBackend(createHybridWithOutbox({ ...parts, outbox, policy: QUICK }))
+  opened.push(hybrid)
+  return hybrid
+}
+
+/** A primary whose answer to its commit with this number is lost. */
+function withLostAnswer(number: number): StorageBackend {
+  const client = store.client()
+  let commits = 0
+  return {
+    ...client,
+    async commit(...about) {
+      const committed = await client.commit(...about)
+      if (++commits === number) throw new UmbraError('OUTCOME_PENDING', 'the answer is lost')
+      return committed
+    },
+  }
+}
+
+const inR2 = async () => (await onR2.retrieveData('m', 'u', 'a'))?.data
+
+it("is not R2's record when SQLite has one of its own under that id", async () => {
+  await alone.storeData({ ...NAMESPACE, id: 'a', data: ['on SQLite'] })
+  for (const word of ['two', 'three']) await alone.updateData(append(word))
+  await nextMillisecond()
+  await onR2.storeData({ ...NAMESPACE, id: 'a', data: ['on R2'] })
+  const hybrid = await openWithOutbox()
+  const taken = hybrid.storeData({ ...NAMESPACE, id: 'a', data: ['default'] })
+  await expect(taken).rejects.toMatchObject({ code: 'ALREADY_EXISTS' })
+  await hybrid.updateData(append('on both'))
+  expect(await inR2()).toEqual(['on R2', 'on both'])
+})
+
+it('is known in R2 once it was carried over, so that its deletion there counts', async () => {
+  const hybrid = await openHybrid()
+  const { etag } = await hybrid.storeData({ ...NAMESPACE, id: 'a', data: ['first'] })
+  await alone.deleteData('m', 'u', 'a')
+  await nextMillisecond()
+  await alone.storeData({ ...NAMESPACE, id: 'a', data: ['again'] })
+  const outdated = hybrid.updateData({ ...AT, data: [], ifMatch: etag })
+  await expect(outdated).rejects.toMatchObject({ code: 'PRECONDITION_FAILED' })
+  expect(await inR2()).toEqual(['again'])
+  await onR2.deleteData('m', 'u', 'a')
+  expect(await hybrid.retrieveData('m', 'u', 'a')).toBeNull()
+  expect(await hybrid.retrieveData('m', 'u')).toEqual([])
+})
+
+it('is deleted where it was copied to R2 without an answer, and deleted there', async () => {
+  await alone.storeData({ ...NAMESPACE, id: 'a', data: ['first'] })
+  const hybrid = await openHybrid(withLostAnswer(1))
+  await expect(hybrid.updateData(append('not applied'))).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+    details: { outcome: 'not-applied' },
+  })
+  expect(await inR2()).toEqual(['first'])
+  await onR2.deleteData('m', 'u', 'a')
+  expect(await hybrid.retrieveData('m', 'u', 'a')).toBeNull()
+  expect(await hybrid.retrieveData('m', 'u')).toEqual([])
+})
+
+it('is the revision that R2 was raised to, although the answer was lost', async () => {
+  await alone.storeData({ ...NAMESPACE, id: 'a', data: [] })
+  await alone.deleteData('m', 'u', 'a')
+  await nextMillisecond()
+  const hybrid = await openHybrid(withLostAnswer(2))
+  await hybrid.storeData({ ...NAMESPACE, id: 'a', data: ['one'] })
+  await alone.updateData(append('on SQLite'))
+  await hybrid.updateData(append('on both'))
+  expect(await inR2()).toEqual(['one', 'on SQLite', 'on both'])
+})
+
+it('is the revision that SQLite was raised to before it was copied over a deletion, although the answer was lost', async () => {
+  await onR2.storeData({ ...NAMESPACE, id: 'a', data: [] })
+  await onR2.deleteData('m', 'u', 'a')
+  await nextMillisecond()
+  await alone.storeData({ ...NAMESPACE, id: 'a', data: ['one'] })
+  const hybrid = await openHybrid(withLostAnswer(1))
+  await expect(hybrid.updateData(append('not applied'))).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  await alone.updateData(append('on SQLite'))
+  await hybrid.updateData(append('on both'))
+  expect(await inR2()).toEqual(['one', 'on SQLite', 'on both'])
+})
+
+it('is not one of the same revision and content with other metadata', async () => {
+  const hybrid = await openHybrid()
+  await hybrid.storeData({ ...NAMESPACE, id: 'a', data: ['one'] })
+  await alone.updateData({ ...AT, data: ['one'], metadata: { by: 'alone' } })
+  const refuseCommit = async () => {
+    throw new UmbraError('UNAVAILABLE', 'the fake is down')
+  }
+  const cutOff = await openHybrid({ ...store.client(), commit: refuseCommit })
+  await expect(cutOff.updateData(append('no'))).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  await nextMillisecond()
+  await onR2.updateData({ ...AT, data: ['one'], metadata: { by: 'r2' } })
+  await alone.updateData(append('on SQLite'))
+  await hybrid.updateData(append('on both'))
+  expect(await onR2.retrieveData('m', 'u', 'a')).toMatchObject({
+    data: ['one', 'on both'],
+    metadata: { by: 'r2' },
+  })
+})
