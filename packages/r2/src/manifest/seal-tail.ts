@@ -37,5 +37,11 @@ export async function sealTail(
   // Nobody else can name the key, so whatever has it is this very segment.
   const options = { contentType: 'application/x-ndjson' }
   await withRetry(() => context.objects.put(part.key, bytes, options), context.retry)
+  // So that neither the next reads nor the merge fetch it; a cache that cannot take it is no reason not to seal.
+  await context.cache.open(part, async () => oneChunk(bytes)).catch(() => undefined)
   return { kind: 'seal', lines: head.tail, part, uploadedAt: new Date(now).toISOString() }
+}
+
+async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes
 }
