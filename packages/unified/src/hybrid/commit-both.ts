@@ -6,7 +6,7 @@ import type { CopyBacklog } from './copy-backlog.ts'
 import { copyCommitted } from './copy-committed.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { forgetDeletion, noteDeletion, wasInPrimary } from './primary-note.ts'
-import { ensureInPrimary } from './secondary-only.ts'
+import { ensureInPrimary, isOnlyHere } from './secondary-only.ts'
 
 /**
  * Commits to the primary, which decides, then to the secondary. A failure before or in the primary rejects and nothing
@@ -59,6 +59,7 @@ async function refuseTakenIds(
     if (copy === undefined || mutation.expect.kind !== 'absent') continue
     if (await wasInPrimary(secondary, namespace, copy)) continue
     if ((await primary.getEntry(namespace, copy.id)) !== undefined) continue
+    if (!(await isOnlyHere({ primary, secondary }, namespace, copy))) continue
     const problem = checkExpectation(mutation, copy, index)
     if (problem !== undefined) throw problem
   }
@@ -78,7 +79,7 @@ async function commitPrimary(
   try {
     return await commitExisting(parts, namespace, mutations)
   } catch (error) {
-    // Codes that leave open, or even say, that the record is gone or another version: then the note does no harm.
+    // Codes that leave open, or even say, that the record is gone or another version.
     if (!hasErrorCode(error, 'OUTCOME_PENDING', 'INTERNAL', 'NOT_FOUND', 'PRECONDITION_FAILED')) {
       // Best effort: a note that stays hides the record only while the primary cannot be reached.
       await Promise.allSettled(noted.map((entry) => forgetDeletion(parts.secondary, namespace, entry)))

@@ -9,15 +9,8 @@ import type {
 } from '@umbra/core'
 import { isSameRevision } from '../migration/decide-record.ts'
 import type { HybridParts } from './hybrid-parts.ts'
-import {
-  noteDeletion,
-  noteEqual,
-  noteInPrimary,
-  noteSending,
-  wasDeleted,
-  wasInPrimary,
-} from './primary-note.ts'
-import { storedBody, toDraft } from './secondary-only.ts'
+import { noteDeletion, noteEqual, noteInPrimary, noteSending, wasDeleted } from './primary-note.ts'
+import { isOnlyHere, storedBody, toDraft } from './secondary-only.ts'
 
 /** Each failed try means that another writer's copy arrived, so this is never reached unless something is wrong. */
 const MAX_TRIES = 100
@@ -37,26 +30,44 @@ export async function copyCommitted(
   const before = await findCopies(secondary, namespace, mutations)
   await Promise.all(
     entries.map(async (entry, index) => {
-      // Before the copy is looked for: whoever makes one later sees the note.
-      if (entry.op === 'del') return noteDeletion(secondary, namespace, { ...entry, rev: entry.rev - 1 })
-      if (!isOfAnother(before[index]?.entry, entry)) await noteInPrimary(secondary, namespace, entry)
+      if (isOfAnother(before[index]?.entry, entry)) return
+      if (entry.op === 'del') await noteDeletion(secondary, namespace, { ...entry, rev: entry.rev - 1 })
+      else await noteInPrimary(secondary, namespace, entry)
     }),
   )
-  const copied = await copyMissing(parts, namespace, { mutations, committed, before })
+  // A copy that is made from now on is made by somebody who sees that note.
+  const isDeletion = entries.some(({ op }) => op === 'del')
+  const copies = isDeletion ? await findCopies(secondary, namespace, mutations) : before
+  const copied = await copyMissing(parts, namespace, { mutations, committed, copies })
   return Promise.all(
     committed.map(async (stored, index) => {
       const mutation = mutations[index]
-      const copy = copied.get(stored.entry.id)
       if (mutation?.kind !== 'put' || stored.entry.op !== 'put') return stored
-      if (await wasDeleted(secondary, namespace, stored.entry))
-        await removeIfDeleted(parts, namespace, stored.entry)
-      else if (copy !== undefined && copy.rev !== stored.entry.rev)
-        return raise(parts, namespace, { mutation, stored, copy })
-      else if (stored.entry.rev > 1 && isCopy(copy, stored.entry))
-        await noteEqual(secondary, namespace, stored.entry)
-      return stored
+      return agree(parts, namespace, { mutation, stored, copy: copied.get(stored.entry.id) })
     }),
   )
+}
+
+/** What both have from now on, once the copy is made. */
+async function agree(
+  parts: HybridParts,
+  namespace: Namespace,
+  {
+    mutation,
+    stored,
+    copy,
+  }: {
+    readonly mutation: PutMutation
+    readonly stored: StoredEntry
+    readonly copy: ManifestEntry | undefined
+  },
+): Promise<StoredEntry> {
+  const { entry } = stored
+  const mayBeDeleted = await wasDeleted(parts.secondary, namespace, entry)
+  if (mayBeDeleted && (await removeIfDeleted(parts, namespace, copy ?? entry))) return stored
+  if (copy !== undefined && copy.rev !== entry.rev) return raise(parts, namespace, { mutation, stored, copy })
+  if (isCopy(copy, entry)) await noteEqual(parts.secondary, namespace, entry)
+  return stored
 }
 
 function findCopies(
@@ -92,7 +103,7 @@ export async function copyAgain(parts: HybridParts, namespace: Namespace, id: st
     if (isNew) await removeIfDeleted(parts, namespace, current.entry)
     return
   }
-  if (copy === undefined || !(await wasInPrimary(secondary, namespace, copy.entry))) return
+  if (copy === undefined || (await isOnlyHere(parts, namespace, copy.entry))) return
   await removeCopy(parts, namespace, copy.entry)
 }
 
@@ -102,14 +113,14 @@ async function copyMissing(
   {
     mutations,
     committed,
-    before,
+    copies: seen,
   }: {
     readonly mutations: readonly Mutation[]
     readonly committed: readonly StoredEntry[]
-    readonly before: readonly (StoredEntry | undefined)[]
+    readonly copies: readonly (StoredEntry | undefined)[]
   },
 ): Promise<ReadonlyMap<string, ManifestEntry>> {
-  let copies = before
+  let copies = seen
   for (let tries = 1; ; tries++) {
     const missing = mutations.flatMap(
       (mutation, index) => toCopy(mutation, committed[index]?.entry, copies[index]?.entry) ?? [],
@@ -161,6 +172,8 @@ async function raise(
   const { mutation, stored, copy } = copied
   const expect = { kind: 'etag', etag: recordEtag(stored.entry) } as const
   try {
+    // Should the raise not arrive, the copy was made over what the primary has.
+    await noteSending(parts.secondary, namespace, stored.entry)
     await noteSending(parts.secondary, namespace, copy)
     const [raised] = await parts.primary.commit(namespace, [{ ...mutation, expect, rev: copy.rev }])
     if (raised !== undefined && isCopy(copy, raised.entry))
@@ -175,13 +188,22 @@ async function raise(
   }
 }
 
-/** A copy that was made only after the record's deletion had looked for one: nobody else would remove it. */
-async function removeIfDeleted(parts: HybridParts, namespace: Namespace, copy: ManifestEntry): Promise<void> {
+/**
+ * A copy that was made only after the record's deletion had looked for one nobody else would remove. Resolves to whether it is gone; it is not
+ * when the deletion is still under way, or was none.
+ */
+async function removeIfDeleted(
+  parts: HybridParts,
+  namespace: Namespace,
+  copy: ManifestEntry,
+): Promise<boolean> {
   const { primary, secondary } = parts
   const { id, timestamp } = copy
   // Another record may have the id by now, with the same content.
-  if ((await secondary.getEntry(namespace, id))?.entry.timestamp !== timestamp) return
-  if ((await primary.getEntry(namespace, id)) === undefined) await removeCopy(parts, namespace, copy)
+  if ((await secondary.getEntry(namespace, id))?.entry.timestamp !== timestamp) return true
+  if ((await primary.getEntry(namespace, id)) !== undefined) return false
+  await removeCopy(parts, namespace, copy)
+  return true
 }
 
 /** Removes this very version; another one is not ours to remove. */

@@ -1,4 +1,4 @@
-import { createMemoryBackend, manageBackend, UmbraError } from '@umbra/core'
+import { createMemoryBackend, isUmbraError, manageBackend, UmbraError } from '@umbra/core'
 import type { StorageBackend } from '@umbra/core'
 import { createSqliteBackend, openOutbox } from '@umbra/sqlite'
 import { afterEach, beforeEach, expect, it } from 'vitest'
@@ -58,6 +58,97 @@ it('does not stay when the record is deleted through an outbox before it is made
   }
   const hybrid = manageBackend(createHybridBackend({ primary, secondary: slow }))
   await hybrid.storeData({ ...AT, id: 'a', data: 1 })
+  expect(await manageBackend(secondary).retrieveData('m', 'u', 'a')).toBeNull()
+  await hybrid.close()
+  await other.close()
+})
+
+it.each(['made', 'under way'])(
+  'does not stay at a higher revision than R2 has, when the deletion is %s before it',
+  async (state) => {
+    const primary = createMemoryBackend()
+    const secondary = await sqlite()
+    const alone = manageBackend(await sqlite())
+    // SQLite knows of a deletion that R2 does not know of (any more).
+    await alone.storeData({ ...AT, id: 'a', data: 1 })
+    await alone.deleteData('m', 'u', 'a')
+    await new Promise((resolve) => setTimeout(resolve, 2))
+    let arrive = () => {}
+    let isSent = () => {}
+    const sent = new Promise<void>((resolve) => (isSent = resolve))
+    const arrived = new Promise<void>((resolve) => (arrive = resolve))
+    const held: StorageBackend = {
+      ...primary,
+      async commit(...about) {
+        isSent()
+        await arrived
+        return primary.commit(...about)
+      },
+    }
+    const other = manageBackend(
+      createHybridBackend({ primary: state === 'made' ? primary : held, secondary: await sqlite() }),
+    )
+    let deletion: Promise<boolean> | undefined
+    const slow: StorageBackend = {
+      ...plainBackend(secondary),
+      async commit(...about) {
+        deletion ??= other.deleteData('m', 'u', 'a')
+        await (state === 'made' ? deletion : sent)
+        return secondary.commit(...about)
+      },
+    }
+    const hybrid = manageBackend(createHybridBackend({ primary, secondary: slow }))
+    await hybrid.storeData({ ...AT, id: 'a', data: 2 })
+    arrive()
+    expect(await deletion?.catch((error: unknown) => error)).toSatisfy(
+      (outcome) => outcome === true || isUmbraError(outcome),
+    )
+    const left = await hybrid.retrieveData('m', 'u', 'a')
+    expect((await alone.retrieveData('m', 'u', 'a'))?.data).toEqual(left?.data)
+    if (state === 'made') expect(left).toBeNull()
+    await alone.close()
+    await other.close()
+  },
+)
+
+it('does not stay when an outbox has looked for copies before it noted its deletion', async () => {
+  const primary = createFakeStore().client()
+  const outbox = await openOutbox({ path: folder.sqlitePath })
+  const [secondary, others] = [await sqlite(), await sqlite()]
+  let isNoting = () => {}
+  let goOn = () => {}
+  const noting = new Promise<void>((resolve) => (isNoting = resolve))
+  const released = new Promise<void>((resolve) => (goOn = resolve))
+  const slowToNote: StorageBackend = {
+    ...plainBackend(others),
+    blobs: {
+      get: (path) => others.blobs.get(path),
+      delete: (...about) => others.blobs.delete(...about),
+      async put(...about) {
+        if (new TextDecoder().decode(about[1]).includes('deletedRev')) {
+          isNoting()
+          await released
+        }
+        return others.blobs.put(...about)
+      },
+    },
+  }
+  const other = manageBackend(
+    createHybridWithOutbox({ primary, secondary: slowToNote, outbox, policy: QUICK }),
+  )
+  let deletion: Promise<boolean> | undefined
+  const slow: StorageBackend = {
+    ...plainBackend(secondary),
+    async commit(...about) {
+      deletion ??= other.deleteData('m', 'u', 'a')
+      await noting
+      return secondary.commit(...about)
+    },
+  }
+  const hybrid = manageBackend(createHybridBackend({ primary, secondary: slow }))
+  await hybrid.storeData({ ...AT, id: 'a', data: 1 })
+  goOn()
+  expect(await deletion).toBe(true)
   expect(await manageBackend(secondary).retrieveData('m', 'u', 'a')).toBeNull()
   await hybrid.close()
   await other.close()

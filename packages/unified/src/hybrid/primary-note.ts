@@ -137,7 +137,7 @@ async function hasRecord(
   return (await secondary.getEntry(namespace, id))?.entry.timestamp === timestamp
 }
 
-/** Whether the primary may have a record with this id, be it another one. */
+/** Whether the primary is known to have had, or may have got, a record with this id, be it another one. */
 export async function mayHaveId(
   secondary: StorageBackend,
   namespace: Namespace,
@@ -146,24 +146,24 @@ export async function mayHaveId(
   return (await readNote(secondary, namespace, id)) !== undefined
 }
 
+/** Whether the primary has had this record, or it was sent there, and is not known to have arrived. */
+export async function wayToPrimary(
+  secondary: StorageBackend,
+  namespace: Namespace,
+  { id, timestamp }: ManifestEntry,
+): Promise<'not begun' | 'under way' | 'arrived'> {
+  const note = await readNote(secondary, namespace, id)
+  if (note?.timestamp !== timestamp) return 'not begun'
+  return note.isUnderWay === true ? 'under way' : 'arrived'
+}
+
 /** Whether the primary has had this record: then it says what became of it. */
 export async function wasInPrimary(
   secondary: StorageBackend,
   namespace: Namespace,
   entry: ManifestEntry,
 ): Promise<boolean> {
-  const note = await readNote(secondary, namespace, entry.id)
-  return note?.timestamp === entry.timestamp && note.isUnderWay !== true
-}
-
-/** Whether the record was sent to the primary, which is not known to have got it. */
-export async function isUnderWay(
-  secondary: StorageBackend,
-  namespace: Namespace,
-  entry: ManifestEntry,
-): Promise<boolean> {
-  const note = await readNote(secondary, namespace, entry.id)
-  return note?.timestamp === entry.timestamp && note.isUnderWay === true
+  return (await wayToPrimary(secondary, namespace, entry)) === 'arrived'
 }
 
 /** Whether this is a copy of a record that was deleted, as far as that is known without the primary. */

@@ -13,12 +13,12 @@ import { inPrimary, inSecondary } from './hybrid-parts.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { notTried } from './not-tried.ts'
 import {
-  isUnderWay,
+  noteDeletion,
   noteEqual,
   noteInPrimary,
   noteSending,
   wasDeleted,
-  wasInPrimary,
+  wayToPrimary,
 } from './primary-note.ts'
 
 /** A record that keeps changing while it is copied is given up after this many tries. */
@@ -135,10 +135,13 @@ export async function isOnlyHere(
   namespace: Namespace,
   entry: ManifestEntry,
 ): Promise<boolean> {
-  if (await wasInPrimary(secondary, namespace, entry)) return false
-  if (!(await isUnderWay(secondary, namespace, entry))) return true
+  const way = await wayToPrimary(secondary, namespace, entry)
+  if (way !== 'under way') return way === 'not begun'
   const deleted = await findDeletion(primary, namespace, entry)
-  return deleted === undefined || isOfEarlier(deleted, entry)
+  if (deleted === undefined || isOfEarlier(deleted, entry)) return true
+  // While the primary still knows of it.
+  await noteDeletion(secondary, namespace, { ...entry, rev: deleted.rev - 1 })
+  return false
 }
 
 export function toDraft(entry: ManifestEntry): EntryDraft {

@@ -102,6 +102,79 @@ it('is deleted where it was copied to R2 without an answer, and deleted there', 
   await onR2.deleteData('m', 'u', 'a')
   expect(await hybrid.retrieveData('m', 'u', 'a')).toBeNull()
   expect(await hybrid.retrieveData('m', 'u')).toEqual([])
+  await hybrid.deleteData('m', 'u', 'a', { hard: true })
+  expect(await alone.retrieveData('m', 'u', 'a')).toBeNull()
+  await hybrid.storeData({ ...NAMESPACE, id: 'a', data: ['again'] })
+  expect((await hybrid.retrieveData('m', 'u', 'a'))?.data).toEqual(['again'])
+})
+
+it('is free for another record where it was copied to R2 without an answer, and deleted there', async () => {
+  await alone.storeData({ ...NAMESPACE, id: 'a', data: ['first'] })
+  const hybrid = await openHybrid(withLostAnswer(1))
+  await expect(hybrid.updateData(append('not applied'))).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  await onR2.deleteData('m', 'u', 'a')
+  await hybrid.storeData({ ...NAMESPACE, id: 'a', data: ['again'] })
+  expect(await inR2()).toEqual(['again'])
+})
+
+it('is what was copied while a deletion was tried that then was none', async () => {
+  let fails = false
+  const client = store.client()
+  const hybrid = await openHybrid({
+    ...client,
+    async commit(...about) {
+      if (fails) throw new UmbraError('OUTCOME_PENDING', 'the answer is lost')
+      return client.commit(...about)
+    },
+  })
+  for (const revision of [1, 2]) {
+    const at = { ...AT, recordId: `${revision}` }
+    const add = (word: string) => ({ ...append(word), recordId: at.recordId })
+    await (revision === 1 ? onR2 : hybrid).storeData({ ...NAMESPACE, id: at.recordId, data: [] })
+    if (revision === 2) await onR2.updateData(add('on R2'))
+    fails = true
+    const deletion = hybrid.deleteData('m', 'u', at.recordId)
+    await expect(deletion).rejects.toMatchObject({ code: 'OUTCOME_PENDING' })
+    fails = false
+    // A read copies what is in doubt.
+    await hybrid.retrieveData('m', 'u', at.recordId)
+    await alone.updateData(add('on SQLite'))
+    const { data } = await hybrid.updateData(add('on both'))
+    expect(data).toEqual([...(revision === 2 ? ['on R2'] : []), 'on SQLite', 'on both'])
+  }
+})
+
+it('is the revision before a raise that does not arrive', async () => {
+  let failing: number | undefined
+  const client = store.client()
+  const hybrid = await openHybrid({
+    ...client,
+    async commit(...about) {
+      if (failing !== undefined && failing-- === 0) throw new UmbraError('UNAVAILABLE', 'the fake is down')
+      return client.commit(...about)
+    },
+  })
+  await hybrid.storeData({ ...NAMESPACE, id: 'a', data: ['old'] })
+  for (const word of ['two', 'three']) await alone.updateData(append(word))
+  await alone.deleteData('m', 'u', 'a')
+  await onR2.deleteData('m', 'u', 'a')
+  await nextMillisecond()
+  failing = 1
+  await hybrid.storeData({ ...NAMESPACE, id: 'a', data: ['new'] })
+  await alone.updateData(append('on SQLite'))
+  expect((await hybrid.updateData(append('on both'))).data).toEqual(['new', 'on SQLite', 'on both'])
+})
+
+it("is of SQLite's own record still when another one with the id is deleted through an outbox", async () => {
+  const hybrid = await openWithOutbox()
+  await hybrid.storeData({ ...NAMESPACE, id: 'a', data: ['first'] })
+  for (const word of ['two', 'three', 'four', 'five', 'six']) await alone.updateData(append(word))
+  await nextMillisecond()
+  await onR2.deleteData('m', 'u', 'a')
+  await onR2.storeData({ ...NAMESPACE, id: 'a', data: ['another'] })
+  expect((await hybrid.retrieveData('m', 'u', 'a'))?.data).toEqual(['another'])
+  expect(await hybrid.deleteData('m', 'u', 'a')).toBe(true)
+  expect(await hybrid.retrieveData('m', 'u', 'a')).toBeNull()
 })
 
 it('is the revision that R2 was raised to, although the answer was lost', async () => {
