@@ -4,9 +4,9 @@ import { createR2Backend } from '@umbra/r2'
 import { startLocalR2 } from '@umbra/r2/local'
 import type { LocalR2 } from '@umbra/r2/local'
 import { createSqliteBackend, openOutbox } from '@umbra/sqlite'
-import Database from 'better-sqlite3'
 import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { changeFile } from '../../../sqlite/src/change-file.fixture.ts'
 import { runMigration } from '../migration/run-migration.ts'
 import { verifyMigration } from '../migration/verify-migration.ts'
 import { QUICK } from '../outbox/outbox-backend.fixture.ts'
@@ -108,11 +108,11 @@ describe.each(['without an outbox', 'with an outbox'])('a hybrid %s', (kind) => 
     const at = { module: `damaged ${kind}`, userId: 'u', recordId: 'a' }
     const { etag } = await hybrid.storeData({ module: at.module, ...RECORD, data: 'intact' })
     await alone.updateData({ ...at, data: 'damaged later' })
-    const file = new Database(folder.sqlitePath)
     const damage = "UPDATE bodies SET bytes = CAST(replace(CAST(bytes AS TEXT), 'later', 'LATER') AS BLOB)"
-    expect(file.prepare(damage).run().changes).toBeGreaterThan(0)
-    file.close()
-    // What can not be read any more is no reason to refuse a change over what R2 has.
+    changeFile(folder.sqlitePath, damage)
+    const damaged = alone.retrieveData(at.module, 'u', 'a')
+    await expect(damaged).rejects.toMatchObject({ code: 'CORRUPT' })
+    // What cannot be read any more is no reason to refuse a change over what R2 has.
     await hybrid.updateData({ ...at, data: 'on both', ifMatch: etag })
     const direct = keep(manageBackend(await createR2Backend(server.settings)))
     expect(await direct.retrieveData(at.module, 'u', 'a')).toMatchObject({ data: 'on both' })
