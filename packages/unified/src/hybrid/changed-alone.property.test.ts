@@ -231,5 +231,5 @@ it('nothing that was acknowledged is lost, whichever process wrote it, and whate
     for (const storage of [alone, plain, queued]) await storage.close()
     await folder.remove()
   })
-  await fc.assert(check, { numRuns: 40 })
+  await fc.assert(check, { numRuns: 30 })
 })

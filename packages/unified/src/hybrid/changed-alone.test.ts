@@ -181,5 +181,5 @@ it('processes on SQLite alone and in hybrid mode lose nothing of each other whil
     for (const writer of Object.values(writers))
       expect((await writer.retrieveData(module, 'u', 'a'))?.data).toEqual(expected)
   })
-  await fc.assert(check, { numRuns: 10 })
+  await fc.assert(check, { numRuns: 5 })
 })
