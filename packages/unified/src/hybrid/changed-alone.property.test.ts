@@ -159,8 +159,7 @@ class World {
 
 function expectCode(...codes: ErrorCode[]) {
   return (error: unknown) => {
-    for (const code of codes) if (hasErrorCode(error, code)) return
-    throw error
+    if (!hasErrorCode(error, ...codes)) throw error
   }
 }
 
