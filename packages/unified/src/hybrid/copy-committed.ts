@@ -62,10 +62,11 @@ async function agree(
     readonly copy: ManifestEntry | undefined
   },
 ): Promise<StoredEntry> {
+  if (copy === undefined) return stored
   const { entry } = stored
   const mayBeDeleted = await wasDeleted(parts.secondary, namespace, entry)
-  if (mayBeDeleted && (await removeIfDeleted(parts, namespace, copy ?? entry))) return stored
-  if (copy !== undefined && copy.rev !== entry.rev) return raise(parts, namespace, { mutation, stored, copy })
+  if (mayBeDeleted && (await replaceIfDeleted(parts, namespace, copy))) return stored
+  if (copy.rev !== entry.rev) return raise(parts, namespace, { mutation, stored, copy })
   if (isCopy(copy, entry)) await noteEqual(parts.secondary, namespace, entry)
   return stored
 }
@@ -79,7 +80,7 @@ function findCopies(
 }
 
 /** Whether the secondary has a record of its own under this id, which no copy replaces. */
-function isOfAnother(copy: ManifestEntry | undefined, committed: ManifestEntry): boolean {
+export function isOfAnother(copy: ManifestEntry | undefined, committed: ManifestEntry): boolean {
   return copy !== undefined && copy.timestamp !== committed.timestamp && copy.rev >= committed.rev
 }
 
@@ -92,19 +93,21 @@ export async function copyAgain(parts: HybridParts, namespace: Namespace, id: st
   if (current !== undefined) {
     const body = storedBody(primary, current)
     const draft = toDraft(current.entry)
-    await copyCommitted(
+    const [agreed = current] = await copyCommitted(
       parts,
       namespace,
       [{ kind: 'put', draft, body, expect: { kind: 'absent' } }],
       [current],
     )
     // Unless it was there before: then a deletion, here or wherever, has seen it.
-    const isNew = copy === undefined || recordEtag(copy.entry) !== recordEtag(current.entry)
-    if (isNew) await removeIfDeleted(parts, namespace, current.entry)
+    const isNew = copy === undefined || recordEtag(copy.entry) !== recordEtag(agreed.entry)
+    if (isNew) await replaceIfDeleted(parts, namespace, agreed.entry)
     return
   }
   if (copy === undefined || (await isOnlyHere(parts, namespace, copy.entry))) return
-  await removeCopy(parts, namespace, copy.entry)
+  // It may have been carried over since the primary was asked.
+  if ((await primary.getEntry(namespace, id)) !== undefined) return copyAgain(parts, namespace, id)
+  await replaceCopy(parts, namespace, copy.entry)
 }
 
 async function copyMissing(
@@ -180,10 +183,9 @@ async function raise(
       await noteEqual(parts.secondary, namespace, raised.entry)
     return raised ?? stored
   } catch (error) {
-    // Deleted meanwhile, by a process whose copy came first: this one must go too.
-    if (hasErrorCode(error, 'NOT_FOUND')) await removeCopy(parts, namespace, copy)
-    // Changed meanwhile: the other writer's copy is newer and replaces ours.
-    else if (!hasErrorCode(error, 'PRECONDITION_FAILED')) throw error
+    // Deleted meanwhile, or changed by a process whose newer revision, being the lower one, did not replace this copy.
+    if (!hasErrorCode(error, 'NOT_FOUND', 'PRECONDITION_FAILED')) throw error
+    await replaceCopy(parts, namespace, copy)
     return stored
   }
 }
@@ -192,7 +194,7 @@ async function raise(
  * A copy that was made only after the record's deletion had looked for one nobody else would remove. Resolves to whether it is gone; it is not
  * when the deletion is still under way, or was none.
  */
-async function removeIfDeleted(
+async function replaceIfDeleted(
   parts: HybridParts,
   namespace: Namespace,
   copy: ManifestEntry,
@@ -201,22 +203,22 @@ async function removeIfDeleted(
   const { id, timestamp } = copy
   // Another record may have the id by now, with the same content.
   if ((await secondary.getEntry(namespace, id))?.entry.timestamp !== timestamp) return true
-  if ((await primary.getEntry(namespace, id)) !== undefined) return false
-  await removeCopy(parts, namespace, copy)
+  if ((await primary.getEntry(namespace, id))?.entry.timestamp === timestamp) return false
+  await replaceCopy(parts, namespace, copy)
   return true
 }
 
-/** Removes this very version; another one is not ours to remove. */
-async function removeCopy(
-  { secondary }: HybridParts,
-  namespace: Namespace,
-  copy: ManifestEntry,
-): Promise<void> {
+/**
+ * Removes this very version, another one is not ours to remove, and copies what the primary has by now: whoever wrote that may have found
+ * this copy in the way.
+ */
+async function replaceCopy(parts: HybridParts, namespace: Namespace, copy: ManifestEntry): Promise<void> {
   const expect = { kind: 'etag', etag: recordEtag(copy) } as const
   const at = copy.updated_at ?? copy.timestamp
   try {
-    await secondary.commit(namespace, [{ kind: 'delete', id: copy.id, expect, at }])
+    await parts.secondary.commit(namespace, [{ kind: 'delete', id: copy.id, expect, at }])
   } catch (error) {
     if (!hasErrorCode(error, 'NOT_FOUND', 'PRECONDITION_FAILED')) throw error
   }
+  await copyAgain(parts, namespace, copy.id)
 }

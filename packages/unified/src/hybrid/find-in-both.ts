@@ -1,10 +1,10 @@
 import { decodeCursor, encodeCursor, selectEntries } from '@umbra/core'
 import type { EntryQuery, Namespace, Page, StoredEntry } from '@umbra/core'
-import { inPrimary, inSecondary } from './hybrid-parts.ts'
+import { inSecondary } from './hybrid-parts.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { mergePages } from './merge-pages.ts'
 import { mayHaveId, wasDeleted } from './primary-note.ts'
-import { isOnlyHere } from './secondary-only.ts'
+import { findRecord } from './secondary-only.ts'
 
 /** Records that are only in the secondary are looked up in the primary this many at a time. */
 const PARALLEL_LOOKUPS = 32
@@ -73,16 +73,14 @@ async function settleOne(
   stored: StoredEntry,
 ): Promise<StoredEntry | undefined> {
   if (stored.storedIn !== 'sqlite') return stored
-  const { primary, secondary } = parts
   const { id, timestamp } = stored.entry
   // A filter may have left out the primary's newer revision; without one, the primary would have returned it, unless it has another
   // record with this id, elsewhere in the order.
   const filtered = query.match !== undefined || query.metadata !== undefined || query.dataFormat !== undefined
-  if (!filtered && !(await mayHaveId(secondary, namespace, id))) return stored
-  const current = await primary.getEntry(namespace, id)
-  if (current === undefined) return (await isOnlyHere(parts, namespace, stored.entry)) ? stored : undefined
+  if (!filtered && !(await mayHaveId(parts.secondary, namespace, id))) return stored
+  const current = await findRecord(parts, namespace, id)
   // Another record that uses the id again stands elsewhere in the order; here it would end the page beyond what lies between.
-  if (current.entry.timestamp !== timestamp) return undefined
-  // Usually a newer revision, which does not match; or it was copied there since the primary's page was read.
-  return selectEntries([current.entry], query).entries.length > 0 ? inPrimary(current) : undefined
+  if (current?.entry.timestamp !== timestamp) return undefined
+  // Usually a newer revision, which does not match; or it was copied to the primary since its page was read.
+  return selectEntries([current.entry], query).entries.length > 0 ? current : undefined
 }

@@ -1,4 +1,4 @@
-import { etagRevision } from '@umbra/core'
+import { etagRevision, recordEtag } from '@umbra/core'
 import type { StorageBackend } from '@umbra/core'
 import { createSqliteBackend } from '@umbra/sqlite'
 import { expect, it } from 'vitest'
@@ -7,6 +7,7 @@ import { plainBackend } from '../plain-backend.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import {
   basesOf,
+  forgetBases,
   forgetDeletion,
   noteDeletion,
   noteEqual,
@@ -89,6 +90,22 @@ it('keeps what was sent until a later version is known to be on both sides, and 
   expect(await revisions()).toEqual([2, 3])
   await noteEqual(secondary, NAMESPACE, at(4))
   expect(await revisions()).toEqual([4])
+  await secondary.close()
+  await folder.remove()
+})
+
+it('names no version again of a record that was deleted since', async () => {
+  const folder = await createStorageFolder()
+  const secondary = await createSqliteBackend({ path: folder.sqlitePath })
+  const entry = await put(secondary, { id: 'a', value: 1 })
+  await noteInPrimary(secondary, NAMESPACE, entry)
+  const current = { kind: 'etag', etag: recordEtag(entry) } as const
+  const deletion = { kind: 'delete', id: 'a', expect: current, at: entry.timestamp } as const
+  await secondary.commit(NAMESPACE, [deletion])
+  await noteDeletion(secondary, NAMESPACE, entry)
+  await forgetBases(secondary, NAMESPACE, 'a')
+  await noteEqual(secondary, NAMESPACE, entry)
+  expect(await basesOf(secondary, NAMESPACE, 'a')).toEqual([])
   await secondary.close()
   await folder.remove()
 })

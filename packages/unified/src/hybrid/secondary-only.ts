@@ -8,7 +8,6 @@ import type {
   StorageBackend,
   StoredEntry,
 } from '@umbra/core'
-import { isOfEarlier } from '../migration/decide-record.ts'
 import { inPrimary, inSecondary } from './hybrid-parts.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { notTried } from './not-tried.ts'
@@ -79,8 +78,9 @@ async function copyToPrimary(
   at: string,
 ): Promise<StoredEntry | undefined> {
   const deleted = await findDeletion(primary, namespace, only.entry)
-  // An earlier record of this id was deleted from the primary alone: there this one can only be a later revision.
-  const isReused = deleted !== undefined && deleted.rev >= only.entry.rev && isOfEarlier(deleted, only.entry)
+  // Another record of this id was deleted from the primary alone: there this one can only be a later revision.
+  const isReused =
+    deleted !== undefined && deleted.rev >= only.entry.rev && deleted.timestamp !== only.entry.timestamp
   const stored = isReused ? await raiseAbove(secondary, namespace, only, deleted) : only
   const { entry } = stored
   await noteSending(secondary, namespace, entry)
@@ -138,7 +138,8 @@ export async function isOnlyHere(
   const way = await wayToPrimary(secondary, namespace, entry)
   if (way !== 'under way') return way === 'not begun'
   const deleted = await findDeletion(primary, namespace, entry)
-  if (deleted === undefined || isOfEarlier(deleted, entry)) return true
+  // The deletion of another record with the id says nothing about this one.
+  if (deleted?.timestamp !== entry.timestamp) return true
   // While the primary still knows of it.
   await noteDeletion(secondary, namespace, { ...entry, rev: deleted.rev - 1 })
   return false

@@ -165,8 +165,11 @@ it('is the revision before a raise that does not arrive', async () => {
   expect((await hybrid.updateData(append('on both'))).data).toEqual(['new', 'on SQLite', 'on both'])
 })
 
-it("is of SQLite's own record still when another one with the id is deleted through an outbox", async () => {
-  const hybrid = await openWithOutbox()
+it.each([
+  ['through an outbox', () => openWithOutbox()],
+  ['without one', () => openHybrid()],
+])("is of SQLite's own record still when another one with the id is deleted %s", async (_, open) => {
+  const hybrid = await open()
   await hybrid.storeData({ ...NAMESPACE, id: 'a', data: ['first'] })
   for (const word of ['two', 'three', 'four', 'five', 'six']) await alone.updateData(append(word))
   await nextMillisecond()
@@ -175,7 +178,35 @@ it("is of SQLite's own record still when another one with the id is deleted thro
   expect((await hybrid.retrieveData('m', 'u', 'a'))?.data).toEqual(['another'])
   expect(await hybrid.deleteData('m', 'u', 'a')).toBe(true)
   expect(await hybrid.retrieveData('m', 'u', 'a')).toBeNull()
+  expect(await hybrid.deleteData('m', 'u', 'a', { hard: true })).toBe(false)
 })
+
+it.each(['sent in vain', 'never sent'])(
+  'of a record that was %s is not taken for deleted when a later one with the id was',
+  async (state) => {
+    await alone.storeData({ ...NAMESPACE, id: 'a', data: ['first'] })
+    const client = store.client()
+    let isFailing = state === 'sent in vain'
+    const hybrid = await openHybrid({
+      ...client,
+      async commit(namespace, mutations) {
+        if (isFailing && mutations[0]?.expect.kind === 'absent')
+          throw new UmbraError('UNAVAILABLE', 'the fake is down')
+        return client.commit(namespace, mutations)
+      },
+    })
+    if (isFailing)
+      await expect(hybrid.updateData(append('not applied'))).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    isFailing = false
+    await nextMillisecond()
+    await onR2.storeData({ ...NAMESPACE, id: 'a', data: ['another'] })
+    await onR2.deleteData('m', 'u', 'a')
+    expect((await hybrid.retrieveData('m', 'u', 'a'))?.data).toEqual(['first'])
+    await hybrid.updateData(append('on both'))
+    expect(await inR2()).toEqual(['first', 'on both'])
+    expect((await alone.retrieveData('m', 'u', 'a'))?.data).toEqual(['first', 'on both'])
+  },
+)
 
 it('is the revision that R2 was raised to, although the answer was lost', async () => {
   await alone.storeData({ ...NAMESPACE, id: 'a', data: [] })
