@@ -7,6 +7,7 @@ import {
   withRetry,
 } from '@umbra/core'
 import type { PutMutation, UploadedRevision } from '@umbra/core'
+import { decodeRevisionLabel, encodeRevisionLabel } from '../objects/revision-label.ts'
 import { MULTIPART_THRESHOLD_BYTES } from '../objects/r2-object-store.ts'
 import type { ManifestContext } from './manifest-context.ts'
 
@@ -68,7 +69,8 @@ async function createObject(
 ): Promise<Stored | undefined> {
   const { draft, body } = mutation
   const uploadedAt = new Date(context.clock.now()).toISOString()
-  const metadata = { id: draft.id, rev: String(rev), sha256: body.sha256, op: nonce, at: draft.timestamp }
+  const label = { id: draft.id, rev, sha256: body.sha256, op: nonce, at: draft.timestamp }
+  const metadata = encodeRevisionLabel(label)
   const options = { ifNoneMatch: '*', contentType: contentTypeOf(draft), metadata } as const
   try {
     const { etag } = await withRetry(() => context.objects.put(key, body, options), context.retry)
@@ -83,6 +85,6 @@ async function createObject(
 /** An object of this nonce, which may be older than this attempt. */
 async function findOwn(key: string, nonce: string, context: ManifestContext): Promise<Stored | undefined> {
   const found = await withRetry(() => context.objects.head(key), context.retry)
-  if (found?.metadata['op'] !== nonce) return undefined
+  if (found === undefined || decodeRevisionLabel(found.metadata)?.op !== nonce) return undefined
   return { etag: found.etag, uploadedAt: found.lastModified.toISOString() }
 }

@@ -10,6 +10,8 @@ import {
 } from '@umbra/core'
 import type { DataFormat, ManifestEntry, Namespace, ObjectHead, ObjectInfo } from '@umbra/core'
 import type { ManifestContext } from '../manifest/manifest-context.ts'
+import { decodeRevisionLabel } from '../objects/revision-label.ts'
+import type { RevisionLabel } from '../objects/revision-label.ts'
 import { parseEntry } from './entry-schema.ts'
 import type { FoundEntry } from './rebuild-draft.ts'
 
@@ -56,18 +58,13 @@ export async function describeObject(
   return parsed && { entry: parsed, storedAt: head.lastModified.getTime() }
 }
 
-interface Revision {
-  readonly id: string
-  readonly rev: number
-  readonly sha256: string
-  readonly at: string
-}
-
 /** Objects of the original system have no metadata, and their keys no revision. */
-function revisionOf(key: string, { metadata, lastModified }: ObjectHead): Revision | undefined {
-  const { id, rev, sha256, at } = metadata
-  if (id !== undefined && rev !== undefined && sha256 !== undefined && at !== undefined)
-    return isNamedBy(key, id) ? { id, rev: Number(rev), sha256, at } : undefined
+function revisionOf(
+  key: string,
+  { metadata, lastModified }: ObjectHead,
+): Omit<RevisionLabel, 'op'> | undefined {
+  const label = decodeRevisionLabel(metadata)
+  if (label !== undefined) return isNamedBy(key, label.id) ? label : undefined
   const plainId = key.includes('~') ? undefined : parseDataKey(key)?.id
   return plainId === undefined
     ? undefined
@@ -85,7 +82,7 @@ function isNamedBy(key: string, id: string): boolean {
 function formatOf(key: string, { metadata, contentType }: ObjectHead): DataFormat {
   const extension = EXTENSION.exec(key)?.[1]
   const format = DATA_FORMATS.find((one) => one === extension) ?? 'binary'
-  const isForeign = metadata['id'] === undefined || contentType === undefined
+  const isForeign = decodeRevisionLabel(metadata) === undefined || contentType === undefined
   return isForeign || contentType === contentTypeOf({ data_type: format }) ? format : 'binary'
 }
 

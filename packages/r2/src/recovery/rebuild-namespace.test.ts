@@ -6,6 +6,7 @@ import { NamespaceManifest } from '../manifest/namespace-manifest.ts'
 import { putMutation } from '../manifest/simulated-context.fixture.ts'
 import { createSimulatedStore } from '../manifest/simulated-store.fixture.ts'
 import type { Fault } from '../manifest/simulated-store.fixture.ts'
+import { encodeRevisionLabel } from '../objects/revision-label.ts'
 import { DAMAGES, expectRestored, truncateAt } from './damages.fixture.ts'
 import { checkNamespace } from './check-namespace.ts'
 import {
@@ -138,13 +139,13 @@ describe('a rebuild', () => {
       { kind: 'put', id: 2 },
     ])
     const key = `${BODIES}2026/01/01/r1~1-AGAIN.json`
-    const metadata = {
+    const metadata = encodeRevisionLabel({
       id: 'r1',
-      rev: '1',
+      rev: 1,
       sha256: 'a'.repeat(64),
       at: '2026-01-01T00:00:00.000Z',
       op: 'AGAIN',
-    }
+    })
     await store.put(key, Buffer.from('"again"'), { metadata })
     await store.delete(HEAD)
     const dated: ObjectStore = {
