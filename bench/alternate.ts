@@ -4,13 +4,16 @@ export type Contestant = () => Promise<number>
 
 /**
  * Runs every contestant once per round, in turn, so that a machine that gets slower or faster does so for all of them;
- * resolves to each one's median. One round before the first is not counted, if `warmUp` says so.
+ * resolves to each one's median, or what `summary` makes of its rounds. One round before the first is not counted, if `warmUp` says so.
  */
 export async function alternate<Name extends string>(
   rounds: number,
   contestants: Readonly<Record<Name, Contestant>>,
   report: (line: string) => void,
-  { warmUp = true }: { readonly warmUp?: boolean } = {},
+  {
+    warmUp = true,
+    summary = median,
+  }: { readonly warmUp?: boolean; readonly summary?: (figures: readonly number[]) => number } = {},
 ): Promise<Record<Name, number>> {
   const names = Object.keys(contestants) as Name[]
   const figures = new Map<Name, number[]>(names.map((name) => [name, []]))
@@ -21,7 +24,7 @@ export async function alternate<Name extends string>(
       report(`  ${round === 0 ? 'warm-up' : `round ${round}/${rounds}`} ${name}: ${figure.toFixed(1)}`)
     }
   }
-  return Object.fromEntries(names.map((name) => [name, median(figures.get(name) ?? [])])) as Record<
+  return Object.fromEntries(names.map((name) => [name, summary(figures.get(name) ?? [])])) as Record<
     Name,
     number
   >
@@ -30,6 +33,11 @@ export async function alternate<Name extends string>(
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
+}
+
+/** Of rates of equal amounts: the whole amount over the whole time. */
+export function overallRate(rates: readonly number[]): number {
+  return rates.length / rates.reduce((sum, rate) => sum + 1 / rate, 0)
 }
 
 /** Seconds an operation takes. */

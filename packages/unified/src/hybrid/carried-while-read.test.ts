@@ -4,7 +4,7 @@ import { createSqliteBackend } from '@umbra/sqlite'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
-import { copyAgain } from './copy-committed.ts'
+import { copyAgain } from './copy-again.ts'
 import { createHybridBackend } from './hybrid-backend.ts'
 import { ensureInPrimary } from './secondary-only.ts'
 

@@ -7,7 +7,7 @@ import { QUICK } from '../outbox/outbox-backend.fixture.ts'
 import { plainBackend } from '../plain-backend.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
-import { copyAgain } from './copy-committed.ts'
+import { copyAgain } from './copy-again.ts'
 import { createHybridBackend } from './hybrid-backend.ts'
 import { createHybridWithOutbox } from './hybrid-with-outbox.ts'
 

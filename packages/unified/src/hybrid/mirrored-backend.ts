@@ -9,7 +9,7 @@ import type {
 } from '@umbra/core'
 import { commitBoth } from './commit-both.ts'
 import { commitNumberedBoth } from './commit-numbered-both.ts'
-import { copyAgain } from './copy-committed.ts'
+import { copyAgain } from './copy-again.ts'
 import { recordKey } from './copy-backlog.ts'
 import type { CopyBacklog } from './copy-backlog.ts'
 import { findInBoth, findInSecondary } from './find-in-both.ts'

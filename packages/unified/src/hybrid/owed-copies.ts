@@ -4,7 +4,7 @@ import type { Clock, Namespace, StoredBlob } from '@umbra/core'
 import { mapConcurrently } from '../migration/map-concurrently.ts'
 import { recordKey } from './copy-backlog.ts'
 import type { CopyBacklog } from './copy-backlog.ts'
-import { copyAgain } from './copy-committed.ts'
+import { copyAgain } from './copy-again.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { wasInPrimary } from './primary-note.ts'
 

@@ -50,8 +50,11 @@ export function noteEqual(
   return changeNote(secondary, namespace, id, async (note) => {
     const own = note?.timestamp === timestamp ? note : undefined
     // It may have been deleted since, and the id used again: the note is of that record then.
-    const mayBeGone = note !== undefined && (own === undefined || (own.deletedRev ?? 0) >= rev)
-    if (mayBeGone && !(await hasRecord(secondary, namespace, entry))) return undefined
+    if (note !== undefined && own === undefined && !(await hasRecord(secondary, namespace, entry)))
+      return undefined
+    // Of a record that was deleted since no version is named again.
+    const mayBeGone = (own?.deletedRev ?? 0) >= rev
+    if (mayBeGone && (await secondary.getEntry(namespace, id)) === undefined) return undefined
     // Those of later revisions: copies may be noted in any order.
     const later = own?.bases?.filter((base) => etagRevision(base) > rev) ?? []
     const noted = { ...(own ? arrived(own) : { timestamp }), bases: [versionOf(entry), ...later] }

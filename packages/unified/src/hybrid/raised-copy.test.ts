@@ -1,25 +1,40 @@
-import { createMemoryBackend, manageBackend } from '@umbra/core'
-import type { StorageBackend, StorageManager } from '@umbra/core'
+import { randomUUID } from 'node:crypto'
+import { manageBackend, UmbraError } from '@umbra/core'
+import type { Mutation, StorageBackend, StorageManager } from '@umbra/core'
+import { createR2Backend } from '@umbra/r2'
+import { startLocalR2 } from '@umbra/r2/local'
+import type { LocalR2 } from '@umbra/r2/local'
 import { createSqliteBackend } from '@umbra/sqlite'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { plainBackend } from '../plain-backend.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
 import { createHybridBackend } from './hybrid-backend.ts'
 
-const AT = { module: 'm', userId: 'u' }
-
-let folder: StorageFolder
+let server: LocalR2
 let primary: StorageBackend
+let onR2: StorageManager
+beforeAll(async () => {
+  server = await startLocalR2()
+  primary = plainBackend(await createR2Backend(server.settings))
+  onR2 = manageBackend(primary)
+})
+afterAll(async () => {
+  await onR2.close()
+  await server.close()
+})
+
+let at: { readonly module: string; readonly userId: string }
+let folder: StorageFolder
 let alone: StorageManager
 beforeEach(async () => {
+  at = { module: `m-${randomUUID()}`, userId: 'u' }
   folder = await createStorageFolder()
-  primary = createMemoryBackend()
   alone = manageBackend(await sqlite())
   // SQLite knows of a deletion that R2 does not know of: it raises its copies above that.
-  await alone.storeData({ ...AT, id: 'a', data: 'earlier' })
-  await alone.updateData({ ...AT, recordId: 'a', data: 'earlier still' })
-  await alone.deleteData('m', 'u', 'a')
+  await alone.storeData({ ...at, id: 'a', data: 'earlier' })
+  await alone.updateData({ ...at, recordId: 'a', data: 'earlier still' })
+  await deleteFrom(alone)
   await nextMillisecond()
 })
 afterEach(async () => {
@@ -31,9 +46,32 @@ const sqlite = () => createSqliteBackend({ path: folder.sqlitePath, durability: 
 /** So that the next record is a later one. */
 const nextMillisecond = () => new Promise((resolve) => setTimeout(resolve, 2))
 
+const readFrom = (storage: StorageManager) => storage.retrieveData(at.module, at.userId, 'a')
+const deleteFrom = (storage: StorageManager) => storage.deleteData(at.module, at.userId, 'a')
+/** Of SQLite's entry, then of R2's. */
+const revisions = async () => [(await readFrom(alone))?.revision, (await readFrom(onR2))?.revision]
+
+/** A process that has made its copy, and whose raise of R2 ends like this once. */
+async function openWithRaise(raise: () => Promise<unknown>): Promise<StorageManager> {
+  let commits = 0
+  const disturbed: StorageBackend = {
+    ...primary,
+    async commit(...about) {
+      if (++commits === 2) await raise()
+      return primary.commit(...about)
+    },
+  }
+  return manageBackend(createHybridBackend({ primary: disturbed, secondary: plainBackend(await sqlite()) }))
+}
+
+const loseRequest = async () => {
+  throw new UmbraError('UNAVAILABLE', 'the request is lost')
+}
+
 /** Two processes: one holds its commit to R2 until the other's copy to SQLite is made, which is not known in R2 yet. */
 async function openBoth(overtake: (other: StorageManager) => Promise<unknown>) {
   const secondary = await sqlite()
+  const copying: Mutation['kind'][] = []
   let isHolding = () => {}
   let release = () => {}
   const held = new Promise<void>((resolve) => (isHolding = resolve))
@@ -52,42 +90,77 @@ async function openBoth(overtake: (other: StorageManager) => Promise<unknown>) {
   let overtaking: Promise<unknown> | undefined
   const overtaken: StorageBackend = {
     ...plainBackend(secondary),
-    async commit(...about) {
-      if (overtaking !== undefined) return secondary.commit(...about)
+    async commit(namespace, mutations) {
+      copying.push(...mutations.map(({ kind }) => kind))
+      if (overtaking !== undefined) return secondary.commit(namespace, mutations)
       overtaking = overtake(other)
       await held
-      const copied = await secondary.commit(...about)
+      const copied = await secondary.commit(namespace, mutations)
       release()
       await overtaking
       return copied
     },
   }
   const hybrid = manageBackend(createHybridBackend({ primary, secondary: overtaken }))
-  return { hybrid, other }
+  return { hybrid, other, copying }
 }
 
 it("is replaced by another process's update that could not be copied over it", async () => {
-  const { hybrid, other } = await openBoth((other) =>
-    other.updateData({ ...AT, recordId: 'a', data: 'updated' }),
+  const { hybrid, other, copying } = await openBoth((other) =>
+    other.updateData({ ...at, recordId: 'a', data: 'updated' }),
   )
-  await hybrid.storeData({ ...AT, id: 'a', data: 'stored' })
-  expect(await hybrid.retrieveData('m', 'u', 'a')).toMatchObject({ data: 'updated', storageBackend: 'r2' })
-  expect((await alone.retrieveData('m', 'u', 'a'))?.data).toBe('updated')
-  const [inR2, inSqlite] = [await primary.getEntry(AT, 'a'), await alone.retrieveData('m', 'u', 'a')]
-  expect(inR2?.entry.rev).toBe(inSqlite?.revision)
+  await hybrid.storeData({ ...at, id: 'a', data: 'stored' })
+  expect(await readFrom(hybrid)).toMatchObject({ data: 'updated', storageBackend: 'r2' })
+  expect((await readFrom(alone))?.data).toBe('updated')
+  // At no moment did SQLite say that it was deleted, which a migration just then would have carried to R2.
+  expect(copying).toEqual(['put', 'put'])
+  expect(await revisions()).toEqual([5, 5])
   await hybrid.close()
   await other.close()
 })
 
 it('is replaced by the record that another process stored under the id after it was deleted', async () => {
   const { hybrid, other } = await openBoth(async (other) => {
-    await other.deleteData('m', 'u', 'a')
+    await deleteFrom(other)
     await nextMillisecond()
-    await other.storeData({ ...AT, id: 'a', data: 'another' })
+    await other.storeData({ ...at, id: 'a', data: 'another' })
   })
-  await hybrid.storeData({ ...AT, id: 'a', data: 'stored' })
-  expect((await hybrid.retrieveData('m', 'u', 'a'))?.data).toBe('another')
-  expect((await alone.retrieveData('m', 'u', 'a'))?.data).toBe('another')
+  await hybrid.storeData({ ...at, id: 'a', data: 'stored' })
+  expect((await readFrom(hybrid))?.data).toBe('another')
+  expect((await readFrom(alone))?.data).toBe('another')
   await hybrid.close()
   await other.close()
+})
+
+it('stays as it is when several that read it raise R2 at once', async () => {
+  const hybrid = await openWithRaise(loseRequest)
+  await hybrid.storeData({ ...at, id: 'a', data: 'stored' })
+  expect(await revisions()).toEqual([4, 1])
+  await Promise.all(Array.from({ length: 4 }, () => readFrom(hybrid)))
+  expect(await revisions()).toEqual([4, 4])
+  await hybrid.close()
+})
+
+it('gives its place up when R2 has deleted its record and used the id again', async () => {
+  const hybrid = await openWithRaise(loseRequest)
+  await hybrid.storeData({ ...at, id: 'a', data: 'stored' })
+  await deleteFrom(onR2)
+  await nextMillisecond()
+  await onR2.storeData({ ...at, id: 'a', data: 'another' })
+  expect((await readFrom(hybrid))?.data).toBe('another')
+  expect((await readFrom(alone))?.data).toBe('another')
+  expect(await deleteFrom(hybrid)).toBe(true)
+  expect(await readFrom(alone)).toBeNull()
+  await hybrid.close()
+})
+
+it('stays for a comparison when SQLite alone has changed it before R2 deleted its record', async () => {
+  const hybrid = await openWithRaise(async () => {
+    await alone.updateData({ ...at, recordId: 'a', data: 'changed on SQLite' })
+    await deleteFrom(onR2)
+  })
+  await hybrid.storeData({ ...at, id: 'a', data: 'stored' })
+  expect((await readFrom(alone))?.data).toBe('changed on SQLite')
+  expect(await readFrom(hybrid)).toBeNull()
+  await hybrid.close()
 })

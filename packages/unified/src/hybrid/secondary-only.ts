@@ -138,11 +138,16 @@ export async function isOnlyHere(
   const way = await wayToPrimary(secondary, namespace, entry)
   if (way !== 'under way') return way === 'not begun'
   const deleted = await findDeletion(primary, namespace, entry)
-  // The deletion of another record with the id says nothing about this one.
-  if (deleted?.timestamp !== entry.timestamp) return true
+  if (deleted === undefined || !mayBeOf(deleted, entry)) return true
   // While the primary still knows of it.
   await noteDeletion(secondary, namespace, { ...entry, rev: deleted.rev - 1 })
   return false
+}
+
+/** Whether the primary deleted this record, or a later one that seems to have got the id only because this one had been deleted. */
+function mayBeOf(deleted: Deletion, { timestamp, rev }: ManifestEntry): boolean {
+  // This one's deletion and both revisions of the other.
+  return deleted.timestamp === timestamp || (deleted.timestamp > timestamp && deleted.rev >= rev + 3)
 }
 
 export function toDraft(entry: ManifestEntry): EntryDraft {

@@ -108,6 +108,17 @@ it('is deleted where it was copied to R2 without an answer, and deleted there', 
   expect((await hybrid.retrieveData('m', 'u', 'a'))?.data).toEqual(['again'])
 })
 
+it('is deleted still when the id was used again in R2 alone, and deleted there, too', async () => {
+  await alone.storeData({ ...NAMESPACE, id: 'a', data: ['first'] })
+  const hybrid = await openHybrid(withLostAnswer(1))
+  await expect(hybrid.updateData(append('not applied'))).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  await onR2.deleteData('m', 'u', 'a')
+  await nextMillisecond()
+  await onR2.storeData({ ...NAMESPACE, id: 'a', data: ['another'] })
+  await onR2.deleteData('m', 'u', 'a')
+  expect(await hybrid.retrieveData('m', 'u', 'a')).toBeNull()
+})
+
 it('is free for another record where it was copied to R2 without an answer, and deleted there', async () => {
   await alone.storeData({ ...NAMESPACE, id: 'a', data: ['first'] })
   const hybrid = await openHybrid(withLostAnswer(1))

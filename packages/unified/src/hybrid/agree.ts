@@ -1,0 +1,121 @@
+import { hasErrorCode, recordEtag } from '@umbra/core'
+import type { ManifestEntry, Namespace, PutMutation, StoredEntry } from '@umbra/core'
+import type { HybridParts } from './hybrid-parts.ts'
+import { noteEqual, noteInPrimary, noteSending, wasDeleted } from './primary-note.ts'
+import { storedBody, toDraft } from './secondary-only.ts'
+
+interface Copied {
+  readonly mutation: PutMutation
+  /** What the primary has. */
+  readonly stored: StoredEntry
+  /** What the secondary got of it. */
+  readonly copy: ManifestEntry
+}
+
+/** What both have from now on, once the copy is made. */
+export async function agree(parts: HybridParts, namespace: Namespace, copied: Copied): Promise<StoredEntry> {
+  const { stored, copy } = copied
+  const mayBeDeleted = await wasDeleted(parts.secondary, namespace, stored.entry)
+  if (mayBeDeleted && (await replaceIfDeleted(parts, namespace, copy))) return stored
+  if (copy.rev !== stored.entry.rev) return raise(parts, namespace, copied)
+  if (isCopy(copy, stored.entry)) await noteEqual(parts.secondary, namespace, stored.entry)
+  return stored
+}
+
+/**
+ * A copy that was made only after the record's deletion had looked for one nobody else would remove. Resolves to whether it is gone; it is not
+ * when the deletion is still under way, or was none.
+ */
+export async function replaceIfDeleted(
+  parts: HybridParts,
+  namespace: Namespace,
+  copy: ManifestEntry,
+): Promise<boolean> {
+  const { primary, secondary } = parts
+  const { id, timestamp } = copy
+  // Another record may have the id by now, with the same content.
+  if ((await secondary.getEntry(namespace, id))?.entry.timestamp !== timestamp) return true
+  if ((await primary.getEntry(namespace, id))?.entry.timestamp === timestamp) return false
+  await replaceCopy(parts, namespace, copy)
+  return true
+}
+
+/** Removes this very version; another one is not ours to remove. */
+export async function removeCopy(
+  { secondary }: HybridParts,
+  namespace: Namespace,
+  copy: ManifestEntry,
+): Promise<void> {
+  const expect = { kind: 'etag', etag: recordEtag(copy) } as const
+  const at = copy.updated_at ?? copy.timestamp
+  try {
+    await secondary.commit(namespace, [{ kind: 'delete', id: copy.id, expect, at }])
+  } catch (error) {
+    if (!hasErrorCode(error, 'NOT_FOUND', 'PRECONDITION_FAILED')) throw error
+  }
+}
+
+/**
+ * The secondary gave the copy a higher revision, because it knew a deleted record with this id that the primary never
+ * saw. The primary takes that revision too, so that both agree and no version is ever used twice.
+ */
+async function raise(parts: HybridParts, namespace: Namespace, copied: Copied): Promise<StoredEntry> {
+  const { mutation, stored, copy } = copied
+  const expect = { kind: 'etag', etag: recordEtag(stored.entry) } as const
+  try {
+    // Should the raise not arrive, the copy was made over what the primary has.
+    await noteSending(parts.secondary, namespace, stored.entry)
+    await noteSending(parts.secondary, namespace, copy)
+    const [raised] = await parts.primary.commit(namespace, [{ ...mutation, expect, rev: copy.rev }])
+    if (raised !== undefined && isCopy(copy, raised.entry))
+      await noteEqual(parts.secondary, namespace, raised.entry)
+    return raised ?? stored
+  } catch (error) {
+    if (!hasErrorCode(error, 'NOT_FOUND', 'PRECONDITION_FAILED')) throw error
+    return (await replaceCopy(parts, namespace, copy)) ?? stored
+  }
+}
+
+/**
+ * For a copy of what the primary has no more: makes it one of what is there now, in one step, so that nobody ever takes a record for deleted
+ * that the primary has. Whoever wrote that has left it to us when it had the lower revision. Resolves to what both have; undefined when the
+ * secondary has another version by now, or the record was deleted.
+ */
+async function replaceCopy(
+  parts: HybridParts,
+  namespace: Namespace,
+  copy: ManifestEntry,
+): Promise<StoredEntry | undefined> {
+  const { primary, secondary } = parts
+  const current = await primary.getEntry(namespace, copy.id)
+  if (current === undefined) {
+    await removeCopy(parts, namespace, copy)
+    return undefined
+  }
+  const { entry } = current
+  if (isCopy(copy, entry)) {
+    // Somebody else has raised it.
+    await noteEqual(secondary, namespace, entry)
+    return current
+  }
+  await noteInPrimary(secondary, namespace, entry)
+  const mutation: PutMutation = {
+    kind: 'put',
+    draft: toDraft(entry),
+    body: storedBody(primary, current),
+    expect: { kind: 'etag', etag: recordEtag(copy) },
+    rev: Math.max(copy.rev + 1, entry.rev),
+  }
+  try {
+    const [replaced] = await secondary.commit(namespace, [mutation])
+    return replaced && (await agree(parts, namespace, { mutation, stored: current, copy: replaced.entry }))
+  } catch (error) {
+    if (hasErrorCode(error, 'NOT_FOUND', 'PRECONDITION_FAILED')) return undefined
+    throw error
+  }
+}
+
+/** Whether both have the same version. */
+function isCopy(copy: ManifestEntry, stored: ManifestEntry): boolean {
+  return copy.op === 'put' && recordEtag(copy) === recordEtag(stored)
+}
