@@ -65,7 +65,7 @@ async function removeDeleted(
   const removed = await Promise.all(
     entries.map(async (entry, index) => {
       const copy = copies[index]?.entry
-      if (copy === undefined || !isOfAnother(copy, entry)) return false
+      if (copy === undefined || copy.timestamp > entry.timestamp || !isOfAnother(copy, entry)) return false
       if (!(await wasInPrimary(parts.secondary, namespace, copy))) return false
       await removeCopy(parts, namespace, copy)
       return true

@@ -1,5 +1,5 @@
 import { createMemoryBackend, isUmbraError, manageBackend, UmbraError } from '@umbra/core'
-import type { StorageBackend } from '@umbra/core'
+import type { StorageBackend, StorageRecord } from '@umbra/core'
 import { createSqliteBackend, openOutbox } from '@umbra/sqlite'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { createFakeStore } from '../outbox/fake-store.fixture.ts'
@@ -19,6 +19,8 @@ beforeEach(async () => {
 })
 afterEach(() => folder.remove())
 
+/** So that the next record is a later one. */
+const nextMillisecond = () => new Promise((resolve) => setTimeout(resolve, 2))
 const sqlite = () => createSqliteBackend({ path: folder.sqlitePath, durability: 'relaxed' })
 
 it('does not stay when the record is deleted while it is copied', async () => {
@@ -72,7 +74,7 @@ it.each(['made', 'under way'])(
     // SQLite knows of a deletion that R2 does not know of (any more).
     await alone.storeData({ ...AT, id: 'a', data: 1 })
     await alone.deleteData('m', 'u', 'a')
-    await new Promise((resolve) => setTimeout(resolve, 2))
+    await nextMillisecond()
     let arrive = () => {}
     let isSent = () => {}
     const sent = new Promise<void>((resolve) => (isSent = resolve))
@@ -154,25 +156,55 @@ it('does not stay when an outbox has looked for copies before it noted its delet
   await other.close()
 })
 
-it('leaves alone what was stored under the id since, with the same content', async () => {
+it.each([
+  ['on SQLite alone', 'alone'],
+  ['on both sides', 'other'],
+] as const)('leaves alone what was stored under the id since, %s, with the same content', async (_, by) => {
   const primary = createMemoryBackend()
   const secondary = await sqlite()
   const alone = manageBackend(await sqlite())
   const other = manageBackend(createHybridBackend({ primary, secondary }))
+  let stored: Omit<StorageRecord, 'data'> | undefined
   const replacedMeanwhile: StorageBackend = {
     ...primary,
     async commit(...about) {
       const committed = await primary.commit(...about)
+      if (stored !== undefined) return committed
       await other.deleteData('m', 'u', 'a')
-      await new Promise((resolve) => setTimeout(resolve, 2))
-      await alone.storeData({ ...AT, id: 'a', data: 1 })
+      await nextMillisecond()
+      stored = await { alone, other }[by].storeData({ ...AT, id: 'a', data: 1 })
       return committed
     },
   }
   const hybrid = manageBackend(createHybridBackend({ primary: replacedMeanwhile, secondary }))
   await hybrid.storeData({ ...AT, id: 'a', data: 1 })
-  expect((await alone.retrieveData('m', 'u', 'a'))?.data).toBe(1)
+  expect((await alone.retrieveData('m', 'u', 'a'))?.etag).toBe(stored?.etag)
   await alone.close()
+  await other.close()
+})
+
+it('does not stay when the id was used again meanwhile, and is free again', async () => {
+  const primary = createMemoryBackend()
+  const secondary = await sqlite()
+  const other = manageBackend(createHybridBackend({ primary, secondary: await sqlite() }))
+  let isUsed = false
+  const usedMeanwhile: StorageBackend = {
+    ...primary,
+    async commit(...about) {
+      const committed = await primary.commit(...about)
+      if (isUsed) return committed
+      isUsed = true
+      await other.deleteData('m', 'u', 'a')
+      await nextMillisecond()
+      await other.storeData({ ...AT, id: 'a', data: 2 })
+      await other.deleteData('m', 'u', 'a')
+      return committed
+    },
+  }
+  const hybrid = manageBackend(createHybridBackend({ primary: usedMeanwhile, secondary }))
+  await hybrid.storeData({ ...AT, id: 'a', data: 1 })
+  expect(await manageBackend(secondary).retrieveData('m', 'u', 'a')).toBeNull()
+  await hybrid.close()
   await other.close()
 })
 
