@@ -78,8 +78,8 @@ async function raise(parts: HybridParts, namespace: Namespace, copied: Copied): 
 
 /**
  * For a copy of what the primary has no more: makes it one of what is there now, in one step, so that nobody ever takes a record for deleted
- * that the primary has. Whoever wrote that has left it to us when it had the lower revision. Resolves to what both have; undefined when the
- * secondary has another version by now, or the record was deleted.
+ * that the primary has. Whoever wrote that has left it to us when it had the lower revision. Resolves to the primary's entry when it is that
+ * very version after all.
  */
 async function replaceCopy(
   parts: HybridParts,
@@ -108,11 +108,12 @@ async function replaceCopy(
   }
   try {
     const [replaced] = await secondary.commit(namespace, [mutation])
-    return replaced && (await agree(parts, namespace, { mutation, stored: current, copy: replaced.entry }))
+    if (replaced) await agree(parts, namespace, { mutation, stored: current, copy: replaced.entry })
   } catch (error) {
-    if (hasErrorCode(error, 'NOT_FOUND', 'PRECONDITION_FAILED')) return undefined
-    throw error
+    // The secondary has another version by now.
+    if (!hasErrorCode(error, 'NOT_FOUND', 'PRECONDITION_FAILED')) throw error
   }
+  return undefined
 }
 
 /** Whether both have the same version. */

@@ -109,12 +109,15 @@ it("is replaced by another process's update that could not be copied over it", a
   const { hybrid, other, copying } = await openBoth((other) =>
     other.updateData({ ...at, recordId: 'a', data: 'updated' }),
   )
-  await hybrid.storeData({ ...at, id: 'a', data: 'stored' })
+  const { etag } = await hybrid.storeData({ ...at, id: 'a', data: 'stored' })
   expect(await readFrom(hybrid)).toMatchObject({ data: 'updated', storageBackend: 'r2' })
   expect((await readFrom(alone))?.data).toBe('updated')
   // At no moment did SQLite say that it was deleted, which a migration just then would have carried to R2.
   expect(copying).toEqual(['put', 'put'])
   expect(await revisions()).toEqual([5, 5])
+  // Who stored it has not seen the update.
+  const unseen = hybrid.updateData({ ...at, recordId: 'a', data: 'unseen', ifMatch: etag })
+  await expect(unseen).rejects.toMatchObject({ code: 'PRECONDITION_FAILED' })
   await hybrid.close()
   await other.close()
 })
