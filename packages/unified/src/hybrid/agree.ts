@@ -1,5 +1,6 @@
 import { hasErrorCode, recordEtag } from '@umbra/core'
 import type { ManifestEntry, Namespace, PutMutation, StoredEntry } from '@umbra/core'
+import { isSameRevision } from '../migration/decide-record.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { noteEqual, noteInPrimary, noteSending, wasDeleted } from './primary-note.ts'
 import { storedBody, toDraft } from './secondary-only.ts'
@@ -81,7 +82,7 @@ async function raise(parts: HybridParts, namespace: Namespace, copied: Copied): 
  * that the primary has. Whoever wrote that has left it to us when it had the lower revision. Resolves to the primary's entry when it is that
  * very version after all.
  */
-async function replaceCopy(
+export async function replaceCopy(
   parts: HybridParts,
   namespace: Namespace,
   copy: ManifestEntry,
@@ -98,7 +99,6 @@ async function replaceCopy(
     await noteEqual(secondary, namespace, entry)
     return current
   }
-  await noteInPrimary(secondary, namespace, entry)
   const mutation: PutMutation = {
     kind: 'put',
     draft: toDraft(entry),
@@ -108,7 +108,9 @@ async function replaceCopy(
   }
   try {
     const [replaced] = await secondary.commit(namespace, [mutation])
-    if (replaced) await agree(parts, namespace, { mutation, stored: current, copy: replaced.entry })
+    if (replaced === undefined) return undefined
+    await noteInPrimary(secondary, namespace, entry)
+    await agree(parts, namespace, { mutation, stored: current, copy: replaced.entry })
   } catch (error) {
     // The secondary has another version by now.
     if (!hasErrorCode(error, 'NOT_FOUND', 'PRECONDITION_FAILED')) throw error
@@ -118,5 +120,5 @@ async function replaceCopy(
 
 /** Whether both have the same version. */
 function isCopy(copy: ManifestEntry, stored: ManifestEntry): boolean {
-  return copy.op === 'put' && recordEtag(copy) === recordEtag(stored)
+  return copy.op === stored.op && copy.rev === stored.rev && isSameRevision(copy, stored)
 }

@@ -3,7 +3,7 @@ import type { ManifestEntry, Mutation, Namespace, StoredEntry } from '@umbra/cor
 import { carryOver } from './carry-over.ts'
 import { recordKey } from './copy-backlog.ts'
 import type { CopyBacklog } from './copy-backlog.ts'
-import { copyCommitted, isOfAnother } from './copy-committed.ts'
+import { copyCommitted } from './copy-committed.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { forgetDeletion, noteDeletion, wasInPrimary } from './primary-note.ts'
 import { ensureInPrimary, isOnlyHere } from './secondary-only.ts'
@@ -98,8 +98,6 @@ async function noteDeletions(
     if (mutation.kind !== 'delete') continue
     const stored = await ensureInPrimary(parts, namespace, mutation)
     if (stored === undefined || recordEtag(stored.entry) !== mutation.expect.etag) continue
-    const copy = await parts.secondary.getEntry(namespace, mutation.id)
-    if (isOfAnother(copy?.entry, stored.entry)) continue
     await noteDeletion(parts.secondary, namespace, stored.entry)
     noted.push(stored.entry)
   }

@@ -1,8 +1,9 @@
 import { recordEtag } from '@umbra/core'
-import type { Namespace } from '@umbra/core'
-import { removeCopy, replaceIfDeleted } from './agree.ts'
+import type { ManifestEntry, Namespace } from '@umbra/core'
+import { removeCopy, replaceCopy, replaceIfDeleted } from './agree.ts'
 import { copyCommitted } from './copy-committed.ts'
 import type { HybridParts } from './hybrid-parts.ts'
+import { basesOf, versionOf } from './primary-note.ts'
 import { isOnlyHere, storedBody, toDraft } from './secondary-only.ts'
 
 /** Copies a record's current state once more, whatever it is. */
@@ -12,6 +13,8 @@ export async function copyAgain(parts: HybridParts, namespace: Namespace, id: st
   const copy = await secondary.getEntry(namespace, id)
   const current = await primary.getEntry(namespace, id)
   if (current !== undefined) {
+    if (copy !== undefined && (await isLeftBehind(parts, namespace, copy.entry, current.entry)))
+      return void (await replaceCopy(parts, namespace, copy.entry))
     const body = storedBody(primary, current)
     const draft = toDraft(current.entry)
     const [agreed = current] = await copyCommitted(
@@ -29,4 +32,16 @@ export async function copyAgain(parts: HybridParts, namespace: Namespace, id: st
   // It may have been carried over since the primary was asked.
   if ((await primary.getEntry(namespace, id)) !== undefined) return copyAgain(parts, namespace, id)
   await removeCopy(parts, namespace, copy.entry)
+}
+
+/** Whether the copy was raised above the primary, which has not followed, and has another version by now. What SQLite alone has changed is no copy. */
+async function isLeftBehind(
+  { secondary }: HybridParts,
+  namespace: Namespace,
+  copy: ManifestEntry,
+  current: ManifestEntry,
+): Promise<boolean> {
+  if (copy.timestamp !== current.timestamp || copy.rev < current.rev) return false
+  const bases = await basesOf(secondary, namespace, copy.id)
+  return bases.includes(versionOf(copy)) && !bases.includes(versionOf(current))
 }

@@ -25,9 +25,10 @@ export async function copyCommitted(
     before = await findCopies(secondary, namespace, mutations)
   await Promise.all(
     entries.map(async (entry, index) => {
-      if (isOfAnother(before[index]?.entry, entry)) return
+      const there = before[index]?.entry
       if (entry.op === 'del') await noteDeletion(secondary, namespace, { ...entry, rev: entry.rev - 1 })
-      else await noteInPrimary(secondary, namespace, entry)
+      else if (there === undefined || !isInTheWay(there, entry))
+        await noteInPrimary(secondary, namespace, entry)
     }),
   )
   // A copy that is made from now on is made by somebody who sees that note.
@@ -53,8 +54,7 @@ function findCopies(
 }
 
 /**
- * An id is used again only after a deletion: a copy of an earlier record that the primary had is in the way of the one it has now. Resolves
- * to whether there was any.
+ * A copy of a record that the primary has deleted is in the way of the one that uses the id again. Resolves to whether there was any.
  */
 async function removeDeleted(
   parts: HybridParts,
@@ -65,8 +65,10 @@ async function removeDeleted(
   const removed = await Promise.all(
     entries.map(async (entry, index) => {
       const copy = copies[index]?.entry
-      if (copy === undefined || copy.timestamp > entry.timestamp || !isOfAnother(copy, entry)) return false
+      if (copy === undefined || !isInTheWay(copy, entry)) return false
       if (!(await wasInPrimary(parts.secondary, namespace, copy))) return false
+      const current = await parts.primary.getEntry(namespace, copy.id)
+      if (current?.entry.timestamp === copy.timestamp) return false
       await removeCopy(parts, namespace, copy)
       return true
     }),
@@ -74,9 +76,9 @@ async function removeDeleted(
   return removed.includes(true)
 }
 
-/** Whether the secondary has another record under this id that no copy replaces. */
-export function isOfAnother(copy: ManifestEntry | undefined, committed: ManifestEntry): boolean {
-  return copy !== undefined && copy.timestamp !== committed.timestamp && copy.rev >= committed.rev
+/** Whether it is another record under this id, which no copy of the committed one replaces. */
+function isInTheWay(copy: ManifestEntry, committed: ManifestEntry): boolean {
+  return copy.timestamp !== committed.timestamp && copy.rev >= committed.rev
 }
 
 async function copyMissing(

@@ -6,7 +6,6 @@ import { recordKey } from './copy-backlog.ts'
 import type { CopyBacklog } from './copy-backlog.ts'
 import { copyAgain } from './copy-again.ts'
 import type { HybridParts } from './hybrid-parts.ts'
-import { wasInPrimary } from './primary-note.ts'
 
 interface OwedBatch {
   readonly namespace: Namespace
@@ -88,9 +87,7 @@ export function createOwedCopies(
 
   async function ensureCopied(namespace: Namespace, id: string): Promise<true> {
     if (isClosed) throw new Error('closed')
-    const copy = await secondary.getEntry(namespace, id)
-    if (copy === undefined || !(await wasInPrimary(secondary, namespace, copy.entry)))
-      await copyAgain(parts, namespace, id)
+    await copyAgain(parts, namespace, id)
     backlog.remove([recordKey(namespace, id)])
     return true
   }

@@ -2,19 +2,28 @@ import { isDeepStrictEqual } from 'node:util'
 import { encodePathPart, etagRevision, hasErrorCode, namespacePath, recordEtag } from '@umbra/core'
 import type { ManifestEntry, Namespace, StorageBackend, StoredBlob } from '@umbra/core'
 
+/** Of the records with one id, by their timestamps: what the primary is known of each. */
 interface PrimaryNote {
-  /** Of the record the primary had, or is about to get: another record that uses the id again has another one. */
-  readonly timestamp: string
-  /** Set from when the record is first sent to the primary until the primary is known to have it. */
-  readonly isUnderWay?: true
-  /** The revision that somebody on this file set out to delete, or has deleted. */
-  readonly deletedRev?: number
+  readonly records: Readonly<Record<string, NotedRecord>>
   /**
    * Versions ({@link versionOf}) that the secondary's entry is, or was made over: the last that both had, and those of its own that
    * were sent to the primary since, which may or may not have got them.
    */
   readonly bases?: readonly string[]
 }
+
+/** A record that the primary had, or is about to get. */
+interface NotedRecord {
+  /** Set from when the record is first sent to the primary until the primary is known to have it. */
+  readonly isUnderWay?: true
+  /** The revision that somebody on this file set out to delete, or has deleted. */
+  readonly deletedRev?: number
+}
+
+const UNKNOWN: PrimaryNote = { records: {} }
+
+/** An id that is used again and again leaves a trace of its last records only: of those that a late copy may still be made of. */
+const MAX_RECORDS = 16
 
 /** What tells a version from every other one: two of the same revision and content may still differ in their metadata. */
 export function versionOf(entry: ManifestEntry): string {
@@ -31,12 +40,13 @@ export function noteInPrimary(
   entry: ManifestEntry,
 ): Promise<void> {
   const { id, timestamp, rev } = entry
-  // A first revision has no other to be made over, so this may be said before the copy is made.
-  const fresh = { timestamp, ...(rev === 1 && { bases: [versionOf(entry)] }) }
   return changeNote(secondary, namespace, id, (note) => {
-    if (note?.timestamp !== timestamp) return fresh
+    const known = note.records[timestamp]
     // Not over a note of this record's deletion: a copy may arrive later than that.
-    return note.isUnderWay && arrived(note)
+    if (known !== undefined) return known.isUnderWay && withRecord(note, timestamp, arrived(known))
+    // A first revision has no other to be made over, so this may be said before the copy is made.
+    const first = rev === 1 ? [versionOf(entry)] : []
+    return { ...withRecord(note, timestamp, {}), bases: [...(note.bases ?? []), ...first] }
   })
 }
 
@@ -48,17 +58,16 @@ export function noteEqual(
 ): Promise<void> {
   const { id, timestamp, rev } = entry
   return changeNote(secondary, namespace, id, async (note) => {
-    const own = note?.timestamp === timestamp ? note : undefined
-    // It may have been deleted since, and the id used again: the note is of that record then.
-    if (note !== undefined && own === undefined && !(await hasRecord(secondary, namespace, entry)))
-      return undefined
+    const known = note.records[timestamp]
+    const there = (await secondary.getEntry(namespace, id))?.entry
+    // It may have been deleted since, and the id used again: the versions are of that record then.
+    const isOnlyOne = Object.keys(note.records).every((other) => other === timestamp)
+    if (!isOnlyOne && there?.timestamp !== timestamp) return undefined
     // Of a record that was deleted since no version is named again.
-    const mayBeGone = (own?.deletedRev ?? 0) >= rev
-    if (mayBeGone && (await secondary.getEntry(namespace, id)) === undefined) return undefined
+    if (there === undefined && (known?.deletedRev ?? 0) >= rev) return undefined
     // Those of later revisions: copies may be noted in any order.
-    const later = own?.bases?.filter((base) => etagRevision(base) > rev) ?? []
-    const noted = { ...(own ? arrived(own) : { timestamp }), bases: [versionOf(entry), ...later] }
-    return isDeepStrictEqual(noted, note) ? undefined : noted
+    const later = known ? (note.bases ?? []).filter((base) => etagRevision(base) > rev) : []
+    return { ...withRecord(note, timestamp, arrived(known)), bases: [versionOf(entry), ...later] }
   })
 }
 
@@ -74,10 +83,9 @@ export function noteSending(
   const { id, timestamp } = entry
   const version = versionOf(entry)
   return changeNote(secondary, namespace, id, (note) => {
-    const bases = note?.bases ?? []
+    const bases = note.bases ?? []
     const added = bases.includes(version) ? bases : [...bases, version]
-    if (note?.timestamp !== timestamp) return { timestamp, isUnderWay: true, bases: added }
-    return added === bases ? undefined : { ...note, bases: added }
+    return { ...withRecord(note, timestamp, note.records[timestamp] ?? { isUnderWay: true }), bases: added }
   })
 }
 
@@ -97,12 +105,9 @@ export function noteDeletion(
   namespace: Namespace,
   { id, timestamp, rev }: ManifestEntry,
 ): Promise<void> {
-  return changeNote(secondary, namespace, id, (note) => {
-    // Not over the note of a later record: another process has deleted this one, and the id was used again.
-    if (note !== undefined && note.timestamp > timestamp) return undefined
-    const noted = { ...(note?.timestamp === timestamp ? arrived(note) : { timestamp }), deletedRev: rev }
-    return isDeepStrictEqual(noted, note) ? undefined : noted
-  })
+  return changeNote(secondary, namespace, id, (note) =>
+    withRecord(note, timestamp, { ...arrived(note.records[timestamp]), deletedRev: rev }),
+  )
 }
 
 /** For a deletion that was proved not to have happened. */
@@ -112,32 +117,29 @@ export function forgetDeletion(
   { id, timestamp, rev }: ManifestEntry,
 ): Promise<void> {
   return changeNote(secondary, namespace, id, (note) => {
-    if (note?.timestamp !== timestamp || note.deletedRev !== rev) return undefined
-    const { deletedRev: _, ...kept } = note
-    return kept
+    const known = note.records[timestamp]
+    if (known?.deletedRev !== rev) return undefined
+    const { deletedRev: _, ...kept } = known
+    return withRecord(note, timestamp, kept)
   })
 }
 
 /** Versions name the hash of a content, of which a hard deletion leaves nothing. */
 export function forgetBases(secondary: StorageBackend, namespace: Namespace, id: string): Promise<void> {
   return changeNote(secondary, namespace, id, (note) => {
-    if (note?.bases === undefined) return undefined
     const { bases: _, ...kept } = note
     return kept
   })
 }
 
-function arrived(note: PrimaryNote): PrimaryNote {
-  const { isUnderWay: _, ...known } = note
-  return known
+function arrived(known: NotedRecord = {}): NotedRecord {
+  const { isUnderWay: _, ...rest } = known
+  return rest
 }
 
-async function hasRecord(
-  secondary: StorageBackend,
-  namespace: Namespace,
-  { id, timestamp }: ManifestEntry,
-): Promise<boolean> {
-  return (await secondary.getEntry(namespace, id))?.entry.timestamp === timestamp
+function withRecord(note: PrimaryNote, timestamp: string, record: NotedRecord): PrimaryNote {
+  const records = Object.entries({ ...note.records, [timestamp]: record })
+  return { ...note, records: Object.fromEntries(records.slice(-MAX_RECORDS)) }
 }
 
 /** Whether the primary is known to have had, or may have got, a record with this id, be it another one. */
@@ -155,9 +157,9 @@ export async function wayToPrimary(
   namespace: Namespace,
   { id, timestamp }: ManifestEntry,
 ): Promise<'not begun' | 'under way' | 'arrived'> {
-  const note = await readNote(secondary, namespace, id)
-  if (note?.timestamp !== timestamp) return 'not begun'
-  return note.isUnderWay === true ? 'under way' : 'arrived'
+  const known = (await readNote(secondary, namespace, id))?.records[timestamp]
+  if (known === undefined) return 'not begun'
+  return known.isUnderWay === true ? 'under way' : 'arrived'
 }
 
 /** Whether the primary has had this record: then it says what became of it. */
@@ -177,7 +179,7 @@ export async function wasDeleted(
 ): Promise<boolean> {
   const note = await readNote(secondary, namespace, entry.id)
   // A version that the deletion did not name has a higher revision.
-  return note?.timestamp === entry.timestamp && entry.rev <= (note.deletedRev ?? 0)
+  return entry.rev <= (note?.records[entry.timestamp]?.deletedRev ?? 0)
 }
 
 async function readNote(
@@ -194,18 +196,19 @@ function parseNote({ bytes }: StoredBlob): PrimaryNote {
   return JSON.parse(new TextDecoder().decode(bytes)) as PrimaryNote
 }
 
-/** Writes what `edit` makes of the note, unless that is undefined. */
+/** Writes what `edit` makes of the note, unless that is undefined or nothing new. */
 async function changeNote(
   secondary: StorageBackend,
   namespace: Namespace,
   id: string,
-  edit: (note: PrimaryNote | undefined) => PrimaryNote | undefined | Promise<PrimaryNote | undefined>,
+  edit: (note: PrimaryNote) => PrimaryNote | undefined | Promise<PrimaryNote | undefined>,
 ): Promise<void> {
   const path = notePath(namespace, id)
   for (;;) {
     const stored = await secondary.blobs.get(path)
-    const edited = await edit(stored && parseNote(stored))
-    if (edited === undefined) return
+    const note = stored === undefined ? UNKNOWN : parseNote(stored)
+    const edited = await edit(note)
+    if (edited === undefined || isDeepStrictEqual(edited, note)) return
     const bytes = new TextEncoder().encode(JSON.stringify(edited))
     try {
       await secondary.blobs.put(
@@ -223,5 +226,5 @@ async function changeNote(
 
 /** Outside `json_blobs/`, so no caller's blob can have this path. */
 function notePath(namespace: Namespace, id: string): string {
-  return `hybrid/records/${namespacePath(namespace)}/${encodePathPart(id)}.json`
+  return `hybrid/notes/${namespacePath(namespace)}/${encodePathPart(id)}.json`
 }

@@ -167,3 +167,35 @@ it('stays for a comparison when SQLite alone has changed it before R2 deleted it
   expect(await readFrom(hybrid)).toBeNull()
   await hybrid.close()
 })
+
+it('follows what R2 alone has changed since, when the raise did not arrive', async () => {
+  const hybrid = await openWithRaise(loseRequest)
+  await hybrid.storeData({ ...at, id: 'a', data: 'stored' })
+  await onR2.updateData({ ...at, recordId: 'a', data: 'updated on R2' })
+  expect((await readFrom(hybrid))?.data).toBe('updated on R2')
+  expect((await readFrom(alone))?.data).toBe('updated on R2')
+  expect(await revisions()).toEqual([5, 5])
+  await hybrid.close()
+})
+
+it('of an import is raised in R2 later, when the raise did not arrive', async () => {
+  const hybrid = await openWithRaise(loseRequest)
+  await hybrid.importData(at.module, at.userId, [{ id: 'a', data: 'imported' }])
+  expect(await revisions()).toEqual([4, 1])
+  await readFrom(hybrid)
+  await expect.poll(revisions).toEqual([4, 4])
+  await hybrid.close()
+})
+
+it('is not one of a record with the same revision and content that R2 has since', async () => {
+  const hybrid = await openWithRaise(async () => {
+    await deleteFrom(onR2)
+    await nextMillisecond()
+    await onR2.storeData({ ...at, id: 'a', data: 'stored', metadata: { by: 'R2' } })
+    await onR2.updateData({ ...at, recordId: 'a', data: 'stored' })
+  })
+  const own = await hybrid.storeData({ ...at, id: 'a', data: 'stored', metadata: { by: 'hybrid' } })
+  expect(own.metadata).toEqual({ by: 'hybrid' })
+  expect((await readFrom(alone))?.metadata).toEqual({ by: 'R2' })
+  await hybrid.close()
+})
