@@ -99,6 +99,7 @@ export async function replaceCopy(
     await noteEqual(secondary, namespace, entry)
     return current
   }
+  await noteInPrimary(secondary, namespace, entry)
   const mutation: PutMutation = {
     kind: 'put',
     draft: toDraft(entry),
@@ -108,9 +109,8 @@ export async function replaceCopy(
   }
   try {
     const [replaced] = await secondary.commit(namespace, [mutation])
-    if (replaced === undefined) return undefined
-    await noteInPrimary(secondary, namespace, entry)
-    await agree(parts, namespace, { mutation, stored: current, copy: replaced.entry })
+    if (replaced !== undefined)
+      await agree(parts, namespace, { mutation, stored: current, copy: replaced.entry })
   } catch (error) {
     // The secondary has another version by now.
     if (!hasErrorCode(error, 'NOT_FOUND', 'PRECONDITION_FAILED')) throw error

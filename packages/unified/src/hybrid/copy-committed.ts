@@ -3,7 +3,7 @@ import type { ManifestEntry, Mutation, Namespace, StorageBackend, StoredEntry } 
 import { isSameRevision } from '../migration/decide-record.ts'
 import { agree, removeCopy } from './agree.ts'
 import type { HybridParts } from './hybrid-parts.ts'
-import { noteDeletion, noteInPrimary, wasInPrimary } from './primary-note.ts'
+import { isCopyOrSent, noteDeletion, noteInPrimary, wasInPrimary } from './primary-note.ts'
 
 /** Each failed try means that another writer's copy arrived, so this is never reached unless something is wrong. */
 const MAX_TRIES = 100
@@ -53,9 +53,7 @@ function findCopies(
   return Promise.all(mutations.map((one) => secondary.getEntry(namespace, mutationId(one))))
 }
 
-/**
- * A copy of a record that the primary has deleted is in the way of the one that uses the id again. Resolves to whether there was any.
- */
+/** Removes copies, at a revision that no copy of what was committed reaches, of what the primary has no more. Resolves to whether there were any. */
 async function removeDeleted(
   parts: HybridParts,
   namespace: Namespace,
@@ -65,15 +63,24 @@ async function removeDeleted(
   const removed = await Promise.all(
     entries.map(async (entry, index) => {
       const copy = copies[index]?.entry
-      if (copy === undefined || !isInTheWay(copy, entry)) return false
-      if (!(await wasInPrimary(parts.secondary, namespace, copy))) return false
-      const current = await parts.primary.getEntry(namespace, copy.id)
-      if (current?.entry.timestamp === copy.timestamp) return false
-      await removeCopy(parts, namespace, copy)
-      return true
+      if (copy === undefined || copy.rev < entry.rev) return false
+      const isDeleted = isInTheWay(copy, entry)
+        ? await wasReplaced(parts, namespace, copy)
+        : entry.op === 'del' && (await isCopyOrSent(parts.secondary, namespace, copy))
+      if (isDeleted) await removeCopy(parts, namespace, copy)
+      return isDeleted
     }),
   )
   return removed.includes(true)
+}
+
+async function wasReplaced(
+  { primary, secondary }: HybridParts,
+  namespace: Namespace,
+  copy: ManifestEntry,
+): Promise<boolean> {
+  if (!(await wasInPrimary(secondary, namespace, copy))) return false
+  return (await primary.getEntry(namespace, copy.id))?.entry.timestamp !== copy.timestamp
 }
 
 /** Whether it is another record under this id, which no copy of the committed one replaces. */

@@ -60,14 +60,15 @@ export function noteEqual(
   return changeNote(secondary, namespace, id, async (note) => {
     const known = note.records[timestamp]
     const there = (await secondary.getEntry(namespace, id))?.entry
-    // It may have been deleted since, and the id used again: the versions are of that record then.
-    const isOnlyOne = Object.keys(note.records).every((other) => other === timestamp)
-    if (!isOnlyOne && there?.timestamp !== timestamp) return undefined
     // Of a record that was deleted since no version is named again.
     if (there === undefined && (known?.deletedRev ?? 0) >= rev) return undefined
-    // Those of later revisions: copies may be noted in any order.
-    const later = known ? (note.bases ?? []).filter((base) => etagRevision(base) > rev) : []
-    return { ...withRecord(note, timestamp, arrived(known)), bases: [versionOf(entry), ...later] }
+    const bases = note.bases ?? []
+    // Those of later revisions stay, as copies may be noted in any order; and all, if the id is used again since.
+    const kept = there?.timestamp === timestamp ? bases.filter((base) => etagRevision(base) > rev) : bases
+    return {
+      ...withRecord(note, timestamp, arrived(known)),
+      bases: [...new Set([versionOf(entry), ...kept])],
+    }
   })
 }
 
@@ -99,6 +100,15 @@ export async function basesOf(
   return note?.bases ?? []
 }
 
+/** Whether both had this version, or it was sent to the primary: it is none that SQLite alone has changed since. */
+export async function isCopyOrSent(
+  secondary: StorageBackend,
+  namespace: Namespace,
+  entry: ManifestEntry,
+): Promise<boolean> {
+  return (await basesOf(secondary, namespace, entry.id)).includes(versionOf(entry))
+}
+
 /** Before the deletion, so that the copy is not read during an outage when it could not be deleted any more. */
 export function noteDeletion(
   secondary: StorageBackend,
@@ -126,7 +136,9 @@ export function forgetDeletion(
 
 /** Versions name the hash of a content, of which a hard deletion leaves nothing. */
 export function forgetBases(secondary: StorageBackend, namespace: Namespace, id: string): Promise<void> {
-  return changeNote(secondary, namespace, id, (note) => {
+  return changeNote(secondary, namespace, id, async (note) => {
+    // The id is used again: the versions are of that record.
+    if ((await secondary.getEntry(namespace, id)) !== undefined) return undefined
     const { bases: _, ...kept } = note
     return kept
   })

@@ -52,7 +52,11 @@ const deleteFrom = (storage: StorageManager) => storage.deleteData(at.module, at
 const revisions = async () => [(await readFrom(alone))?.revision, (await readFrom(onR2))?.revision]
 
 /** A process that has made its copy, and whose raise of R2 ends like this once. */
-async function openWithRaise(raise: () => Promise<unknown>): Promise<StorageManager> {
+async function openWithRaise(
+  raise: () => Promise<unknown>,
+  afterCopy: () => Promise<unknown> = async () => {},
+): Promise<StorageManager> {
+  const secondary = plainBackend(await sqlite())
   let commits = 0
   const disturbed: StorageBackend = {
     ...primary,
@@ -61,7 +65,15 @@ async function openWithRaise(raise: () => Promise<unknown>): Promise<StorageMana
       return primary.commit(...about)
     },
   }
-  return manageBackend(createHybridBackend({ primary: disturbed, secondary: plainBackend(await sqlite()) }))
+  const disturbedToo: StorageBackend = {
+    ...secondary,
+    async commit(...about) {
+      const copied = await secondary.commit(...about)
+      if (commits === 2) await afterCopy()
+      return copied
+    },
+  }
+  return manageBackend(createHybridBackend({ primary: disturbed, secondary: disturbedToo }))
 }
 
 const loseRequest = async () => {
@@ -197,5 +209,36 @@ it('is not one of a record with the same revision and content that R2 has since'
   const own = await hybrid.storeData({ ...at, id: 'a', data: 'stored', metadata: { by: 'hybrid' } })
   expect(own.metadata).toEqual({ by: 'hybrid' })
   expect((await readFrom(alone))?.metadata).toEqual({ by: 'R2' })
+  await hybrid.close()
+})
+
+it('goes with the record when another process deletes that, although the raise did not arrive and R2 alone has changed it since', async () => {
+  const hybrid = await openWithRaise(loseRequest)
+  await hybrid.storeData({ ...at, id: 'a', data: 'stored' })
+  await hybrid.close()
+  await onR2.updateData({ ...at, recordId: 'a', data: 'updated on R2' })
+  const other = manageBackend(createHybridBackend({ primary, secondary: await sqlite() }))
+  expect(await deleteFrom(other)).toBe(true)
+  expect(await readFrom(alone)).toBeNull()
+  await other.close()
+})
+
+it('is never taken for a record on SQLite alone while it is replaced', async () => {
+  const other = manageBackend(createHybridBackend({ primary, secondary: plainBackend(await sqlite()) }))
+  let seen: unknown
+  const hybrid = await openWithRaise(
+    async () => {
+      await deleteFrom(onR2)
+      await nextMillisecond()
+      await onR2.storeData({ ...at, id: 'a', data: 'another' })
+    },
+    async () => {
+      await deleteFrom(onR2)
+      seen ??= await readFrom(other)
+    },
+  )
+  await hybrid.storeData({ ...at, id: 'a', data: 'stored' })
+  expect(seen).toBeNull()
+  expect(await readFrom(hybrid)).toBeNull()
   await hybrid.close()
 })

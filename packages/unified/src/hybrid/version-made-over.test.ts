@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { createFakeStore } from '../outbox/fake-store.fixture.ts'
 import type { FakeStore } from '../outbox/fake-store.fixture.ts'
 import { QUICK } from '../outbox/outbox-backend.fixture.ts'
+import { plainBackend } from '../plain-backend.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
 import { createHybridBackend } from './hybrid-backend.ts'
@@ -259,4 +260,56 @@ it('is not one of the same revision and content with other metadata', async () =
     data: ['one', 'on both'],
     metadata: { by: 'r2' },
   })
+})
+
+it('is known also when the copy is deleted on SQLite alone before that is noted, and the id was used before', async () => {
+  const hybrid = await openHybrid()
+  await hybrid.storeData({ ...NAMESPACE, id: 'a', data: ['earlier'] })
+  await hybrid.deleteData('m', 'u', 'a')
+  await nextMillisecond()
+  const secondary = await sqlite()
+  const disturbed: StorageBackend = {
+    ...plainBackend(secondary),
+    async commit(...about) {
+      const copied = await secondary.commit(...about)
+      await alone.deleteData('m', 'u', 'a')
+      return copied
+    },
+  }
+  const other = manageBackend(createHybridBackend({ primary: store.client(), secondary: disturbed }))
+  await other.storeData({ ...NAMESPACE, id: 'a', data: ['on both'] })
+  await nextMillisecond()
+  await alone.storeData({ ...NAMESPACE, id: 'a', data: ['on SQLite'] })
+  await hybrid.updateData(append('on both'))
+  expect(await inR2()).toEqual(['on SQLite', 'on both'])
+  await other.close()
+})
+
+it('stays known when the hard deletion of the record before ends late', async () => {
+  const hybrid = await openHybrid()
+  const [client, secondary] = [store.client(), await sqlite()]
+  let isPurged = false
+  const purging: StorageBackend = { ...client, purge: async () => void (isPurged = true) }
+  const slow: StorageBackend = {
+    ...plainBackend(secondary),
+    blobs: {
+      put: (...about) => secondary.blobs.put(...about),
+      delete: (...about) => secondary.blobs.delete(...about),
+      async get(path) {
+        if (isPurged && path.startsWith('hybrid/notes/')) {
+          isPurged = false
+          await hybrid.storeData({ ...NAMESPACE, id: 'a', data: ['again'] })
+        }
+        return secondary.blobs.get(path)
+      },
+    },
+  }
+  const other = manageBackend(createHybridBackend({ primary: purging, secondary: slow }))
+  await other.storeData({ ...NAMESPACE, id: 'a', data: ['first'] })
+  const deletion = other.deleteData('m', 'u', 'a', { hard: true })
+  await expect(deletion).rejects.toThrow('created again')
+  await alone.updateData(append('on SQLite'))
+  await hybrid.updateData(append('on both'))
+  expect(await inR2()).toEqual(['again', 'on SQLite', 'on both'])
+  await other.close()
 })
