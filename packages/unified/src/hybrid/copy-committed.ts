@@ -60,27 +60,21 @@ async function removeDeleted(
   entries: readonly ManifestEntry[],
   copies: readonly (StoredEntry | undefined)[],
 ): Promise<boolean> {
+  const { primary, secondary } = parts
   const removed = await Promise.all(
     entries.map(async (entry, index) => {
       const copy = copies[index]?.entry
       if (copy === undefined || copy.rev < entry.rev) return false
-      const isDeleted = isInTheWay(copy, entry)
-        ? await wasReplaced(parts, namespace, copy)
-        : entry.op === 'del' && (await isCopyOrSent(parts.secondary, namespace, copy))
-      if (isDeleted) await removeCopy(parts, namespace, copy)
-      return isDeleted
+      const mayBeDeleted = isInTheWay(copy, entry)
+        ? await wasInPrimary(secondary, namespace, copy)
+        : entry.op === 'del' && (await isCopyOrSent(secondary, namespace, copy))
+      if (!mayBeDeleted) return false
+      if ((await primary.getEntry(namespace, copy.id))?.entry.timestamp === copy.timestamp) return false
+      await removeCopy(parts, namespace, copy)
+      return true
     }),
   )
   return removed.includes(true)
-}
-
-async function wasReplaced(
-  { primary, secondary }: HybridParts,
-  namespace: Namespace,
-  copy: ManifestEntry,
-): Promise<boolean> {
-  if (!(await wasInPrimary(secondary, namespace, copy))) return false
-  return (await primary.getEntry(namespace, copy.id))?.entry.timestamp !== copy.timestamp
 }
 
 /** Whether it is another record under this id, which no copy of the committed one replaces. */

@@ -8,8 +8,10 @@ import { QUICK } from '../outbox/outbox-backend.fixture.ts'
 import { plainBackend } from '../plain-backend.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
+import { runMigration } from '../migration/run-migration.ts'
 import { createHybridBackend } from './hybrid-backend.ts'
 import { createHybridWithOutbox } from './hybrid-with-outbox.ts'
+import { migrationNotes } from './migration-notes.ts'
 
 const NAMESPACE = { module: 'm', userId: 'u' }
 const AT = { ...NAMESPACE, recordId: 'a' }
@@ -312,4 +314,24 @@ it('stays known when the hard deletion of the record before ends late', async ()
   await hybrid.updateData(append('on both'))
   expect(await inR2()).toEqual(['again', 'on SQLite', 'on both'])
   await other.close()
+})
+
+it('stays where a migration brought it to R2 after a deletion that is slow to end', async () => {
+  const hybrid = await openHybrid()
+  await hybrid.storeData({ ...NAMESPACE, id: 'a', data: ['first'] })
+  const client = store.client()
+  const other = await openHybrid({
+    ...client,
+    async commit(...about) {
+      const committed = await client.commit(...about)
+      for (const word of ['two', 'three']) await alone.updateData(append(word))
+      const source = await sqlite()
+      await runMigration(source, store.direct, migrationNotes(source))
+      await source.close()
+      return committed
+    },
+  })
+  expect(await other.deleteData('m', 'u', 'a')).toBe(true)
+  expect(await inR2()).toEqual(['first', 'two', 'three'])
+  expect((await alone.retrieveData('m', 'u', 'a'))?.data).toEqual(['first', 'two', 'three'])
 })
