@@ -16,7 +16,7 @@ type Metadata = Readonly<Record<string, string>>
 
 /**
  * As object metadata, `umbra: {id}~{rev}~{sha256}~{op}~{at}`. One header and not five: a store signs and checks each, and of a small
- * upload five are a tenth of its work.
+ * upload five are a twelfth of its work.
  */
 export function encodeRevisionLabel({ id, rev, sha256, op, at }: RevisionLabel): Metadata {
   return { umbra: [encodePathPart(id), rev, sha256, op, at].join('~') }

@@ -3,7 +3,7 @@ import type { ManifestEntry, Namespace } from '@umbra/core'
 import { removeCopy, replaceCopy, replaceIfDeleted } from './agree.ts'
 import { copyCommitted } from './copy-committed.ts'
 import type { HybridParts } from './hybrid-parts.ts'
-import { isCopyOrSent } from './primary-note.ts'
+import { basesOf, versionOf } from './primary-note.ts'
 import { isOnlyHere, storedBody, toDraft } from './secondary-only.ts'
 
 /** Copies a record's current state once more, whatever it is. */
@@ -42,6 +42,6 @@ async function isLeftBehind(
   current: ManifestEntry,
 ): Promise<boolean> {
   if (copy.timestamp !== current.timestamp || copy.rev < current.rev) return false
-  if (!(await isCopyOrSent(secondary, namespace, copy))) return false
-  return !(await isCopyOrSent(secondary, namespace, current))
+  const bases = await basesOf(secondary, namespace, copy.id)
+  return bases.includes(versionOf(copy)) && !bases.includes(versionOf(current))
 }

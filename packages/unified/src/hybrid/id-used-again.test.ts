@@ -4,6 +4,7 @@ import { createSqliteBackend, openOutbox } from '@umbra/sqlite'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createFakeStore } from '../outbox/fake-store.fixture.ts'
 import { QUICK } from '../outbox/outbox-backend.fixture.ts'
+import { nextMillisecond } from '../next-millisecond.fixture.ts'
 import { plainBackend } from '../plain-backend.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
@@ -25,8 +26,6 @@ afterEach(async () => {
 })
 
 const sqlite = () => createSqliteBackend({ path: folder.sqlitePath, durability: 'relaxed' })
-/** So that the next record is a later one. */
-const nextMillisecond = () => new Promise((resolve) => setTimeout(resolve, 2))
 const readFrom = (storage: StorageManager) => storage.retrieveData('m', 'u', 'a')
 const deleteFrom = (storage: StorageManager) => storage.deleteData('m', 'u', 'a')
 

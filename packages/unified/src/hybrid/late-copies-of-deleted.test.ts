@@ -4,6 +4,7 @@ import { createSqliteBackend, openOutbox } from '@umbra/sqlite'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { createFakeStore } from '../outbox/fake-store.fixture.ts'
 import { QUICK } from '../outbox/outbox-backend.fixture.ts'
+import { nextMillisecond } from '../next-millisecond.fixture.ts'
 import { plainBackend } from '../plain-backend.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
@@ -19,8 +20,6 @@ beforeEach(async () => {
 })
 afterEach(() => folder.remove())
 
-/** So that the next record is a later one. */
-const nextMillisecond = () => new Promise((resolve) => setTimeout(resolve, 2))
 const sqlite = () => createSqliteBackend({ path: folder.sqlitePath, durability: 'relaxed' })
 
 it('does not stay when the record is deleted while it is copied', async () => {

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { encodePathPart, etagRevision, hasErrorCode, namespacePath, recordEtag } from '@umbra/core'
 import type { ManifestEntry, Namespace, StorageBackend, StoredBlob } from '@umbra/core'
 
-/** Of the records with one id, by their timestamps: what the primary is known of each. */
+/** What is known of the records with one id, by their timestamps, in the primary. */
 interface PrimaryNote {
   readonly records: Readonly<Record<string, NotedRecord>>
   /**
@@ -82,12 +82,10 @@ export function noteSending(
   entry: ManifestEntry,
 ): Promise<void> {
   const { id, timestamp } = entry
-  const version = versionOf(entry)
-  return changeNote(secondary, namespace, id, (note) => {
-    const bases = note.bases ?? []
-    const added = bases.includes(version) ? bases : [...bases, version]
-    return { ...withRecord(note, timestamp, note.records[timestamp] ?? { isUnderWay: true }), bases: added }
-  })
+  return changeNote(secondary, namespace, id, (note) => ({
+    ...withRecord(note, timestamp, note.records[timestamp] ?? { isUnderWay: true }),
+    bases: [...new Set([...(note.bases ?? []), versionOf(entry)])],
+  }))
 }
 
 /** The versions ({@link versionOf}) any of which, if the primary has it now, the secondary's entry was made over or is the copy of. */

@@ -6,6 +6,7 @@ import { startLocalR2 } from '@umbra/r2/local'
 import type { LocalR2 } from '@umbra/r2/local'
 import { createSqliteBackend } from '@umbra/sqlite'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
+import { nextMillisecond } from '../next-millisecond.fixture.ts'
 import { plainBackend } from '../plain-backend.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
@@ -43,8 +44,6 @@ afterEach(async () => {
 })
 
 const sqlite = () => createSqliteBackend({ path: folder.sqlitePath, durability: 'relaxed' })
-/** So that the next record is a later one. */
-const nextMillisecond = () => new Promise((resolve) => setTimeout(resolve, 2))
 
 const readFrom = (storage: StorageManager) => storage.retrieveData(at.module, at.userId, 'a')
 const deleteFrom = (storage: StorageManager) => storage.deleteData(at.module, at.userId, 'a')

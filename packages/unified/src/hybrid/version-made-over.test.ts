@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { createFakeStore } from '../outbox/fake-store.fixture.ts'
 import type { FakeStore } from '../outbox/fake-store.fixture.ts'
 import { QUICK } from '../outbox/outbox-backend.fixture.ts'
+import { nextMillisecond } from '../next-millisecond.fixture.ts'
 import { plainBackend } from '../plain-backend.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
@@ -35,8 +36,6 @@ afterEach(async () => {
 
 const sqlite = () => createSqliteBackend({ path: folder.sqlitePath, durability: 'relaxed' })
 const append = (word: string) => ({ ...AT, data: (current: unknown) => [...(current as string[]), word] })
-/** So that the next record is a later one. */
-const nextMillisecond = () => new Promise((resolve) => setTimeout(resolve, 2))
 
 async function openHybrid(primary: StorageBackend = store.client()): Promise<StorageManager> {
   const hybrid = manageBackend(createHybridBackend({ primary, secondary: await sqlite() }))
