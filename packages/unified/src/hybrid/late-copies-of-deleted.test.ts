@@ -123,8 +123,7 @@ it('does not stay when an outbox has looked for copies before it noted its delet
   const slowToNote: StorageBackend = {
     ...plainBackend(others),
     blobs: {
-      get: (path) => others.blobs.get(path),
-      delete: (...about) => others.blobs.delete(...about),
+      ...plainBackend(others).blobs,
       async put(...about) {
         if (new TextDecoder().decode(about[1]).includes('deletedRev')) {
           isNoting()
@@ -216,8 +215,7 @@ it('of a blob does not stay when another process deletes it while a read copies 
   const deletedMeanwhile: StorageBackend = {
     ...plainBackend(secondary),
     blobs: {
-      get: (path) => secondary.blobs.get(path),
-      delete: (...about) => secondary.blobs.delete(...about),
+      ...plainBackend(secondary).blobs,
       async put(...about) {
         if (!isDeleted) await other.deleteBlob('settings')
         isDeleted = true

@@ -25,8 +25,7 @@ it('is not written over the note of a deletion that comes in between', async () 
   const slow: StorageBackend = {
     ...plainBackend(secondary),
     blobs: {
-      put: (...about) => secondary.blobs.put(...about),
-      delete: (...about) => secondary.blobs.delete(...about),
+      ...plainBackend(secondary).blobs,
       async get(path) {
         const found = await secondary.blobs.get(path)
         if (!overtaken) await noteDeletion(secondary, NAMESPACE, entry)

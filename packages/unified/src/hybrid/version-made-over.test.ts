@@ -294,8 +294,7 @@ it('stays known when the hard deletion of the record before ends late', async ()
   const slow: StorageBackend = {
     ...plainBackend(secondary),
     blobs: {
-      put: (...about) => secondary.blobs.put(...about),
-      delete: (...about) => secondary.blobs.delete(...about),
+      ...plainBackend(secondary).blobs,
       async get(path) {
         if (isPurged && path.startsWith('hybrid/notes/')) {
           isPurged = false
