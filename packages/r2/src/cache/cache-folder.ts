@@ -1,4 +1,15 @@
-import { copyFile, mkdir, mkdtemp, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import {
+  copyFile,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  rename,
+  rm,
+  stat,
+  utimes,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { extname, join } from 'node:path'
 import { UmbraError } from '@umbra/core'
@@ -9,13 +20,24 @@ const PART_NAME = /^[0-9a-f]{64}(?:\.[a-z0-9]{1,16})?$/
 /** No write takes that long, so the file's process has ended. */
 const STALE_TEMPORARY_MS = 24 * 60 * 60 * 1000
 
+/** 2001; a seal lies in the 17 years after it, where no file that was changed gets its time from a clock. */
+const SEAL_EPOCH_S = 1_000_000_000
+
 export interface CachedFile {
   readonly name: string
   readonly bytes: number
   readonly usedAtMs: number
+  readonly writtenAtMs: number
+  /** Its content was checked, is on the disk, and was not written to since. */
+  readonly isSealed: boolean
 }
 
-/** A folder of parts named by their content, and a folder inside it for files that are being written. */
+/**
+ * A folder of parts named by their content, and a folder inside it for files that are being written.
+ *
+ * A file's access time is its last use. Its modification time is its seal: one that follows from its name, which any write
+ * to the file replaces by the time of day.
+ */
 export class CacheFolder {
   readonly #path: string
   /** Removed with everything in it when the cache is closed. */
@@ -55,26 +77,36 @@ export class CacheFolder {
     return join(this.#temporary, name)
   }
 
-  /** Bytes of a part's file; undefined when there is none. */
-  async sizeOf(name: string): Promise<number | undefined> {
-    return (await statIfPresent(this.pathOf(name)))?.bytes
+  /** A part's file; undefined when there is none. */
+  async find(name: string): Promise<CachedFile | undefined> {
+    const found = await statIfPresent(this.pathOf(name))
+    return found && { name, ...found, isSealed: found.writtenAtMs === sealOf(name) * 1000 }
   }
 
-  /** Notes a use, for this process and others. */
+  /** Notes a use, for this process and others, of a file that is sealed or, checked and on the disk, is to be. */
   async touch(name: string, nowMs: number): Promise<void> {
-    const seconds = nowMs / 1000
-    await utimes(this.pathOf(name), seconds, seconds).catch(() => {
+    await utimes(this.pathOf(name), nowMs / 1000, sealOf(name)).catch(() => {
       // It counts as used longer ago than it was, or another process has just deleted it.
     })
   }
 
+  /** Seals a file whose content was checked since it was found; false when it was written to meanwhile. */
+  async seal({ name, writtenAtMs }: CachedFile, nowMs: number): Promise<boolean> {
+    await putOnDisk(this.pathOf(name))
+    if ((await this.find(name))?.writtenAtMs !== writtenAtMs) return false
+    await this.touch(name, nowMs)
+    return true
+  }
+
   async take(path: string, name: string, temporaryName: string): Promise<void> {
+    await putOnDisk(path)
     try {
       await rename(path, this.pathOf(name))
     } catch {
       // Another file system: copied under a temporary name, so that nobody sees half of it.
       const copy = this.temporaryPath(temporaryName)
       await copyFile(path, copy)
+      await putOnDisk(copy)
       await rename(copy, this.pathOf(name))
       await rm(path, { force: true })
     }
@@ -87,8 +119,8 @@ export class CacheFolder {
   async list(): Promise<CachedFile[]> {
     const files: CachedFile[] = []
     for (const name of await readdir(this.#path)) {
-      const found = PART_NAME.test(name) ? await statIfPresent(this.pathOf(name)) : undefined
-      if (found !== undefined) files.push({ name, ...found })
+      const found = PART_NAME.test(name) ? await this.find(name) : undefined
+      if (found !== undefined) files.push(found)
     }
     return files
   }
@@ -101,7 +133,7 @@ export class CacheFolder {
     for (const name of await readdir(this.#temporary)) {
       const path = this.temporaryPath(name)
       const found = await statIfPresent(path)
-      if (found !== undefined && found.usedAtMs < nowMs - STALE_TEMPORARY_MS) {
+      if (found !== undefined && found.writtenAtMs < nowMs - STALE_TEMPORARY_MS) {
         await rm(path, { recursive: true, force: true })
       }
     }
@@ -117,10 +149,25 @@ export function partName({ key, sha256 }: PartPointer): string {
   })
 }
 
-async function statIfPresent(path: string): Promise<Omit<CachedFile, 'name'> | undefined> {
+/** Seconds since 1970, even ones because some file systems keep no others. */
+function sealOf(name: string): number {
+  return SEAL_EPOCH_S + 2 * Number.parseInt(name.slice(0, 7), 16)
+}
+
+/** A power cut must not leave a sealed file with a hole. */
+async function putOnDisk(path: string): Promise<void> {
+  const file = await open(path, 'r+')
   try {
-    const { size, mtimeMs } = await stat(path)
-    return { bytes: size, usedAtMs: mtimeMs }
+    await file.datasync()
+  } finally {
+    await file.close()
+  }
+}
+
+async function statIfPresent(path: string): Promise<Omit<CachedFile, 'name' | 'isSealed'> | undefined> {
+  try {
+    const { size, atimeMs, mtimeMs } = await stat(path)
+    return { bytes: size, usedAtMs: atimeMs, writtenAtMs: mtimeMs }
   } catch {
     // Whatever the reason, it cannot be used.
     return undefined

@@ -159,6 +159,45 @@ describe('a folder that several processes use', () => {
     expect(stored.fetches).toBe(2)
   })
 
+  it('finds a file damaged that it has used before', async () => {
+    const cache = createCache()
+    const stored = new StoredPart('the content')
+    const { path } = await openPart(cache, stored)
+    await writeFile(path, 'the CONTENT')
+    expect(await readFile((await openPart(cache, stored)).path, 'utf8')).toBe('the content')
+    expect(stored.fetches).toBe(2)
+  })
+
+  it('checks a file that was put there, once', async () => {
+    const stored = new StoredPart('the content')
+    const { path } = await openPart(createCache(), stored)
+    const sealedAt = statSync(path).mtime
+    await writeFile(path, 'the content')
+    expect(statSync(path).mtime).not.toEqual(sealedAt)
+    await openPart(createCache(), stored)
+    expect(statSync(path).mtime).toEqual(sealedAt)
+    expect(stored.fetches).toBe(1)
+  })
+
+  it('does not read a sealed file again: opening takes no longer for a large one', async () => {
+    const stored = new StoredPart('the content')
+    const { path } = await openPart(createCache(), stored)
+    const { atime, mtime } = statSync(path)
+    await writeFile(path, 'the CONTENT')
+    await utimes(path, atime, mtime)
+    expect(await readFile((await openPart(createCache(), stored)).path, 'utf8')).toBe('the CONTENT')
+  })
+
+  it('seals a file for good: later uses are noted beside it', async () => {
+    const cache = createCache()
+    const stored = new StoredPart('the content')
+    const { path } = await openPart(cache, stored)
+    const sealedAt = statSync(path).mtime
+    now += 100_000
+    await openPart(cache, stored)
+    expect(statSync(path)).toMatchObject({ atime: new Date(now), mtime: sealedAt })
+  })
+
   it('may lose a file to another one, which is fetched again', async () => {
     const [one, other] = [createCache(), createCache()]
     const stored = new StoredPart('the content')

@@ -4,6 +4,7 @@ import type { Clock, IdSource, PartPointer } from '@umbra/core'
 import type { PartCache } from '../manifest/part-cache.ts'
 import type { LocalPart } from '../manifest/run-format.ts'
 import { CacheFolder, partName } from './cache-folder.ts'
+import type { CachedFile } from './cache-folder.ts'
 import { downloadPart, FolderFailure } from './download-part.ts'
 import { hashFile } from './hash-file.ts'
 
@@ -33,8 +34,9 @@ export interface DiskPartCacheComponents {
 type Fetch = Parameters<PartCache['open']>[1]
 
 /**
- * Parts as files named by their SHA-256. A file that is there already is checked whole before its first use in a
- * process, and fetched again when it is damaged; later uses check that it is still there and has its size.
+ * Parts as files named by their SHA-256. A file is checked whole once, when it is fetched or first found, and sealed by its
+ * modification time; each use checks that it is still there, has its size, and was not written to since: it is checked
+ * whole again then, and fetched again when it is damaged. So opening a large part takes no longer than opening a small one.
  *
  * Parts used by this process in the last minute are not deleted to make room, and each further process that shares the folder
  * may add a tenth of the bound before it notices what the others have added: by that much the bound may be exceeded.
@@ -64,7 +66,7 @@ class DiskPartCache {
   readonly #ids: IdSource
   readonly #opening = new Map<string, Promise<LocalPart | undefined>>()
   readonly #running = new InFlight()
-  /** When each part that this process has checked was last used. */
+  /** When this process last used each part. */
   readonly #usedAt = new Map<string, number>()
   /** Bytes this process may still add before the folder is looked through again. */
   #room = 0
@@ -186,22 +188,26 @@ class DiskPartCache {
     { name, pointer, fetch }: { name: string; pointer: PartPointer; fetch: Fetch },
   ): Promise<LocalPart | undefined> {
     const path = folder.pathOf(name)
-    if (!(await this.#isUsable(folder, name, pointer))) {
-      this.#usedAt.delete(name)
-      const source = await fetch()
-      if (source === undefined) return undefined
-      await downloadPart(source, pointer, { path, temporaryPath: folder.temporaryPath(this.#freshName()) })
+    const found = await folder.find(name)
+    if (found !== undefined && (await this.#isPart(pointer, found, folder))) {
       await this.#noteUse(folder, name)
-      await this.#makeRoom(folder, pointer.bytes)
-    } else await this.#noteUse(folder, name)
+      return { pointer, path }
+    }
+    this.#usedAt.delete(name)
+    const source = await fetch()
+    if (source === undefined) return undefined
+    await downloadPart(source, pointer, { path, temporaryPath: folder.temporaryPath(this.#freshName()) })
+    await this.#noteUse(folder, name)
+    await this.#makeRoom(folder, pointer.bytes)
     return { pointer, path }
   }
 
-  async #isUsable(folder: CacheFolder, name: string, { bytes, sha256 }: PartPointer): Promise<boolean> {
-    if ((await folder.sizeOf(name)) !== bytes) return false
-    if (this.#usedAt.has(name)) return true
+  async #isPart(pointer: PartPointer, found: CachedFile, folder: CacheFolder): Promise<boolean> {
+    if (found.bytes !== pointer.bytes) return false
+    if (found.isSealed) return true
     try {
-      return (await hashFile(folder.pathOf(name))).sha256 === sha256
+      const { sha256 } = await hashFile(folder.pathOf(found.name))
+      return sha256 === pointer.sha256 && (await folder.seal(found, this.#clock.now()))
     } catch {
       // Deleted by another process meanwhile, or unreadable: fetched again.
       return false

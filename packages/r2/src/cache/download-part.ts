@@ -47,10 +47,14 @@ async function writeHashed(
   try {
     for await (const chunk of source) {
       bytes += chunk.byteLength
+      // Hashed while it is written.
+      const writing = inFolder(() => file.appendFile(chunk))
       hash.update(chunk)
+      await writing
       if (bytes > maxBytes) break
-      await inFolder(() => file.appendFile(chunk))
     }
+    // Before it gets its name: after a power cut a file of the right size may have a hole.
+    await inFolder(() => file.datasync())
   } finally {
     await inFolder(() => file.close())
   }

@@ -1,3 +1,6 @@
+import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { headKey, manageBackend, partsPrefix } from '@umbra/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openR2 } from '../create-r2-backend.ts'
@@ -11,20 +14,35 @@ const NAMESPACE = { module: 'notes', userId: 'zoë' }
 const HEAD = headKey(NAMESPACE)
 const LIMITS = { ...MANIFEST_LIMITS, tailLines: 2, overfull: 2, fanOut: 2, maxParts: 4, graceMs: 0 }
 
+/** Other bytes, and, as when a disk goes bad, no time of writing that tells. */
+async function damage(path: string): Promise<void> {
+  const { atime, mtime } = await stat(path)
+  const bytes = await readFile(path)
+  await writeFile(
+    path,
+    bytes.map((byte) => byte ^ 1),
+  )
+  await utimes(path, atime, mtime)
+}
+
 describe('a namespace in a bucket', () => {
   let server: LocalR2
+  let cache: string
   let opened: OpenedR2
+  const open = () => openR2({ ...server.settings, cache: { directory: cache } }, { limits: LIMITS })
   beforeEach(async () => {
     server = await startLocalR2()
-    opened = await openR2(server.settings, { limits: LIMITS })
+    cache = await mkdtemp(join(tmpdir(), 'umbra-cache-test-'))
+    opened = await open()
   })
   afterEach(async () => {
     await opened.backend.close()
     await server.close()
+    await rm(cache, { recursive: true })
   })
 
   const connect = async () => {
-    const { backend } = await openR2(server.settings, { limits: LIMITS })
+    const { backend } = await open()
     return manageBackend(backend, { parquet: createParquetCodec() })
   }
   const upkeep = () => {
@@ -136,6 +154,18 @@ describe('a namespace in a bucket', () => {
     const storage = await connect()
     expect(await storage.retrieveData('notes', 'zoë', 'two')).toMatchObject({ data: { said: 'two' } })
     await storage.close()
+  })
+
+  it('is checked by what the store has: a copy of a run that went bad on this machine is fetched again', async () => {
+    await fill()
+    await upkeep().compact(NAMESPACE)
+    for (const name of await readdir(cache)) if (name.endsWith('.parquet')) await damage(join(cache, name))
+    await expect(readAll()).rejects.toMatchObject({
+      code: 'CORRUPT',
+      message: expect.stringMatching(/run fsck/),
+    })
+    expect((await check()).problems).toEqual([])
+    expect((await readAll()).size).toBe(9)
   })
 
   it('names objects nothing refers to, with their bytes', async () => {
