@@ -74,7 +74,7 @@ export async function openR2(settings: R2Settings, components: R2Components = {}
   const { clock = systemClock, ids = createIdSource(), retry = DEFAULT_RETRY_POLICY } = components
   const retryContext = { policy: retry, clock, random: ids.random }
   const { bucket, requestTimeoutMs = DEFAULT_REQUEST_TIMEOUT_MS } = settings
-  const store = createR2ObjectStore({ client, bucket, requestTimeoutMs, partRetry: retryContext })
+  const store = createR2ObjectStore({ client, bucket, requestTimeoutMs, pieceRetry: retryContext })
   const objects = components.decorate?.(store) ?? store
   try {
     await withRetry(() => assertReachable(store), retryContext)

@@ -141,7 +141,7 @@ export function assembleR2(parts: R2BackendParts): AssembledR2 {
       async (namespace, ids) =>
         (await manifestOf(namespace).read((snapshot) => snapshot.lookup(ids))) ?? new Map<string, never>(),
     ),
-    uploads: createUploadStaging(context.objects, parts.links),
+    uploads: createUploadStaging(context, parts.links),
 
     async commit(namespace, mutations) {
       const entries = await inFlight.track(manifestOf(namespace).commit(mutations))

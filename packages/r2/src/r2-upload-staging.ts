@@ -1,5 +1,11 @@
-import { uploadKey } from '@umbra/core'
-import type { ObjectStore, PresignDownloadOptions, PresignUploadOptions, UploadStaging } from '@umbra/core'
+import { uploadKey, withRetry } from '@umbra/core'
+import type {
+  ObjectStore,
+  PresignDownloadOptions,
+  PresignUploadOptions,
+  RetryContext,
+  UploadStaging,
+} from '@umbra/core'
 
 /** Links that need no credentials, to objects of one bucket. */
 export interface ObjectLinks {
@@ -8,11 +14,14 @@ export interface ObjectLinks {
 }
 
 /** The `uploads/` folder: files wait here until they are made records. */
-export function createUploadStaging(objects: ObjectStore, links: ObjectLinks): UploadStaging {
+export function createUploadStaging(
+  { objects, retry }: { readonly objects: ObjectStore; readonly retry: RetryContext },
+  links: ObjectLinks,
+): UploadStaging {
   return {
     presign: (namespace, uploadId, options) => links.presignUpload(uploadKey(namespace, uploadId), options),
     async open(namespace, uploadId) {
-      const found = await objects.get(uploadKey(namespace, uploadId))
+      const found = await withRetry(() => objects.get(uploadKey(namespace, uploadId)), retry)
       if (found?.kind !== 'found') return undefined
       return {
         size: found.size,
@@ -20,6 +29,6 @@ export function createUploadStaging(objects: ObjectStore, links: ObjectLinks): U
         stream: () => found.body,
       }
     },
-    delete: (namespace, uploadId) => objects.delete(uploadKey(namespace, uploadId)),
+    delete: (namespace, uploadId) => withRetry(() => objects.delete(uploadKey(namespace, uploadId)), retry),
   }
 }

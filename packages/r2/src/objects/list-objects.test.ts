@@ -134,6 +134,18 @@ describe('a listing in pages', () => {
     expect(seen).toEqual(['a/1'])
   })
 
+  it.each(['list', 'listFolders'] as const)('asks again for a page that was lost (%s)', async (operation) => {
+    let lost = 0
+    const { store } = await openScripted((_, response) => {
+      if (lost++ < 2) response.socket?.resetAndDestroy()
+      else
+        response.end(`<ListBucketResult><IsTruncated>false</IsTruncated>
+          <CommonPrefixes><Prefix>a/b/</Prefix></CommonPrefixes><Contents><Key>a/b/1</Key><ETag>"e"</ETag>
+          <Size>1</Size><LastModified>2026-11-24T00:00:00.000Z</LastModified></Contents></ListBucketResult>`)
+    })
+    expect(await collect<unknown>(store[operation]('a/'))).toHaveLength(1)
+  })
+
   it('of objects without a size is refused', async () => {
     const { store } = await openScripted((_, response) => {
       response.end('<ListBucketResult><Contents><Key>a/1</Key><ETag>"e"</ETag></Contents></ListBucketResult>')

@@ -1,6 +1,6 @@
 import { ListObjectsV2Command } from '@aws-sdk/client-s3'
 import type { ListObjectsV2CommandOutput, _Object } from '@aws-sdk/client-s3'
-import { UmbraError } from '@umbra/core'
+import { UmbraError, withRetry } from '@umbra/core'
 import type { ListObjectsOptions, ObjectInfo } from '@umbra/core'
 import { fromEtagHeader } from './etag-header.ts'
 import type { R2Context } from './r2-context.ts'
@@ -60,12 +60,21 @@ async function* pages(context: R2Context, query: PageQuery): AsyncGenerator<List
       StartAfter: query.startAfter,
       ContinuationToken: continuationToken,
     })
-    const page = await context.client.send(command).catch((error: unknown) => {
-      throw toR2Error(error, { operation: 'list', key: query.prefix })
-    })
+    const page = await withRetry(() => fetchPage(context, command), context.pieceRetry)
     yield page
     continuationToken = page.IsTruncated === true ? requireToken(page, query.prefix) : undefined
   } while (continuationToken !== undefined)
+}
+
+async function fetchPage(
+  { client }: R2Context,
+  command: ListObjectsV2Command,
+): Promise<ListObjectsV2CommandOutput> {
+  try {
+    return await client.send(command)
+  } catch (error) {
+    throw toR2Error(error, { operation: 'list', key: command.input.Prefix ?? '' })
+  }
 }
 
 /** Stopping here would pass a part of the listing off as all of it. */

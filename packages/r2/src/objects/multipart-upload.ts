@@ -108,7 +108,7 @@ async function sendPart(context: R2Context, upload: Upload, part: Part): Promise
     })
   const shouldRetry = (error: unknown): boolean =>
     isUmbraError(error) && error.retryable && !upload.stop.aborted
-  return withRetry(attempt, { ...context.partRetry, shouldRetry })
+  return withRetry(attempt, { ...context.pieceRetry, shouldRetry })
 }
 
 async function completeUpload(

@@ -7,6 +7,6 @@ export interface R2Context {
   readonly bucket: string
   /** Milliseconds to an answer, and between two pieces of its body. */
   readonly requestTimeoutMs: number
-  /** How the parts of a large upload are retried; each part is safe to repeat. */
-  readonly partRetry: RetryContext
+  /** How the pieces of a long operation are retried, each of which is safe to repeat: parts of an upload, pages of a listing. */
+  readonly pieceRetry: RetryContext
 }

@@ -21,7 +21,7 @@ export function openStore(settings: R2Settings): {
     client,
     bucket: settings.bucket,
     requestTimeoutMs: settings.requestTimeoutMs ?? 30_000,
-    partRetry: FAST_RETRY,
+    pieceRetry: FAST_RETRY,
   }
   return { context, store: createR2ObjectStore(context), close: () => client.destroy() }
 }

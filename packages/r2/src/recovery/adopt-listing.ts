@@ -6,7 +6,6 @@ import { describeObject } from './describe-object.ts'
 import { joinListing } from './join-listing.ts'
 import type { ListedKey } from './join-listing.ts'
 import { allGarbageReferences, doomedReferences, entryReferences } from './known-references.ts'
-import { listAll } from './list-all.ts'
 import { readEntries } from './read-entries.ts'
 import type { RebuildDraft } from './rebuild-draft.ts'
 import { withSortedReferences } from './sorted-references.ts'
@@ -37,7 +36,7 @@ export async function adoptListing(
       found.add(id)
   }
   await withSortedReferences(knownReferences(namespace, draft, context), context, async (sorted) => {
-    const listing = listAll(`${namespacePath(namespace)}/`, context)
+    const listing = context.objects.list(`${namespacePath(namespace)}/`)
     for await (const listed of joinListing(sorted, listing)) {
       if (isUnknown(listed)) batch.push(listed.object)
       else {

@@ -5,7 +5,6 @@ import { forEachBounded } from './for-each-bounded.ts'
 import { hashBody } from './hash-body.ts'
 import { joinListing } from './join-listing.ts'
 import type { ListedKey } from './join-listing.ts'
-import { listAll } from './list-all.ts'
 import { withSortedReferences } from './sorted-references.ts'
 import type { Reference } from './sorted-references.ts'
 
@@ -39,7 +38,7 @@ export async function checkBodies(
     }
   }
   await withSortedReferences(references, context, async (sorted) => {
-    const listing = listAll(`${namespacePath(namespace)}/`, context)
+    const listing = context.objects.list(`${namespacePath(namespace)}/`)
     await forEachBounded(joinListing(sorted, listing), MAX_DOWNLOADS, check)
   })
   return { problems, orphans }

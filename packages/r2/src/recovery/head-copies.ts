@@ -2,7 +2,6 @@ import { hasErrorCode, parseHead, withRetry } from '@umbra/core'
 import type { ManifestHead, Namespace } from '@umbra/core'
 import { copiesPrefix } from '../manifest/head-copy.ts'
 import type { ManifestContext } from '../manifest/manifest-context.ts'
-import { listAll } from './list-all.ts'
 import { seqOf } from './part-name.ts'
 
 export interface HeadCopyName {
@@ -16,7 +15,7 @@ export async function listHeadCopies(
   context: ManifestContext,
 ): Promise<readonly HeadCopyName[]> {
   const names: HeadCopyName[] = []
-  for await (const { key } of listAll(copiesPrefix(namespace), context)) {
+  for await (const { key } of context.objects.list(copiesPrefix(namespace))) {
     const seq = seqOf(key)
     if (seq !== undefined) names.push({ key, seq })
   }

@@ -4,7 +4,6 @@ import { isOverwritten } from '../manifest/anchor.ts'
 import { isNewer, OVERWRITTEN } from '../manifest/head-version.ts'
 import type { ManifestContext } from '../manifest/manifest-context.ts'
 import { listHeadCopies, readHeadCopy } from './head-copies.ts'
-import { listAll } from './list-all.ts'
 import { seqOf } from './part-name.ts'
 
 export type HeadState =
@@ -50,7 +49,7 @@ export async function readHeadState(namespace: Namespace, context: ManifestConte
 async function newestPartSeq(namespace: Namespace, context: ManifestContext): Promise<number> {
   let newest = 0
   for (const folder of ['s/', 'r/']) {
-    for await (const { key } of listAll(`${partsPrefix(namespace)}${folder}`, context))
+    for await (const { key } of context.objects.list(`${partsPrefix(namespace)}${folder}`))
       newest = Math.max(newest, seqOf(key) ?? 0)
   }
   return newest

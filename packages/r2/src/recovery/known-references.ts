@@ -2,7 +2,6 @@ import { namespacePath, partsPrefix } from '@umbra/core'
 import type { ManifestEntry, ManifestHead, Namespace } from '@umbra/core'
 import { readGarbage } from '../manifest/garbage-list.ts'
 import type { ManifestContext } from '../manifest/manifest-context.ts'
-import { listAll } from './list-all.ts'
 import type { PlacedEntry } from './read-entries.ts'
 import type { Reference } from './sorted-references.ts'
 
@@ -43,7 +42,7 @@ export async function* allGarbageReferences(
   namespace: Namespace,
   context: ManifestContext,
 ): AsyncGenerator<Reference, void, undefined> {
-  for await (const { key } of listAll(`${partsPrefix(namespace)}g/`, context)) {
+  for await (const { key } of context.objects.list(`${partsPrefix(namespace)}g/`)) {
     const list = await readGarbage(namespace, { key }, context)
     yield* doomedReferences(namespace, list?.keys ?? [])
   }

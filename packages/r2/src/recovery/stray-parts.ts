@@ -5,7 +5,6 @@ import { PartGone } from '../manifest/part-gone.ts'
 import { parseEntry } from './entry-schema.ts'
 import type { RebuildBase } from './find-base.ts'
 import { hashBody } from './hash-body.ts'
-import { listAll } from './list-all.ts'
 import { levelOf, seqOf } from './part-name.ts'
 import { readPart } from './read-part.ts'
 
@@ -20,7 +19,7 @@ export async function findStrayParts(
   const since = firstUnknown(base)
   const found: PartPointer[] = []
   for (const folder of ['s/', 'r/']) {
-    for await (const { key, size } of listAll(`${partsPrefix(namespace)}${folder}`, context)) {
+    for await (const { key, size } of context.objects.list(`${partsPrefix(namespace)}${folder}`)) {
       const seq = seqOf(key)
       if (seq === undefined || seq < since || referred.has(key)) continue
       found.push(described.get(key) ?? describe(key, { seq, size }))
