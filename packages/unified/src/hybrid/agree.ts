@@ -2,7 +2,7 @@ import { hasErrorCode, recordEtag } from '@umbra/core'
 import type { ManifestEntry, Namespace, PutMutation, StoredEntry } from '@umbra/core'
 import { isSameRevision } from '../migration/decide-record.ts'
 import type { HybridParts } from './hybrid-parts.ts'
-import { noteEqual, noteInPrimary, noteSending, wasDeleted } from './primary-note.ts'
+import { forgetAttempt, noteDeleting, noteEqual, noteInPrimary, noteSending, wasDeleted } from './primary-note.ts'
 import { storedBody, toDraft } from './secondary-only.ts'
 
 interface Copied {
@@ -16,8 +16,12 @@ interface Copied {
 /** What both have from now on, once the copy is made. */
 export async function agree(parts: HybridParts, namespace: Namespace, copied: Copied): Promise<StoredEntry> {
   const { stored, copy } = copied
-  const mayBeDeleted = await wasDeleted(parts.secondary, namespace, stored.entry)
-  if (mayBeDeleted && (await replaceIfDeleted(parts, namespace, copy))) return stored
+  if (await wasDeleted(parts.secondary, namespace, stored.entry)) {
+    // It may have been raised above what is noted as deleted: nobody is to take it for a record if we do not come to remove it.
+    const attempt = await noteDeleting(parts.secondary, namespace, copy)
+    if (await replaceIfDeleted(parts, namespace, copy)) return stored
+    await forgetAttempt(parts.secondary, namespace, attempt)
+  }
   if (copy.rev !== stored.entry.rev) return raise(parts, namespace, copied)
   if (isCopy(copy, stored.entry)) await noteEqual(parts.secondary, namespace, stored.entry)
   return stored

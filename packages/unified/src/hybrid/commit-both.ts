@@ -1,11 +1,12 @@
 import { checkExpectation, hasErrorCode, mutationId, recordEtag } from '@umbra/core'
-import type { ManifestEntry, Mutation, Namespace, StoredEntry } from '@umbra/core'
+import type { Mutation, Namespace, StoredEntry } from '@umbra/core'
 import { carryOver } from './carry-over.ts'
 import { recordKey } from './copy-backlog.ts'
 import type { CopyBacklog } from './copy-backlog.ts'
 import { copyCommitted } from './copy-committed.ts'
 import type { HybridParts } from './hybrid-parts.ts'
-import { forgetDeletion, noteDeletion, wasInPrimary } from './primary-note.ts'
+import { forgetAttempt, noteDeleting, wasInPrimary } from './primary-note.ts'
+import type { DeletionAttempt } from './primary-note.ts'
 import { ensureInPrimary, isOnlyHere } from './secondary-only.ts'
 
 /**
@@ -75,33 +76,42 @@ async function commitPrimary(
   namespace: Namespace,
   mutations: readonly Mutation[],
 ): Promise<readonly StoredEntry[]> {
-  const noted = await noteDeletions(parts, namespace, mutations)
+  const attempts = await noteAttempts(parts, namespace, mutations)
   try {
     return await commitExisting(parts, namespace, mutations)
   } catch (error) {
-    // Codes that leave open, or even say, that the record is gone or another version.
-    if (!hasErrorCode(error, 'OUTCOME_PENDING', 'INTERNAL', 'NOT_FOUND', 'PRECONDITION_FAILED')) {
-      // Best effort: a note that stays hides the record only while the primary cannot be reached.
-      await Promise.allSettled(noted.map((entry) => forgetDeletion(parts.secondary, namespace, entry)))
-    }
+    // Best effort: a note that stays hides the record only while the primary cannot be reached.
+    if (!hasErrorCode(error, 'OUTCOME_PENDING', 'INTERNAL'))
+      await Promise.allSettled(attempts.map((attempt) => forgetFailed(parts, namespace, attempt, error)))
     throw error
   }
 }
 
-async function noteDeletions(
+async function noteAttempts(
   parts: HybridParts,
   namespace: Namespace,
   mutations: readonly Mutation[],
-): Promise<ManifestEntry[]> {
-  const noted: ManifestEntry[] = []
+): Promise<readonly DeletionAttempt[]> {
+  const attempts: DeletionAttempt[] = []
   for (const mutation of mutations) {
     if (mutation.kind !== 'delete') continue
     const stored = await ensureInPrimary(parts, namespace, mutation)
     if (stored === undefined || recordEtag(stored.entry) !== mutation.expect.etag) continue
-    await noteDeletion(parts.secondary, namespace, stored.entry)
-    noted.push(stored.entry)
+    attempts.push(await noteDeleting(parts.secondary, namespace, stored.entry))
   }
-  return noted
+  return attempts
+}
+
+async function forgetFailed(
+  { primary, secondary }: HybridParts,
+  namespace: Namespace,
+  attempt: DeletionAttempt,
+  error: unknown,
+): Promise<void> {
+  // What was refused may be refused because somebody else has deleted it.
+  const mayBeGone = hasErrorCode(error, 'NOT_FOUND', 'PRECONDITION_FAILED')
+  if (mayBeGone && (await primary.getEntry(namespace, attempt.id))?.entry.timestamp !== attempt.timestamp) return
+  await forgetAttempt(secondary, namespace, attempt)
 }
 
 /** Updates of records that are only in the secondary become possible by copying those first. */

@@ -3,7 +3,7 @@ import type { ManifestEntry, Mutation, Namespace, StorageBackend, StoredEntry } 
 import { isSameRevision } from '../migration/decide-record.ts'
 import { agree, removeCopy } from './agree.ts'
 import type { HybridParts } from './hybrid-parts.ts'
-import { isCopyOrSent, noteDeletion, noteInPrimary, wasInPrimary } from './primary-note.ts'
+import { isCopyOrSent, noteDeleted, noteInPrimary, wasInPrimary } from './primary-note.ts'
 
 /** Each failed try means that another writer's copy arrived, so this is never reached unless something is wrong. */
 const MAX_TRIES = 100
@@ -26,7 +26,7 @@ export async function copyCommitted(
   await Promise.all(
     entries.map(async (entry, index) => {
       const there = before[index]?.entry
-      if (entry.op === 'del') await noteDeletion(secondary, namespace, { ...entry, rev: entry.rev - 1 })
+      if (entry.op === 'del') await noteDeleted(secondary, namespace, { ...entry, rev: entry.rev - 1 })
       else if (there === undefined || !isInTheWay(there, entry))
         await noteInPrimary(secondary, namespace, entry)
     }),

@@ -1,7 +1,7 @@
 import type { StorageBackend } from '@umbra/core'
 import type { MigrationOptions } from '../migration/migration-options.ts'
 import { createBlobCopies } from './blob-copies.ts'
-import { noteEqual } from './primary-note.ts'
+import { noteEqual, wasDeleted } from './primary-note.ts'
 
 /** What hybrid must know of a migration: whose copy of what is not in R2 any more was deleted there, and which version a change on SQLite alone was made over. */
 export function migrationNotes(sqlite: StorageBackend): Pick<MigrationOptions, 'onEqual' | 'onEqualBlob'> {
@@ -11,5 +11,15 @@ export function migrationNotes(sqlite: StorageBackend): Pick<MigrationOptions, '
       await Promise.all(entries.map((entry) => noteEqual(sqlite, namespace, entry)))
     },
     onEqualBlob: ({ path, etag }) => copies.noteInPrimary(path, etag),
+  }
+}
+
+/** For a migration to R2: copies in SQLite that a deletion has left behind, whether or not R2 still knows of it. */
+export function notedDeletions(sqlite: StorageBackend): Pick<MigrationOptions, 'findDeleted'> {
+  return {
+    async findDeleted(namespace, entries) {
+      const deleted = await Promise.all(entries.map((entry) => wasDeleted(sqlite, namespace, entry)))
+      return new Set(entries.filter((_, index) => deleted[index]))
+    },
   }
 }

@@ -8,8 +8,9 @@ import { createStorageFolder } from '../storage-folder.fixture.ts'
 import {
   basesOf,
   forgetBases,
-  forgetDeletion,
-  noteDeletion,
+  forgetAttempt,
+  noteDeleted,
+  noteDeleting,
   noteEqual,
   noteInPrimary,
   noteSending,
@@ -28,7 +29,7 @@ it('is not written over the note of a deletion that comes in between', async () 
       ...plainBackend(secondary).blobs,
       async get(path) {
         const found = await secondary.blobs.get(path)
-        if (!overtaken) await noteDeletion(secondary, NAMESPACE, entry)
+        if (!overtaken) await noteDeleted(secondary, NAMESPACE, entry)
         overtaken = true
         return found
       },
@@ -49,9 +50,9 @@ it('stays that of a later record with this id when somebody is late to delete th
   await noteInPrimary(secondary, NAMESPACE, earlier)
   // Another process deletes it, and the id is used again.
   await noteInPrimary(secondary, NAMESPACE, later)
-  await noteDeletion(secondary, NAMESPACE, earlier)
+  const attempt = await noteDeleting(secondary, NAMESPACE, earlier)
   expect(await wasInPrimary(secondary, NAMESPACE, later)).toBe(true)
-  await forgetDeletion(secondary, NAMESPACE, earlier)
+  await forgetAttempt(secondary, NAMESPACE, attempt)
   expect(await wasInPrimary(secondary, NAMESPACE, later)).toBe(true)
   await secondary.close()
   await folder.remove()
@@ -82,8 +83,7 @@ it('keeps what was sent until a later version is known to be on both sides, and 
   expect(await wasInPrimary(secondary, NAMESPACE, first)).toBe(true)
   await noteSending(secondary, NAMESPACE, at(2))
   await noteSending(secondary, NAMESPACE, at(3))
-  await noteDeletion(secondary, NAMESPACE, at(3))
-  await forgetDeletion(secondary, NAMESPACE, at(3))
+  await forgetAttempt(secondary, NAMESPACE, await noteDeleting(secondary, NAMESPACE, at(3)))
   expect(await revisions()).toEqual([1, 2, 3])
   await noteEqual(secondary, NAMESPACE, at(2))
   expect(await revisions()).toEqual([2, 3])
@@ -101,7 +101,7 @@ it('names no version again of a record that was deleted since', async () => {
   const current = { kind: 'etag', etag: recordEtag(entry) } as const
   const deletion = { kind: 'delete', id: 'a', expect: current, at: entry.timestamp } as const
   await secondary.commit(NAMESPACE, [deletion])
-  await noteDeletion(secondary, NAMESPACE, entry)
+  await noteDeleted(secondary, NAMESPACE, entry)
   await forgetBases(secondary, NAMESPACE, 'a')
   await noteEqual(secondary, NAMESPACE, entry)
   expect(await basesOf(secondary, NAMESPACE, 'a')).toEqual([])

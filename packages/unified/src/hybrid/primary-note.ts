@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { encodePathPart, etagRevision, hasErrorCode, namespacePath, recordEtag } from '@umbra/core'
 import type { ManifestEntry, Namespace, StorageBackend, StoredBlob } from '@umbra/core'
@@ -16,8 +17,17 @@ interface PrimaryNote {
 interface NotedRecord {
   /** Set from when the record is first sent to the primary until the primary is known to have it. */
   readonly isUnderWay?: true
-  /** The revision that somebody on this file set out to delete, or has deleted. */
+  /** The revision that was deleted. */
   readonly deletedRev?: number
+  /** The revisions that somebody on this file has set out to delete, by the name of the attempt. */
+  readonly deleting?: Readonly<Record<string, number>>
+}
+
+/** That somebody set out to delete a record. */
+export interface DeletionAttempt {
+  readonly id: string
+  readonly timestamp: string
+  readonly name: string
 }
 
 const UNKNOWN: PrimaryNote = { records: {} }
@@ -61,7 +71,7 @@ export function noteEqual(
     const known = note.records[timestamp]
     const there = (await secondary.getEntry(namespace, id))?.entry
     // Of a record that was deleted since no version is named again.
-    if (there === undefined && (known?.deletedRev ?? 0) >= rev) return undefined
+    if (there === undefined && mayBeDeletedUpTo(known) >= rev) return undefined
     const bases = note.bases ?? []
     // Those of later revisions stay, as copies may be noted in any order; and all, if the id is used again since.
     const kept = there?.timestamp === timestamp ? bases.filter((base) => etagRevision(base) > rev) : bases
@@ -107,28 +117,48 @@ export async function isCopyOrSent(
   return (await basesOf(secondary, namespace, entry.id)).includes(versionOf(entry))
 }
 
-/** Before the deletion, so that the copy is not read during an outage when it could not be deleted any more. */
-export function noteDeletion(
+/**
+ * Before the deletion, so that the copy is not read during an outage when it could not be deleted any more. Resolves to the attempt, for
+ * {@link forgetAttempt}.
+ */
+export async function noteDeleting(
   secondary: StorageBackend,
   namespace: Namespace,
   { id, timestamp, rev }: ManifestEntry,
-): Promise<void> {
-  return changeNote(secondary, namespace, id, (note) =>
-    withRecord(note, timestamp, { ...arrived(note.records[timestamp]), deletedRev: rev }),
-  )
+): Promise<DeletionAttempt> {
+  const name = randomUUID()
+  await changeNote(secondary, namespace, id, (note) => {
+    const known = arrived(note.records[timestamp])
+    return withRecord(note, timestamp, { ...known, deleting: { ...known.deleting, [name]: rev } })
+  })
+  return { id, timestamp, name }
 }
 
-/** For a deletion that was proved not to have happened. */
-export function forgetDeletion(
+/** One that was proved not to have deleted this record. */
+export function forgetAttempt(
+  secondary: StorageBackend,
+  namespace: Namespace,
+  { id, timestamp, name }: DeletionAttempt,
+): Promise<void> {
+  return changeNote(secondary, namespace, id, (note) => {
+    const known = note.records[timestamp]
+    if (known?.deleting?.[name] === undefined) return undefined
+    const { [name]: _, ...others } = known.deleting
+    return withRecord(note, timestamp, withDeleting(known, others))
+  })
+}
+
+/** Of a record that the primary has no more: up to this revision. */
+export function noteDeleted(
   secondary: StorageBackend,
   namespace: Namespace,
   { id, timestamp, rev }: ManifestEntry,
 ): Promise<void> {
   return changeNote(secondary, namespace, id, (note) => {
-    const known = note.records[timestamp]
-    if (known?.deletedRev !== rev) return undefined
-    const { deletedRev: _, ...kept } = known
-    return withRecord(note, timestamp, kept)
+    const known = arrived(note.records[timestamp])
+    const others = Object.entries(known.deleting ?? {}).filter(([, attempted]) => attempted > rev)
+    const deletedRev = Math.max(rev, known.deletedRev ?? 0)
+    return withRecord(note, timestamp, withDeleting({ ...known, deletedRev }, Object.fromEntries(others)))
   })
 }
 
@@ -140,6 +170,18 @@ export function forgetBases(secondary: StorageBackend, namespace: Namespace, id:
     const { bases: _, ...kept } = note
     return kept
   })
+}
+
+function withDeleting(
+  { deleting: _, ...known }: NotedRecord,
+  deleting: Readonly<Record<string, number>>,
+): NotedRecord {
+  return Object.keys(deleting).length === 0 ? known : { ...known, deleting }
+}
+
+/** The highest revision that was deleted, or that somebody has set out to delete. */
+function mayBeDeletedUpTo({ deletedRev = 0, deleting = {} }: NotedRecord = {}): number {
+  return Math.max(deletedRev, ...Object.values(deleting))
 }
 
 function arrived(known: NotedRecord = {}): NotedRecord {
@@ -189,7 +231,7 @@ export async function wasDeleted(
 ): Promise<boolean> {
   const note = await readNote(secondary, namespace, entry.id)
   // A version that the deletion did not name has a higher revision.
-  return entry.rev <= (note?.records[entry.timestamp]?.deletedRev ?? 0)
+  return entry.rev <= mayBeDeletedUpTo(note?.records[entry.timestamp])
 }
 
 async function readNote(

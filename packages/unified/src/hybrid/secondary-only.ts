@@ -12,7 +12,7 @@ import { inPrimary, inSecondary } from './hybrid-parts.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { notTried } from './not-tried.ts'
 import {
-  noteDeletion,
+  noteDeleted,
   noteEqual,
   noteInPrimary,
   noteSending,
@@ -140,7 +140,7 @@ export async function isOnlyHere(
   const deleted = await findDeletion(primary, namespace, entry)
   if (deleted === undefined || !mayBeOf(deleted, entry)) return true
   // While the primary still knows of it.
-  await noteDeletion(secondary, namespace, { ...entry, rev: deleted.rev - 1 })
+  await noteDeleted(secondary, namespace, { ...entry, rev: deleted.rev - 1 })
   return false
 }
 

@@ -69,7 +69,7 @@ export async function migrateNamespace(context: MigrationContext, namespace: Nam
 
 /** What to do about each, once it is known which of those on one side were deleted on the other. */
 async function decideGroup(
-  { source, target }: MigrationContext,
+  { source, target, findDeleted }: MigrationContext,
   namespace: Namespace,
   pairs: readonly Pair<StoredEntry>[],
 ): Promise<readonly Decided[]> {
@@ -86,7 +86,7 @@ async function decideGroup(
       if (!inSource.has(id) && (await source.getEntry(namespace, id)) !== undefined) moved.add(id)
     }),
   )
-  return pairs.flatMap((pair) => {
+  const decided = pairs.flatMap((pair): Decided[] => {
     const stored = pair.source ?? pair.target
     const { id } = stored.entry
     if (pair.source === undefined && moved.has(id)) return []
@@ -98,6 +98,16 @@ async function decideGroup(
     })
     return [{ stored, decision }]
   })
+  const absent = new Set(missing)
+  const deleted = await findDeleted(
+    namespace,
+    decided.flatMap(({ stored: { entry }, decision }) =>
+      decision === 'copy' && absent.has(entry.id) ? [entry] : [],
+    ),
+  )
+  return decided.map((one) =>
+    deleted.has(one.stored.entry) ? { ...one, decision: 'deletedInTarget' } : one,
+  )
 }
 
 async function copy(

@@ -29,6 +29,14 @@ export interface MigrationOptions extends MigrationScope {
   readonly onProgress?: (progress: MigrationProgress) => void
   /** Called with the entries of records that are now known to be the same on both sides: copied, or found so. */
   readonly onEqual?: (namespace: Namespace, entries: readonly ManifestEntry[]) => Promise<void>
+  /**
+   * Of entries that the target has not, though it says of none of them that it was deleted there: those that are known to be copies of what was.
+   * They are not copied.
+   */
+  readonly findDeleted?: (
+    namespace: Namespace,
+    entries: readonly ManifestEntry[],
+  ) => Promise<ReadonlySet<ManifestEntry>>
   /** The same of blobs. */
   readonly onEqualBlob?: (blob: Pick<ListedBlob, 'path' | 'etag'>) => Promise<void>
   /** Rejects with its reason between two batches; what was copied stays. */

@@ -1,7 +1,7 @@
 import { UmbraError } from '@umbra/core'
 import { Option } from 'commander'
 import type { Command } from 'commander'
-import { migrationNotes } from '../../hybrid/migration-notes.ts'
+import { migrationNotes, notedDeletions } from '../../hybrid/migration-notes.ts'
 import { createOperationMeter } from '../../migration/count-operations.ts'
 import type { OperationMeter } from '../../migration/count-operations.ts'
 import type { ListedBackend } from '../../migration/migration-context.ts'
@@ -128,6 +128,7 @@ async function migrate(
 ): Promise<MigrationReport> {
   const progress = createProgressLine(context.stderr, context.clock)
   const sqlite = options.from === 'sqlite' ? source : target
+  const isHybrid = context.env['STORAGE_BACKEND'] === 'hybrid'
   try {
     return await runMigration(source, target, {
       ...toScope(options),
@@ -135,7 +136,8 @@ async function migrate(
       dryRun: options.dryRun === true,
       signal: context.signal,
       onProgress: (state) => progress.update(state),
-      ...(context.env['STORAGE_BACKEND'] === 'hybrid' && migrationNotes(sqlite)),
+      ...(isHybrid && migrationNotes(sqlite)),
+      ...(isHybrid && options.to === 'r2' && notedDeletions(sqlite)),
     })
   } finally {
     progress.clear()

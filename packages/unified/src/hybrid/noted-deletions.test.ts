@@ -1,0 +1,132 @@
+import { createMemoryBackend, manageBackend, UmbraError } from '@umbra/core'
+import type { StorageBackend } from '@umbra/core'
+import { createSqliteBackend } from '@umbra/sqlite'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { runMigration } from '../migration/run-migration.ts'
+import { nextMillisecond } from '../next-millisecond.fixture.ts'
+import { plainBackend } from '../plain-backend.fixture.ts'
+import { createStorageFolder } from '../storage-folder.fixture.ts'
+import type { StorageFolder } from '../storage-folder.fixture.ts'
+import { createHybridBackend } from './hybrid-backend.ts'
+import { notedDeletions } from './migration-notes.ts'
+
+const AT = { module: 'm', userId: 'u' }
+
+let folder: StorageFolder
+beforeEach(async () => {
+  folder = await createStorageFolder()
+})
+afterEach(() => folder.remove())
+
+const sqlite = () => createSqliteBackend({ path: folder.sqlitePath, durability: 'relaxed' })
+
+const away = async (): Promise<never> => {
+  throw new UmbraError('UNAVAILABLE', 'R2 does not answer')
+}
+
+/** What a process reads that has lost R2. */
+async function readWhileAway(): Promise<unknown> {
+  const primary: StorageBackend = { ...createMemoryBackend(), getEntry: away, findEntries: away }
+  const storage = manageBackend(createHybridBackend({ primary, secondary: await sqlite() }))
+  const record = await storage.retrieveData('m', 'u', 'a')
+  await storage.close()
+  return record?.data
+}
+
+/** SQLite has a copy, at a higher revision than R2's, that was made after the record's deletion and could not be removed since. */
+async function leaveRaisedCopy(): Promise<StorageBackend> {
+  const primary = createMemoryBackend()
+  const alone = manageBackend(await sqlite())
+  await alone.storeData({ ...AT, id: 'a', data: 1 })
+  await alone.deleteData('m', 'u', 'a')
+  await alone.close()
+  await nextMillisecond()
+  const other = manageBackend(createHybridBackend({ primary, secondary: await sqlite() }))
+  const secondary = await sqlite()
+  let isLost = false
+  const lost: StorageBackend = {
+    ...primary,
+    getEntry: (...about) => (isLost ? away() : primary.getEntry(...about)),
+  }
+  const slow: StorageBackend = {
+    ...plainBackend(secondary),
+    async commit(...about) {
+      if (!isLost) expect(await other.deleteData('m', 'u', 'a')).toBe(true)
+      isLost = true
+      return secondary.commit(...about)
+    },
+  }
+  const hybrid = manageBackend(createHybridBackend({ primary: lost, secondary: slow }))
+  await hybrid.storeData({ ...AT, id: 'a', data: 2 })
+  expect((await secondary.getEntry(AT, 'a'))?.entry.rev).toBeGreaterThan(1)
+  await hybrid.close()
+  return primary
+}
+
+describe('a copy that was raised above the deletion of its record', () => {
+  it('is not read when R2 is away, and is removed when it answers', async () => {
+    const primary = await leaveRaisedCopy()
+    expect(await readWhileAway()).toBeUndefined()
+    const secondary = await sqlite()
+    const storage = manageBackend(createHybridBackend({ primary, secondary }))
+    expect(await storage.retrieveData('m', 'u', 'a')).toBeNull()
+    await storage.close()
+  })
+
+  it('is not brought back by a migration, also when R2 has forgotten the deletion', async () => {
+    await leaveRaisedCopy()
+    const forgotten = createMemoryBackend()
+    const source = await sqlite()
+    expect((await runMigration(source, forgotten, notedDeletions(source))).total).toMatchObject({
+      copied: 0,
+      deletedInTarget: 1,
+    })
+    expect(await forgotten.getEntry(AT, 'a')).toBeUndefined()
+    await source.close()
+  })
+})
+
+describe('a deletion that R2 refused', () => {
+  it('does not hide the record while R2 is away, when somebody changed it meanwhile', async () => {
+    const primary = createMemoryBackend()
+    const changedMeanwhile: StorageBackend = {
+      ...primary,
+      async commit(namespace, mutations, ...about) {
+        if (mutations.some(({ kind }) => kind === 'delete'))
+          await manageBackend(primary).updateData({ ...AT, recordId: 'a', data: 2 })
+        return primary.commit(namespace, mutations, ...about)
+      },
+    }
+    const storage = manageBackend(
+      createHybridBackend({ primary: changedMeanwhile, secondary: await sqlite() }),
+    )
+    const { etag } = await storage.storeData({ ...AT, id: 'a', data: 1 })
+    await expect(storage.deleteData('m', 'u', 'a', { ifMatch: etag })).rejects.toMatchObject({
+      code: 'PRECONDITION_FAILED',
+    })
+    await storage.close()
+    expect(await readWhileAway()).toBe(1)
+  })
+
+  it('leaves the note of another one that R2 accepted', async () => {
+    const primary = createMemoryBackend()
+    const secondary = await sqlite()
+    const storing = manageBackend(createHybridBackend({ primary, secondary }))
+    await storing.storeData({ ...AT, id: 'a', data: 1 })
+    // It deletes the record from R2, and ends before it can remove the copy.
+    const killed: StorageBackend = { ...plainBackend(secondary), commit: away }
+    const other = manageBackend(createHybridBackend({ primary, secondary: killed }))
+    const refusing: StorageBackend = {
+      ...primary,
+      async commit() {
+        expect(await other.deleteData('m', 'u', 'a')).toBe(true)
+        return away()
+      },
+    }
+    const storage = manageBackend(createHybridBackend({ primary: refusing, secondary }))
+    await expect(storage.deleteData('m', 'u', 'a')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    expect((await secondary.getEntry(AT, 'a'))?.entry.rev).toBe(1)
+    expect(await readWhileAway()).toBeUndefined()
+    await secondary.close()
+  })
+})
