@@ -5,6 +5,8 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['@umbra/source'] } },
   test: {
     include: ['src/**/*.test.ts'],
+    // Loading the same modules anew for every file takes longer than many of the files.
+    isolate: false,
     restoreMocks: true,
     passWithNoTests: false,
     testTimeout: 60_000,

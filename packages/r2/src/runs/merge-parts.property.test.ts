@@ -49,7 +49,7 @@ describe('a merge of any parts', () => {
       fc.asyncProperty(fc.array(input, { maxLength: 4 }), bound, (inputs, before) =>
         checkMerge(inSlices, inputs, before),
       ),
-      { numRuns: 20 },
+      { numRuns: 10 },
     )
   })
 })

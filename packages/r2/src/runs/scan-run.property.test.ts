@@ -34,7 +34,7 @@ describe('a scan', () => {
         const part = await bench.run(all)
         deepStrictEqual(await collect(bench.format.scan(part, scan)), scanPlainly(all, scan))
       }),
-      { numRuns: 50 },
+      { numRuns: 30 },
     )
   })
 

@@ -30,7 +30,7 @@ describe('applications killed at any moment', () => {
   }, 120_000)
 
   it('lose nothing that was committed or pending, while R2 goes and comes', async () => {
-    const rounds = await run('r2', 16, 500)
+    const rounds = await run('r2', 12, 380)
     expect((await auditProcessKills(rounds)).defects).toEqual([])
     const { acknowledged, pending } = rounds.ledger.totals()
     expect(acknowledged).toBeGreaterThan(200)
@@ -38,7 +38,7 @@ describe('applications killed at any moment', () => {
   }, 180_000)
 
   it('lose nothing acknowledged in hybrid mode, while R2 goes and comes', async () => {
-    const rounds = await run('hybrid', 16, 400)
+    const rounds = await run('hybrid', 12, 300)
     expect((await auditProcessKills(rounds)).defects).toEqual([])
     expect(rounds.ledger.totals().acknowledged).toBeGreaterThan(100)
   }, 180_000)
