@@ -2,7 +2,8 @@ import { hasErrorCode, recordEtag } from '@umbra/core'
 import type { ManifestEntry, Namespace, PutMutation, StoredEntry } from '@umbra/core'
 import { isSameRevision } from '../migration/decide-record.ts'
 import type { HybridParts } from './hybrid-parts.ts'
-import { forgetAttempt, noteDeleting, noteEqual, noteInPrimary, noteSending, wasDeleted } from './primary-note.ts'
+import { forgetAttempt, noteDeleting, wasDeleted } from './deletion-note.ts'
+import { noteEqual, noteInPrimary, noteSending } from './primary-note.ts'
 import { storedBody, toDraft } from './secondary-only.ts'
 
 interface Copied {

@@ -5,8 +5,9 @@ import { recordKey } from './copy-backlog.ts'
 import type { CopyBacklog } from './copy-backlog.ts'
 import { copyCommitted } from './copy-committed.ts'
 import type { HybridParts } from './hybrid-parts.ts'
-import { forgetAttempt, noteDeleting, wasInPrimary } from './primary-note.ts'
-import type { DeletionAttempt } from './primary-note.ts'
+import { forgetAttempt, noteDeleting } from './deletion-note.ts'
+import type { DeletionAttempt } from './deletion-note.ts'
+import { wasInPrimary } from './primary-note.ts'
 import { ensureInPrimary, isOnlyHere } from './secondary-only.ts'
 
 /**
@@ -110,7 +111,8 @@ async function forgetFailed(
 ): Promise<void> {
   // What was refused may be refused because somebody else has deleted it.
   const mayBeGone = hasErrorCode(error, 'NOT_FOUND', 'PRECONDITION_FAILED')
-  if (mayBeGone && (await primary.getEntry(namespace, attempt.id))?.entry.timestamp !== attempt.timestamp) return
+  if (mayBeGone && (await primary.getEntry(namespace, attempt.id))?.entry.timestamp !== attempt.timestamp)
+    return
   await forgetAttempt(secondary, namespace, attempt)
 }
 

@@ -3,7 +3,8 @@ import type { ManifestEntry, Mutation, Namespace, StorageBackend, StoredEntry } 
 import { isSameRevision } from '../migration/decide-record.ts'
 import { agree, removeCopy } from './agree.ts'
 import type { HybridParts } from './hybrid-parts.ts'
-import { isCopyOrSent, noteDeleted, noteInPrimary, wasInPrimary } from './primary-note.ts'
+import { noteDeleted } from './deletion-note.ts'
+import { isCopyOrSent, noteInPrimary, wasInPrimary } from './primary-note.ts'
 
 /** Each failed try means that another writer's copy arrived, so this is never reached unless something is wrong. */
 const MAX_TRIES = 100

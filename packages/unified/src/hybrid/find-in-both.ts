@@ -3,7 +3,8 @@ import type { EntryQuery, Namespace, Page, StoredEntry } from '@umbra/core'
 import { inSecondary } from './hybrid-parts.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { mergePages } from './merge-pages.ts'
-import { mayHaveId, wasDeleted } from './primary-note.ts'
+import { wasDeleted } from './deletion-note.ts'
+import { mayHaveId } from './primary-note.ts'
 import { findRecord } from './secondary-only.ts'
 
 /** Records that are only in the secondary are looked up in the primary this many at a time. */

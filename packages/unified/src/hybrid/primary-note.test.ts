@@ -5,18 +5,8 @@ import { expect, it } from 'vitest'
 import { NAMESPACE, put } from '../migration/migration.fixture.ts'
 import { plainBackend } from '../plain-backend.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
-import {
-  basesOf,
-  forgetBases,
-  forgetAttempt,
-  noteDeleted,
-  noteDeleting,
-  noteEqual,
-  noteInPrimary,
-  noteSending,
-  wasDeleted,
-  wasInPrimary,
-} from './primary-note.ts'
+import { forgetAttempt, noteDeleted, noteDeleting, wasDeleted } from './deletion-note.ts'
+import { basesOf, forgetBases, noteEqual, noteInPrimary, noteSending, wasInPrimary } from './primary-note.ts'
 
 it('is not written over the note of a deletion that comes in between', async () => {
   const folder = await createStorageFolder()

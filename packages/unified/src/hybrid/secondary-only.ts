@@ -11,14 +11,8 @@ import type {
 import { inPrimary, inSecondary } from './hybrid-parts.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { notTried } from './not-tried.ts'
-import {
-  noteDeleted,
-  noteEqual,
-  noteInPrimary,
-  noteSending,
-  wasDeleted,
-  wayToPrimary,
-} from './primary-note.ts'
+import { noteDeleted, wasDeleted } from './deletion-note.ts'
+import { noteEqual, noteInPrimary, noteSending, wayToPrimary } from './primary-note.ts'
 
 /** A record that keeps changing while it is copied is given up after this many tries. */
 const MAX_COPY_TRIES = 5

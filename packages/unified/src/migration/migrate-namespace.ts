@@ -105,9 +105,7 @@ async function decideGroup(
       decision === 'copy' && absent.has(entry.id) ? [entry] : [],
     ),
   )
-  return decided.map((one) =>
-    deleted.has(one.stored.entry) ? { ...one, decision: 'deletedInTarget' } : one,
-  )
+  return decided.map((one) => (deleted.has(one.stored.entry) ? { ...one, decision: 'deletedInTarget' } : one))
 }
 
 async function copy(
