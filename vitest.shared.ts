@@ -7,6 +7,8 @@ export default defineConfig({
     include: ['src/**/*.test.ts'],
     // Loading the same modules anew for every file takes longer than many of the files.
     isolate: false,
+    // The long suites wait for servers and processes; one worker is the default on two cores.
+    maxWorkers: 2,
     restoreMocks: true,
     passWithNoTests: false,
     testTimeout: 60_000,
