@@ -75,6 +75,7 @@ export type { PresignUploadOptions, StagedUpload, UploadStaging } from './backen
 export { spoolBody } from './bodies/body-spool.ts'
 export { collectBytes } from './bodies/collect-bytes.ts'
 export { createMemoryBody } from './bodies/memory-body.ts'
+export { oneChunk } from './bodies/one-chunk.ts'
 export type { ByteRange, RecordBody } from './bodies/record-body.ts'
 export { verifiedStream } from './bodies/verified-stream.ts'
 export type { Clock } from './clock.ts'

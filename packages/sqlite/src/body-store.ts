@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { collectBytes, recordEtag, UmbraError } from '@umbra/core'
+import { collectBytes, oneChunk, recordEtag, UmbraError } from '@umbra/core'
 import type { ByteRange, Clock, ManifestEntry, RecordBody } from '@umbra/core'
 import { and, eq, lt, sql } from 'drizzle-orm'
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3'
@@ -115,7 +115,7 @@ export function createBodyStore(
 
     open(entry, range = { start: 0 }) {
       const first = readPiece(entry, 0)
-      return first.isWhole ? only(withinRange(first.bytes, 0, range)) : readChunks(entry, range)
+      return first.isWhole ? oneChunk(withinRange(first.bytes, 0, range)) : readChunks(entry, range)
     },
 
     async sweep() {
@@ -124,10 +124,6 @@ export function createBodyStore(
       if (abandoned !== undefined) await writes.run(() => statements.removeAbandoned.run({ before }))
     },
   }
-}
-
-async function* only(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes
 }
 
 function insertedPk({ lastInsertRowid }: { readonly lastInsertRowid: number | bigint }): number {

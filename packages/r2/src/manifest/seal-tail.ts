@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { partsPrefix, withRetry } from '@umbra/core'
+import { oneChunk, partsPrefix, withRetry } from '@umbra/core'
 import type { ManifestHead, Namespace, SealedTail } from '@umbra/core'
 import type { ManifestContext } from './manifest-context.ts'
 import { summarize } from './part-summary.ts'
@@ -40,8 +40,4 @@ export async function sealTail(
   // So that neither the next reads nor the merge fetch it; a cache that cannot take it is no reason not to seal.
   await context.cache.open(part, async () => oneChunk(bytes)).catch(() => undefined)
   return { kind: 'seal', lines: head.tail, part, uploadedAt: new Date(now).toISOString() }
-}
-
-async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes
 }

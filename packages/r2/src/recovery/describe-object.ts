@@ -32,9 +32,10 @@ export async function describeObject(
 ): Promise<FoundEntry | undefined> {
   const head = await withRetry(() => context.objects.head(key), context.retry)
   if (head === undefined) return undefined
-  const revision = revisionOf(key, head)
+  const label = decodeRevisionLabel(head.metadata)
+  const revision = revisionOf(key, head, label)
   if (revision === undefined) return undefined
-  const data_type = formatOf(key, head)
+  const data_type = formatOf(key, head, label)
   const body = await readBody({ key, id: revision.id, data_type, size: head.size }, context)
   const lastModified = head.lastModified.toISOString()
   const entry: ManifestEntry = {
@@ -61,9 +62,9 @@ export async function describeObject(
 /** Objects of the original system have no metadata, and their keys no revision. */
 function revisionOf(
   key: string,
-  { metadata, lastModified }: ObjectHead,
+  { lastModified }: ObjectHead,
+  label: RevisionLabel | undefined,
 ): Omit<RevisionLabel, 'op'> | undefined {
-  const label = decodeRevisionLabel(metadata)
   if (label !== undefined) return isNamedBy(key, label.id) ? label : undefined
   const plainId = key.includes('~') ? undefined : parseDataKey(key)?.id
   return plainId === undefined
@@ -79,10 +80,10 @@ function isNamedBy(key: string, id: string): boolean {
 }
 
 /** By its extension; but a file that was stored as bytes may have any name, and then its content type is its own. */
-function formatOf(key: string, { metadata, contentType }: ObjectHead): DataFormat {
+function formatOf(key: string, { contentType }: ObjectHead, label: RevisionLabel | undefined): DataFormat {
   const extension = EXTENSION.exec(key)?.[1]
   const format = DATA_FORMATS.find((one) => one === extension) ?? 'binary'
-  const isForeign = decodeRevisionLabel(metadata) === undefined || contentType === undefined
+  const isForeign = label === undefined || contentType === undefined
   return isForeign || contentType === contentTypeOf({ data_type: format }) ? format : 'binary'
 }
 

@@ -5,6 +5,7 @@ import { expect, it } from 'vitest'
 import { compareStores } from '../migration/compare-stores.ts'
 import { createFakeStore } from '../outbox/fake-store.fixture.ts'
 import { QUICK } from '../outbox/outbox-backend.fixture.ts'
+import { plainBackend } from '../plain-backend.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import { createBlobCopies } from './blob-copies.ts'
 import { withFullDisk } from './full-disk.fixture.ts'
@@ -76,8 +77,7 @@ it('leaves no copy of a blob whose deletion was done without an answer, and read
   const primary: StorageBackend = {
     ...client,
     blobs: {
-      get: (path) => client.blobs.get(path),
-      put: (...about) => client.blobs.put(...about),
+      ...plainBackend(client).blobs,
       async delete(path, expected) {
         const left = await client.blobs.get(path)
         const deleted = await client.blobs.delete(path, expected)

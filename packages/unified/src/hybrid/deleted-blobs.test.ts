@@ -4,6 +4,7 @@ import { startLocalR2 } from '@umbra/r2/local'
 import type { LocalR2 } from '@umbra/r2/local'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { runMigration } from '../migration/run-migration.ts'
+import { plainBackend } from '../plain-backend.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
 import { openHybrid } from './hybrid.fixture.ts'
@@ -31,8 +32,7 @@ function deletingBlobs(
     primary: (backend) => ({
       ...backend,
       blobs: {
-        get: (path) => backend.blobs.get(path),
-        put: (...about) => backend.blobs.put(...about),
+        ...plainBackend(backend).blobs,
         delete: (...about) => remove(backend, ...about),
       },
     }),

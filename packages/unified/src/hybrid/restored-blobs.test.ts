@@ -95,8 +95,7 @@ it('a creation whose copy is owed does not bring back what somebody deleted sinc
   const storage = await open(folder.sqlitePath, (backend) => ({
     ...plainBackend(backend),
     blobs: {
-      get: (...about) => backend.blobs.get(...about),
-      delete: (...about) => backend.blobs.delete(...about),
+      ...plainBackend(backend).blobs,
       // The copy is made, and what is noted of it is not.
       async put(...about) {
         if (isFull && about[0].startsWith('hybrid/')) throw new UmbraError('UNAVAILABLE', 'the disk is full')

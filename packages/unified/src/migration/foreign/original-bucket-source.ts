@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { isUmbraError, parseHead, UmbraError } from '@umbra/core'
+import { isUmbraError, oneChunk, parseHead, UmbraError } from '@umbra/core'
 import type { DataFormat, JsonObject, ManifestEntry, ObjectInfo, ParquetCodec } from '@umbra/core'
 import type { ForeignRecord, ForeignSource, Reject } from './foreign-record.ts'
 import {
@@ -190,17 +190,13 @@ async function* readParquet(bytes: Uint8Array, parquet: ParquetCodec): AsyncGene
 }
 
 async function* readLines(bytes: Uint8Array, origin: string, reject: Reject): AsyncGenerator {
-  for await (const row of readJsonLinesFile(only(bytes))) {
+  for await (const row of readJsonLinesFile(oneChunk(bytes))) {
     if (row.kind === 'row') yield row.value
     else {
       const { kind: _kind, line, ...why } = row
       reject({ origin, place: `line ${line}`, ...why })
     }
   }
-}
-
-async function* only(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes
 }
 
 /** Undefined when it is not JSON, which has no such value. */
