@@ -26,7 +26,7 @@ async function isListening(endpoint: string): Promise<boolean> {
 }
 
 async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 10_000
+  const deadline = Date.now() + 45_000
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error('the condition did not come true')
     await new Promise((resolve) => setTimeout(resolve, 50))
