@@ -45,7 +45,7 @@ it(`has every write on both sides, once, after ${KILLS} kills while R2 goes and 
   const acknowledged = new Map<string, number>()
   let killed = 0
   await whileFlapping(r2, async () => {
-    for (let round = 0; killed < KILLS && round < 3 * KILLS; round++) {
+    for (let round = 0; killed < KILLS && round < 6 * KILLS; round++) {
       const mode = MODES[round % MODES.length] ?? 'at-sql'
       const at = mode === 'at-sql' ? 12 + round * 17 : 1 + ((round * 3) % 20)
       const end = await run(acknowledged, folder.sqlitePath, String(round), mode, String(at))
