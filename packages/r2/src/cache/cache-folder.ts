@@ -10,6 +10,7 @@ import {
   utimes,
   writeFile,
 } from 'node:fs/promises'
+import { randomInt } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { extname, join } from 'node:path'
 import { UmbraError } from '@umbra/core'
@@ -20,13 +21,18 @@ const PART_NAME = /^[0-9a-f]{64}(?:\.[a-z0-9]{1,16})?$/
 /** No write takes that long, so the file's process has ended. */
 const STALE_TEMPORARY_MS = 24 * 60 * 60 * 1000
 
-/** 2001; a seal lies in the 17 years after it, where no file that was changed gets its time from a clock. */
+/** In 2001, before any clock that a file could have its time from: a seal lies in the 8 years after it. */
 const SEAL_EPOCH_S = 1_000_000_000
+/** Seals of one name, one second each: a file that is fetched again has another one, as DuckDB knows files by their times. */
+const SEALS_OF_NAME = 2 ** 16
+/** Hexadecimal digits of the name that its seals follow from. */
+const SEAL_DIGITS = 3
 
 export interface CachedFile {
   readonly name: string
   readonly bytes: number
   readonly usedAtMs: number
+  /** The seal, or when it was written to. */
   readonly writtenAtMs: number
   /** Its content was checked, is on the disk, and was not written to since. */
   readonly isSealed: boolean
@@ -80,22 +86,32 @@ export class CacheFolder {
   /** A part's file; undefined when there is none. */
   async find(name: string): Promise<CachedFile | undefined> {
     const found = await statIfPresent(this.pathOf(name))
-    return found && { name, ...found, isSealed: found.writtenAtMs === sealOf(name) * 1000 }
+    return found && { name, ...found, isSealed: isSealOf(name, found.writtenAtMs) }
   }
 
-  /** Notes a use, for this process and others, of a file that is sealed or, checked and on the disk, is to be. */
-  async touch(name: string, nowMs: number): Promise<void> {
-    await utimes(this.pathOf(name), nowMs / 1000, sealOf(name)).catch(() => {
+  /** Notes a use, for this process and others. */
+  async touch({ name, writtenAtMs }: CachedFile, nowMs: number): Promise<void> {
+    await utimes(this.pathOf(name), nowMs / 1000, writtenAtMs / 1000).catch(() => {
       // It counts as used longer ago than it was, or another process has just deleted it.
     })
   }
 
-  /** Seals a file whose content was checked since it was found; false when it was written to meanwhile. */
-  async seal({ name, writtenAtMs }: CachedFile, nowMs: number): Promise<boolean> {
-    await putOnDisk(this.pathOf(name))
-    if ((await this.find(name))?.writtenAtMs !== writtenAtMs) return false
-    await this.touch(name, nowMs)
+  /** Seals a file whose content was checked since it was found, and notes a use; false when it was written to meanwhile. */
+  async seal(checked: CachedFile, nowMs: number): Promise<boolean> {
+    await putOnDisk(this.pathOf(checked.name))
+    const found = await this.find(checked.name)
+    // Another process may have sealed it.
+    if (found?.isSealed === true) return true
+    if (found?.writtenAtMs !== checked.writtenAtMs) return false
+    await this.sealNew(checked.name, nowMs)
     return true
+  }
+
+  /** The same for a file that was checked and put on the disk before it got its name. */
+  async sealNew(name: string, nowMs: number): Promise<void> {
+    await utimes(this.pathOf(name), nowMs / 1000, freshSealOf(name)).catch(() => {
+      // It is checked again when it is next opened, or another process has just deleted it.
+    })
   }
 
   async take(path: string, name: string, temporaryName: string): Promise<void> {
@@ -149,9 +165,18 @@ export function partName({ key, sha256 }: PartPointer): string {
   })
 }
 
-/** Seconds since 1970, even ones because some file systems keep no others. */
-function sealOf(name: string): number {
-  return SEAL_EPOCH_S + 2 * Number.parseInt(name.slice(0, 7), 16)
+/** Seconds since 1970. */
+function freshSealOf(name: string): number {
+  return firstSealOf(name) + randomInt(SEALS_OF_NAME)
+}
+
+function isSealOf(name: string, writtenAtMs: number): boolean {
+  const place = writtenAtMs / 1000 - firstSealOf(name)
+  return Number.isInteger(place) && place >= 0 && place < SEALS_OF_NAME
+}
+
+function firstSealOf(name: string): number {
+  return SEAL_EPOCH_S + SEALS_OF_NAME * Number.parseInt(name.slice(0, SEAL_DIGITS), 16)
 }
 
 /** A power cut must not leave a sealed file with a hole. */

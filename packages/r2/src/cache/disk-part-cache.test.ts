@@ -69,6 +69,11 @@ async function* chunks(content: string): AsyncGenerator<Uint8Array, void, undefi
   for (let start = 0; start < bytes.length; start += 7) yield bytes.subarray(start, start + 7)
 }
 
+/** By a time of writing that no clock has given it. */
+function isSealed(path: string): boolean {
+  return statSync(path).mtime < new Date('2010-01-01')
+}
+
 async function openPart(cache: PartCache, { pointer, fetch }: StoredPart): Promise<LocalPart> {
   const part = await cache.open(pointer, fetch)
   if (part === undefined) throw new Error('the part is gone')
@@ -171,11 +176,11 @@ describe('a folder that several processes use', () => {
   it('checks a file that was put there, once', async () => {
     const stored = new StoredPart('the content')
     const { path } = await openPart(createCache(), stored)
-    const sealedAt = statSync(path).mtime
     await writeFile(path, 'the content')
-    expect(statSync(path).mtime).not.toEqual(sealedAt)
-    await openPart(createCache(), stored)
-    expect(statSync(path).mtime).toEqual(sealedAt)
+    expect(isSealed(path)).toBe(false)
+    // Several at once: that another one has sealed it meanwhile is no change.
+    await Promise.all([1, 2, 3, 4].map(() => openPart(createCache(), stored)))
+    expect(isSealed(path)).toBe(true)
     expect(stored.fetches).toBe(1)
   })
 
@@ -186,6 +191,20 @@ describe('a folder that several processes use', () => {
     await writeFile(path, 'the CONTENT')
     await utimes(path, atime, mtime)
     expect(await readFile((await openPart(createCache(), stored)).path, 'utf8')).toBe('the CONTENT')
+  })
+
+  it('reads a sealed file again when it is asked to, and gives what it fetches instead another seal', async () => {
+    const stored = new StoredPart('the content')
+    const cache = createCache()
+    const { path } = await openPart(cache, stored)
+    const { atime, mtime } = statSync(path)
+    await writeFile(path, 'the CONTENT')
+    await utimes(path, atime, mtime)
+    await cache.open(stored.pointer, stored.fetch, { isChecked: true })
+    expect(await readFile(path, 'utf8')).toBe('the content')
+    expect(isSealed(path)).toBe(true)
+    // Readers know files by their times.
+    expect(statSync(path).mtime).not.toEqual(mtime)
   })
 
   it('seals a file for good: later uses are noted beside it', async () => {
@@ -249,6 +268,17 @@ describe('the bound on bytes', () => {
     expect(await cached()).toEqual(namesOf(first, third))
   })
 
+  it('keeps what another process uses all the time rather than what it used once', async () => {
+    const other = createCache(250)
+    const cache = createCache(250)
+    await openAfter(other, 0, first)
+    for (let used = 0; used < 10; used++) await openAfter(other, 30, first)
+    await openAfter(cache, -100, second)
+    await openAfter(cache, 100, undefined)
+    await openAfter(cache, 100, third)
+    expect(await cached()).toEqual(namesOf(first, third))
+  })
+
   it('is not looked after for every part once the folder is full', async () => {
     const cache = createCache(1_000)
     // Below 900 after the first look; 20 more each, so that the next look comes after 100 more.
@@ -292,6 +322,11 @@ describe('a file that was written here', () => {
     await writeFile(path, 'written here')
     await cache.adopt(stored.pointer, path)
     expect(existsSync(path)).toBe(false)
+    const again = await cache.temporaryPath('parquet')
+    await writeFile(again, 'written here')
+    await cache.adopt(stored.pointer, again)
+    const cached = join(directory, `${stored.pointer.sha256}.parquet`)
+    expect(isSealed(cached)).toBe(true)
     await openPart(cache, stored)
     expect(stored.fetches).toBe(0)
   })

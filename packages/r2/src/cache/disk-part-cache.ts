@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { InFlight, UmbraError } from '@umbra/core'
 import type { Clock, IdSource, PartPointer } from '@umbra/core'
-import type { PartCache } from '../manifest/part-cache.ts'
+import type { OpenOptions, PartCache } from '../manifest/part-cache.ts'
 import type { LocalPart } from '../manifest/run-format.ts'
 import { CacheFolder, partName } from './cache-folder.ts'
 import type { CachedFile } from './cache-folder.ts'
@@ -20,7 +20,7 @@ const IN_USE_MS = 60_000
 const SLACK = 0.1
 
 export interface DiskPartCacheSettings {
-  /** Folder of the cache, created when missing. Several processes may share it; nothing else may be kept in it. */
+  /** Folder of the cache, created when missing. Several processes of one user may share it; nothing else may be kept in it. */
   readonly directory: string
   /** Bytes of parts above which the least recently used are deleted. Default {@link DEFAULT_CACHE_MAX_BYTES}. */
   readonly maxBytes?: number
@@ -31,12 +31,19 @@ export interface DiskPartCacheComponents {
   readonly ids: IdSource
 }
 
+interface Opening extends OpenOptions {
+  readonly name: string
+  readonly pointer: PartPointer
+  readonly fetch: Fetch
+}
+
 type Fetch = Parameters<PartCache['open']>[1]
 
 /**
  * Parts as files named by their SHA-256. A file is checked whole once, when it is fetched or first found, and sealed by its
  * modification time; each use checks that it is still there, has its size, and was not written to since: it is checked
- * whole again then, and fetched again when it is damaged. So opening a large part takes no longer than opening a small one.
+ * whole again then, or when the caller asks for it, and fetched again when it is damaged. So opening a large part takes no
+ * longer than opening a small one.
  *
  * Parts used by this process in the last minute are not deleted to make room, and each further process that shares the folder
  * may add a tenth of the bound before it notices what the others have added: by that much the bound may be exceeded.
@@ -52,7 +59,7 @@ export function createDiskPartCache(
 ): PartCache {
   const cache = new DiskPartCache(settings, components)
   return {
-    open: (pointer, fetch) => cache.open(pointer, fetch),
+    open: (pointer, fetch, options) => cache.open(pointer, fetch, options),
     temporaryPath: (extension) => cache.temporaryPath(extension),
     adopt: (pointer, path) => cache.adopt(pointer, path),
     forget: (pointer) => cache.forget(pointer),
@@ -68,6 +75,8 @@ class DiskPartCache {
   readonly #running = new InFlight()
   /** When this process last used each part. */
   readonly #usedAt = new Map<string, number>()
+  /** When it last noted a use for others to see. */
+  readonly #notedAt = new Map<string, number>()
   /** Bytes this process may still add before the folder is looked through again. */
   #room = 0
   #folder: Promise<CacheFolder> | undefined
@@ -79,11 +88,19 @@ class DiskPartCache {
     this.#ids = ids
   }
 
-  async open(pointer: PartPointer, fetch: Fetch): Promise<LocalPart | undefined> {
+  async open(
+    pointer: PartPointer,
+    fetch: Fetch,
+    { isChecked = false }: OpenOptions = {},
+  ): Promise<LocalPart | undefined> {
     const name = partName(pointer)
     const shared = this.#opening.get(name)
-    if (shared !== undefined) return shared
-    const opening = this.#running.track(this.#open(name, pointer, fetch))
+    if (shared !== undefined) {
+      if (!isChecked) return shared
+      await Promise.allSettled([shared])
+      return this.open(pointer, fetch, { isChecked })
+    }
+    const opening = this.#running.track(this.#open({ name, pointer, fetch, isChecked }))
     this.#opening.set(name, opening)
     try {
       return await opening
@@ -107,7 +124,7 @@ class DiskPartCache {
       await rm(path, { force: true })
       return
     }
-    await this.#noteUse(folder, name)
+    await this.#noteNew(folder, name)
     await this.#makeRoom(folder, pointer.bytes)
   }
 
@@ -115,7 +132,7 @@ class DiskPartCache {
     const name = partName(pointer)
     // A download that is under way would bring it back.
     await this.#opening.get(name)?.catch(() => undefined)
-    this.#usedAt.delete(name)
+    this.#forgetUses(name)
     const folder = await this.#openFolder()
     try {
       await folder.remove(name)
@@ -167,46 +184,44 @@ class DiskPartCache {
     }
   }
 
-  async #open(name: string, pointer: PartPointer, fetch: Fetch): Promise<LocalPart | undefined> {
+  async #open(opening: Opening): Promise<LocalPart | undefined> {
     const folder = await this.#openFolder()
     try {
-      return await this.#openIn(folder, { name, pointer, fetch })
+      return await this.#openIn(folder, opening)
     } catch (error) {
       if (!(error instanceof FolderFailure)) throw error
       if (folder.isPrivate) throw unwritable(error)
     }
     const substitute = await this.#replaceFolder(folder)
     try {
-      return await this.#openIn(substitute, { name, pointer, fetch })
+      return await this.#openIn(substitute, opening)
     } catch (error) {
       throw error instanceof FolderFailure ? unwritable(error) : error
     }
   }
 
-  async #openIn(
-    folder: CacheFolder,
-    { name, pointer, fetch }: { name: string; pointer: PartPointer; fetch: Fetch },
-  ): Promise<LocalPart | undefined> {
+  async #openIn(folder: CacheFolder, opening: Opening): Promise<LocalPart | undefined> {
+    const { name, pointer, fetch } = opening
     const path = folder.pathOf(name)
     const found = await folder.find(name)
-    if (found !== undefined && (await this.#isPart(pointer, found, folder))) {
-      await this.#noteUse(folder, name)
+    if (found !== undefined && (await this.#isPart(found, opening, folder))) {
+      await this.#noteUse(folder, found)
       return { pointer, path }
     }
-    this.#usedAt.delete(name)
     const source = await fetch()
     if (source === undefined) return undefined
     await downloadPart(source, pointer, { path, temporaryPath: folder.temporaryPath(this.#freshName()) })
-    await this.#noteUse(folder, name)
+    await this.#noteNew(folder, name)
     await this.#makeRoom(folder, pointer.bytes)
     return { pointer, path }
   }
 
-  async #isPart(pointer: PartPointer, found: CachedFile, folder: CacheFolder): Promise<boolean> {
-    if (found.bytes !== pointer.bytes) return false
-    if (found.isSealed) return true
+  async #isPart(found: CachedFile, { pointer, isChecked }: Opening, folder: CacheFolder): Promise<boolean> {
+    const { name, bytes, isSealed } = found
+    if (bytes !== pointer.bytes) return false
+    if (isSealed && !isChecked) return true
     try {
-      const { sha256 } = await hashFile(folder.pathOf(found.name))
+      const { sha256 } = await hashFile(folder.pathOf(name))
       return sha256 === pointer.sha256 && (await folder.seal(found, this.#clock.now()))
     } catch {
       // Deleted by another process meanwhile, or unreadable: fetched again.
@@ -214,11 +229,19 @@ class DiskPartCache {
     }
   }
 
-  async #noteUse(folder: CacheFolder, name: string): Promise<void> {
+  async #noteUse(folder: CacheFolder, file: CachedFile): Promise<void> {
     const now = this.#clock.now()
-    const before = this.#usedAt.get(name)
+    this.#usedAt.set(file.name, now)
+    if (now - (this.#notedAt.get(file.name) ?? -Infinity) < IN_USE_MS) return
+    this.#notedAt.set(file.name, now)
+    if (file.isSealed) await folder.touch(file, now)
+  }
+
+  async #noteNew(folder: CacheFolder, name: string): Promise<void> {
+    const now = this.#clock.now()
     this.#usedAt.set(name, now)
-    if (before === undefined || now - before >= IN_USE_MS) await folder.touch(name, now)
+    this.#notedAt.set(name, now)
+    await folder.sealNew(name, now)
   }
 
   async #makeRoom(folder: CacheFolder, addedBytes: number): Promise<void> {
@@ -235,9 +258,13 @@ class DiskPartCache {
       if (total <= maxBytes - slack) return
       if ((this.#usedAt.get(name) ?? -Infinity) > inUseSince) continue
       await folder.remove(name)
-      this.#usedAt.delete(name)
+      this.#forgetUses(name)
       total -= bytes
     }
+  }
+
+  #forgetUses(name: string): void {
+    for (const known of [this.#usedAt, this.#notedAt]) known.delete(name)
   }
 
   /** Once for all that met the same failure. */
@@ -245,7 +272,7 @@ class DiskPartCache {
     const current = this.#folder ?? Promise.resolve(failed)
     const replacement = current.then((folder) => {
       if (folder !== failed) return folder
-      this.#usedAt.clear()
+      for (const known of [this.#usedAt, this.#notedAt]) known.clear()
       return this.#openPrivate()
     })
     this.#folder = replacement

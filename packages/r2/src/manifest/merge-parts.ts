@@ -19,7 +19,10 @@ export async function mergeParts(
   const now = context.clock.now()
   const keptSince = new Date(now - context.limits.tombstoneMs).toISOString()
   const dropTombstonesBefore = context.rules.mayDropTombstones(head, inputs, keptSince)
-  const parts = await Promise.all(inputs.map((part) => openPart(namespace, part, context)))
+  // What went bad on this machine would stay in the store for good.
+  const parts = await Promise.all(
+    inputs.map((part) => openPart(namespace, part, context, { isChecked: true })),
+  )
   const path = await context.cache.temporaryPath(context.runs.extension)
   const merged = await context.runs.merge(parts, {
     path,

@@ -1,6 +1,6 @@
 import { corruptManifest, partsPrefix, withRetry } from '@umbra/core'
 import type { Namespace, ObjectStore, PartPointer, RetryContext } from '@umbra/core'
-import type { PartCache } from './part-cache.ts'
+import type { OpenOptions, PartCache } from './part-cache.ts'
 import { PartGone } from './part-gone.ts'
 import type { LocalPart } from './run-format.ts'
 
@@ -15,12 +15,13 @@ export async function openPart(
   namespace: Namespace,
   pointer: PartPointer,
   context: PartSource,
+  options?: OpenOptions,
 ): Promise<LocalPart> {
   // A manifest must not lead out of its namespace, however it came to.
   if (!pointer.key.startsWith(partsPrefix(namespace)))
     throw corruptManifest(namespace, 'a part lies outside its namespace')
   // The whole fetch is repeated: a body that ends early says so only while it is read.
-  const open = () => context.cache.open(pointer, () => fetchBody(pointer.key, context))
+  const open = () => context.cache.open(pointer, () => fetchBody(pointer.key, context), options)
   const part = await withRetry(open, context.retry)
   if (part === undefined) throw new PartGone(pointer.key)
   return part

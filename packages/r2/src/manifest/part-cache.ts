@@ -1,6 +1,11 @@
 import type { PartPointer } from '@umbra/core'
 import type { LocalPart } from './run-format.ts'
 
+export interface OpenOptions {
+  /** Compare the copy's bytes with the pointer's hash, though that was done before. Default false. */
+  readonly isChecked?: boolean
+}
+
 /** Immutable parts on this machine. */
 export interface PartCache {
   /**
@@ -12,6 +17,7 @@ export interface PartCache {
   open(
     pointer: PartPointer,
     fetch: () => Promise<AsyncIterable<Uint8Array> | undefined>,
+    options?: OpenOptions,
   ): Promise<LocalPart | undefined>
   /** A fresh path in the cache's own folder, for a file about to be written. */
   temporaryPath(extension: string): Promise<string>

@@ -27,42 +27,26 @@ export async function findPartDefects(
   return defects
 }
 
-/** The object in the store is judged, not a copy of it on this machine. */
+/** The object in the store is judged, not a copy of it on this machine, which is fetched again when it is not the same. */
 async function findPartDefect(
   namespace: Namespace,
   pointer: PartPointer,
   context: ManifestContext,
 ): Promise<PartDefect | undefined> {
-  if (!pointer.key.startsWith(partsPrefix(namespace)))
-    return toDamage(pointer, 'it lies outside its namespace')
+  const damaged = (reason: string) => ({ kind: 'part-damaged', pointer, reason }) as const
+  if (!pointer.key.startsWith(partsPrefix(namespace))) return damaged('it lies outside its namespace')
   const stored = await hashBody(pointer.key, context)
   if (stored === undefined) return { kind: 'part-missing', pointer, reason: 'it is gone' }
-  if (stored.sha256 !== pointer.sha256) return toDamage(pointer, 'its content is not what was written')
-  if (stored.bytes !== pointer.bytes) return toDamage(pointer, 'its length is not what the manifest says')
-  const judged = await judgeEntries(namespace, pointer, context)
-  if (judged === undefined) return undefined
-  // The object has the right bytes, so it may be this machine's copy that has not.
-  await context.cache.forget(pointer)
-  return judgeEntries(namespace, pointer, context)
-}
-
-async function judgeEntries(
-  namespace: Namespace,
-  pointer: PartPointer,
-  context: ManifestContext,
-): Promise<PartDefect | undefined> {
+  if (stored.sha256 !== pointer.sha256) return damaged('its content is not what was written')
+  if (stored.bytes !== pointer.bytes) return damaged('its length is not what the manifest says')
   const tally = new PartTally()
   try {
     for await (const entry of readPart(namespace, pointer, context)) tally.add(entry)
   } catch (error) {
     if (error instanceof PartGone) return { kind: 'part-missing', pointer, reason: 'it is gone' }
     if (isUmbraError(error) && error.code !== 'CORRUPT') throw error
-    return toDamage(pointer, 'it cannot be read')
+    return damaged('it cannot be read')
   }
   const difference = tally.compare(pointer)
-  return difference === undefined ? undefined : toDamage(pointer, difference)
-}
-
-function toDamage(pointer: PartPointer, reason: string): PartDefect {
-  return { kind: 'part-damaged', pointer, reason }
+  return difference === undefined ? undefined : damaged(difference)
 }

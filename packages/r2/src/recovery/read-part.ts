@@ -4,13 +4,16 @@ import type { ManifestContext } from '../manifest/manifest-context.ts'
 import { openPart } from '../manifest/open-part.ts'
 import { PartGone } from '../manifest/part-gone.ts'
 
+/** A copy on this machine may have gone bad since it was fetched. */
+const CHECKED = { isChecked: true } as const
+
 /** Every entry of a part, those it replaces itself included: a run by id, a segment oldest first. */
 export async function* readPart(
   namespace: Namespace,
   pointer: PartPointer,
   context: ManifestContext,
 ): AsyncGenerator<ManifestEntry, void, undefined> {
-  if (pointer._ === 'run') yield* context.runs.readAll(await openPart(namespace, pointer, context))
+  if (pointer._ === 'run') yield* context.runs.readAll(await openPart(namespace, pointer, context, CHECKED))
   else yield* await readSegmentLines(pointer, context)
 }
 

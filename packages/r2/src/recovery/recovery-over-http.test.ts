@@ -168,6 +168,15 @@ describe('a namespace in a bucket', () => {
     expect((await readAll()).size).toBe(9)
   })
 
+  it('is merged from what the store has, not from copies that went bad on this machine', async () => {
+    await fill()
+    for (const name of await readdir(cache)) if (name.endsWith('.parquet')) await damage(join(cache, name))
+    await upkeep().compact(NAMESPACE)
+    await rm(cache, { recursive: true })
+    expect((await readAll()).size).toBe(9)
+    expect((await check()).problems).toEqual([])
+  })
+
   it('names objects nothing refers to, with their bytes', async () => {
     await fill()
     await opened.objects.put(`notes/zo%C3%AB/2025/03/01/left.json`, Buffer.from('{}'))

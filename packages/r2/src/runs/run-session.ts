@@ -56,7 +56,7 @@ export class RunSession {
     const connection = await session.connect()
     // Parts never change, so a footer is parsed once.
     await connection.run('SET GLOBAL parquet_metadata_cache = true')
-    // The system keeps files in memory already, and this cache knows a file by its times, which one that was fetched anew shares.
+    // The system keeps the content of files in memory already.
     await connection.run('SET GLOBAL enable_external_file_cache = false')
     await connection.close()
     return session
