@@ -6,6 +6,9 @@ import { forgetAttempt, noteDeleting, wasDeleted } from './deletion-note.ts'
 import { noteEqual, noteInPrimary, noteSending } from './primary-note.ts'
 import { storedBody, toDraft } from './secondary-only.ts'
 
+/** One for all, so that whoever hears next that the record is there takes back also what a process has left that died. */
+const ATTEMPT_OF_COPIES = 'copy'
+
 interface Copied {
   readonly mutation: PutMutation
   /** What the primary has. */
@@ -16,16 +19,23 @@ interface Copied {
 
 /** What both have from now on, once the copy is made. */
 export async function agree(parts: HybridParts, namespace: Namespace, copied: Copied): Promise<StoredEntry> {
+  const { secondary } = parts
   const { stored, copy } = copied
-  if (await wasDeleted(parts.secondary, namespace, stored.entry)) {
-    // It may have been raised above what is noted as deleted: nobody is to take it for a record if we do not come to remove it.
-    const attempt = await noteDeleting(parts.secondary, namespace, copy)
-    if (await replaceIfDeleted(parts, namespace, copy)) return stored
-    await forgetAttempt(parts.secondary, namespace, attempt)
+  const isRaised = copy.rev !== stored.entry.rev
+  if (isRaised) {
+    // Before deletions are looked for: one that comes later sees whose copy this is. And should the raise not arrive, the copy was made
+    // over what the primary has.
+    await noteSending(secondary, namespace, stored.entry)
+    await noteSending(secondary, namespace, copy)
   }
-  if (copy.rev !== stored.entry.rev) return raise(parts, namespace, copied)
-  if (isCopy(copy, stored.entry)) await noteEqual(parts.secondary, namespace, stored.entry)
-  return stored
+  const mayBeDeleted = await wasDeleted(secondary, namespace, stored.entry)
+  // It may have been raised above what is noted as deleted: nobody is to take it for a record if we do not come to remove it.
+  const attempt = mayBeDeleted && (await noteDeleting(secondary, namespace, copy, ATTEMPT_OF_COPIES))
+  if (mayBeDeleted && (await replaceIfDeleted(parts, namespace, copy))) return stored
+  const agreed = isRaised ? await raise(parts, namespace, copied) : stored
+  if (isCopy(copy, stored.entry)) await noteEqual(secondary, namespace, stored.entry)
+  if (attempt !== false) await forgetAttempt(secondary, namespace, attempt)
+  return agreed
 }
 
 /**
@@ -69,9 +79,6 @@ async function raise(parts: HybridParts, namespace: Namespace, copied: Copied): 
   const { mutation, stored, copy } = copied
   const expect = { kind: 'etag', etag: recordEtag(stored.entry) } as const
   try {
-    // Should the raise not arrive, the copy was made over what the primary has.
-    await noteSending(parts.secondary, namespace, stored.entry)
-    await noteSending(parts.secondary, namespace, copy)
     const [raised] = await parts.primary.commit(namespace, [{ ...mutation, expect, rev: copy.rev }])
     if (raised !== undefined && isCopy(copy, raised.entry))
       await noteEqual(parts.secondary, namespace, raised.entry)

@@ -77,30 +77,29 @@ async function commitPrimary(
   namespace: Namespace,
   mutations: readonly Mutation[],
 ): Promise<readonly StoredEntry[]> {
-  const attempts = await noteAttempts(parts, namespace, mutations)
+  const attempts: DeletionAttempt[] = []
   try {
+    for await (const attempt of noteAttempts(parts, namespace, mutations)) attempts.push(attempt)
     return await commitExisting(parts, namespace, mutations)
   } catch (error) {
-    // Best effort: a note that stays hides the record only while the primary cannot be reached.
+    // Best effort: a note that stays hides the record while the primary cannot be reached, and from a migration to one that has lost it.
     if (!hasErrorCode(error, 'OUTCOME_PENDING', 'INTERNAL'))
       await Promise.allSettled(attempts.map((attempt) => forgetFailed(parts, namespace, attempt, error)))
     throw error
   }
 }
 
-async function noteAttempts(
+async function* noteAttempts(
   parts: HybridParts,
   namespace: Namespace,
   mutations: readonly Mutation[],
-): Promise<readonly DeletionAttempt[]> {
-  const attempts: DeletionAttempt[] = []
+): AsyncGenerator<DeletionAttempt, void, undefined> {
   for (const mutation of mutations) {
     if (mutation.kind !== 'delete') continue
     const stored = await ensureInPrimary(parts, namespace, mutation)
     if (stored === undefined || recordEtag(stored.entry) !== mutation.expect.etag) continue
-    attempts.push(await noteDeleting(parts.secondary, namespace, stored.entry))
+    yield await noteDeleting(parts.secondary, namespace, stored.entry)
   }
-  return attempts
 }
 
 async function forgetFailed(

@@ -21,9 +21,7 @@ export async function copyCommitted(
 ): Promise<readonly StoredEntry[]> {
   const { secondary } = parts
   const entries = committed.map(({ entry }) => entry)
-  let before = await findCopies(secondary, namespace, mutations)
-  if (await removeDeleted(parts, namespace, entries, before))
-    before = await findCopies(secondary, namespace, mutations)
+  const before = await findCopiesLeft(parts, namespace, mutations, entries)
   await Promise.all(
     entries.map(async (entry, index) => {
       const there = before[index]?.entry
@@ -34,7 +32,7 @@ export async function copyCommitted(
   )
   // A copy that is made from now on is made by somebody who sees that note.
   const isDeletion = entries.some(({ op }) => op === 'del')
-  const copies = isDeletion ? await findCopies(secondary, namespace, mutations) : before
+  const copies = isDeletion ? await findCopiesLeft(parts, namespace, mutations, entries) : before
   const copied = await copyMissing(parts, namespace, { mutations, committed, copies })
   return Promise.all(
     committed.map(async (stored, index) => {
@@ -44,6 +42,18 @@ export async function copyCommitted(
       return agree(parts, namespace, { mutation, stored, copy })
     }),
   )
+}
+
+/** The copies there are, without those of what the primary has no more. */
+async function findCopiesLeft(
+  parts: HybridParts,
+  namespace: Namespace,
+  mutations: readonly Mutation[],
+  entries: readonly ManifestEntry[],
+): Promise<readonly (StoredEntry | undefined)[]> {
+  const copies = await findCopies(parts.secondary, namespace, mutations)
+  const isChanged = await removeDeleted(parts, namespace, entries, copies)
+  return isChanged ? findCopies(parts.secondary, namespace, mutations) : copies
 }
 
 function findCopies(

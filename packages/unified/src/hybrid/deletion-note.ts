@@ -12,14 +12,14 @@ export interface DeletionAttempt {
 
 /**
  * Before the deletion, so that the copy is not read during an outage when it could not be deleted any more. Resolves to the attempt, for
- * {@link forgetAttempt}.
+ * {@link forgetAttempt}: one of its own unless it is given a name.
  */
 export async function noteDeleting(
   secondary: StorageBackend,
   namespace: Namespace,
   { id, timestamp, rev }: ManifestEntry,
+  name: string = randomUUID(),
 ): Promise<DeletionAttempt> {
-  const name = randomUUID()
   await changeNote(secondary, namespace, id, (note) => {
     const known = arrived(note.records[timestamp])
     return withRecord(note, timestamp, { ...known, deleting: { ...known.deleting, [name]: rev } })
@@ -27,7 +27,7 @@ export async function noteDeleting(
   return { id, timestamp, name }
 }
 
-/** One that was proved not to have deleted this record. */
+/** Of an attempt that was proved not to have deleted the record. */
 export function forgetAttempt(
   secondary: StorageBackend,
   namespace: Namespace,

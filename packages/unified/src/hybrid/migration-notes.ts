@@ -15,10 +15,14 @@ export function migrationNotes(sqlite: StorageBackend): Pick<MigrationOptions, '
   }
 }
 
-/** For a migration to R2: copies in SQLite that a deletion has left behind, whether or not R2 still knows of it. */
-export function notedDeletions(sqlite: StorageBackend): Pick<MigrationOptions, 'findDeleted'> {
+/** The copies in SQLite, which is this side, that a deletion has left behind, whether or not R2 still knows of it. */
+export function notedDeletions(
+  sqlite: StorageBackend,
+  side: 'source' | 'target',
+): Pick<MigrationOptions, 'findDeleted'> {
   return {
-    async findDeleted(namespace, entries) {
+    async findDeleted(namespace, entries, of) {
+      if (of !== side) return new Set()
       const deleted = await Promise.all(entries.map((entry) => wasDeleted(sqlite, namespace, entry)))
       return new Set(entries.filter((_, index) => deleted[index]))
     },

@@ -16,7 +16,7 @@ export interface PrimaryNote {
 export interface NotedRecord {
   /** Set from when the record is first sent to the primary until the primary is known to have it. */
   readonly isUnderWay?: true
-  /** The revision that was deleted. */
+  /** The record was deleted, at the latest as this revision. */
   readonly deletedRev?: number
   /** The revisions that somebody on this file has set out to delete, by the name of the attempt. */
   readonly deleting?: Readonly<Record<string, number>>

@@ -1,16 +1,14 @@
-import { createMemoryBackend, manageBackend, UmbraError } from '@umbra/core'
+import { createMemoryBackend, manageBackend } from '@umbra/core'
 import type { StorageBackend } from '@umbra/core'
-import { createSqliteBackend } from '@umbra/sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { runMigration } from '../migration/run-migration.ts'
-import { nextMillisecond } from '../next-millisecond.fixture.ts'
+import { verifyMigration } from '../migration/verify-migration.ts'
 import { plainBackend } from '../plain-backend.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
+import { AT, away, deleteOnSqliteAlone, losable, openSqlite, readWhileAway } from './away.fixture.ts'
 import { createHybridBackend } from './hybrid-backend.ts'
 import { notedDeletions } from './migration-notes.ts'
-
-const AT = { module: 'm', userId: 'u' }
 
 let folder: StorageFolder
 beforeEach(async () => {
@@ -18,45 +16,26 @@ beforeEach(async () => {
 })
 afterEach(() => folder.remove())
 
-const sqlite = () => createSqliteBackend({ path: folder.sqlitePath, durability: 'relaxed' })
-
-const away = async (): Promise<never> => {
-  throw new UmbraError('UNAVAILABLE', 'R2 does not answer')
-}
-
-/** What a process reads that has lost R2. */
-async function readWhileAway(): Promise<unknown> {
-  const primary: StorageBackend = { ...createMemoryBackend(), getEntry: away, findEntries: away }
-  const storage = manageBackend(createHybridBackend({ primary, secondary: await sqlite() }))
-  const record = await storage.retrieveData('m', 'u', 'a')
-  await storage.close()
-  return record?.data
-}
+const sqlite = () => openSqlite(folder.sqlitePath)
 
 /** SQLite has a copy, at a higher revision than R2's, that was made after the record's deletion and could not be removed since. */
 async function leaveRaisedCopy(): Promise<StorageBackend> {
   const primary = createMemoryBackend()
-  const alone = manageBackend(await sqlite())
-  await alone.storeData({ ...AT, id: 'a', data: 1 })
-  await alone.deleteData('m', 'u', 'a')
-  await alone.close()
-  await nextMillisecond()
+  await deleteOnSqliteAlone(folder.sqlitePath)
   const other = manageBackend(createHybridBackend({ primary, secondary: await sqlite() }))
   const secondary = await sqlite()
-  let isLost = false
-  const lost: StorageBackend = {
-    ...primary,
-    getEntry: (...about) => (isLost ? away() : primary.getEntry(...about)),
-  }
+  const { backend, lose } = losable(primary)
+  let isDeleted = false
   const slow: StorageBackend = {
     ...plainBackend(secondary),
     async commit(...about) {
-      if (!isLost) expect(await other.deleteData('m', 'u', 'a')).toBe(true)
-      isLost = true
+      if (!isDeleted) expect(await other.deleteData('m', 'u', 'a')).toBe(true)
+      isDeleted = true
+      lose()
       return secondary.commit(...about)
     },
   }
-  const hybrid = manageBackend(createHybridBackend({ primary: lost, secondary: slow }))
+  const hybrid = manageBackend(createHybridBackend({ primary: backend, secondary: slow }))
   await hybrid.storeData({ ...AT, id: 'a', data: 2 })
   expect((await secondary.getEntry(AT, 'a'))?.entry.rev).toBeGreaterThan(1)
   await hybrid.close()
@@ -64,9 +43,9 @@ async function leaveRaisedCopy(): Promise<StorageBackend> {
 }
 
 describe('a copy that was raised above the deletion of its record', () => {
-  it('is not read when R2 is away, and is removed when it answers', async () => {
+  it('is not read, whether or not R2 answers', async () => {
     const primary = await leaveRaisedCopy()
-    expect(await readWhileAway()).toBeUndefined()
+    expect(await readWhileAway(folder.sqlitePath)).toBeUndefined()
     const secondary = await sqlite()
     const storage = manageBackend(createHybridBackend({ primary, secondary }))
     expect(await storage.retrieveData('m', 'u', 'a')).toBeNull()
@@ -77,12 +56,21 @@ describe('a copy that was raised above the deletion of its record', () => {
     await leaveRaisedCopy()
     const forgotten = createMemoryBackend()
     const source = await sqlite()
-    expect((await runMigration(source, forgotten, notedDeletions(source))).total).toMatchObject({
+    expect((await runMigration(source, forgotten, notedDeletions(source, 'source'))).total).toMatchObject({
       copied: 0,
       deletedInTarget: 1,
     })
     expect(await forgotten.getEntry(AT, 'a')).toBeUndefined()
     await source.close()
+  })
+
+  it('is removed by a migration to SQLite, so that both sides are equal', async () => {
+    const primary = await leaveRaisedCopy()
+    const target = await sqlite()
+    const { total } = await runMigration(primary, target, notedDeletions(target, 'target'))
+    expect(total).toMatchObject({ copied: 0, deleted: 1 })
+    expect(await verifyMigration(primary, target)).toMatchObject({ equal: true })
+    await target.close()
   })
 })
 
@@ -105,7 +93,7 @@ describe('a deletion that R2 refused', () => {
       code: 'PRECONDITION_FAILED',
     })
     await storage.close()
-    expect(await readWhileAway()).toBe(1)
+    expect(await readWhileAway(folder.sqlitePath)).toBe(1)
   })
 
   it('leaves the note of another one that R2 accepted', async () => {
@@ -126,7 +114,7 @@ describe('a deletion that R2 refused', () => {
     const storage = manageBackend(createHybridBackend({ primary: refusing, secondary }))
     await expect(storage.deleteData('m', 'u', 'a')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
     expect((await secondary.getEntry(AT, 'a'))?.entry.rev).toBe(1)
-    expect(await readWhileAway()).toBeUndefined()
+    expect(await readWhileAway(folder.sqlitePath)).toBeUndefined()
     await secondary.close()
   })
 })

@@ -86,7 +86,7 @@ async function decideGroup(
       if (!inSource.has(id) && (await source.getEntry(namespace, id)) !== undefined) moved.add(id)
     }),
   )
-  const decided = pairs.flatMap((pair): Decided[] => {
+  const decided = pairs.flatMap((pair) => {
     const stored = pair.source ?? pair.target
     const { id } = stored.entry
     if (pair.source === undefined && moved.has(id)) return []
@@ -96,16 +96,23 @@ async function decideGroup(
       deletedInSource: inSource.get(id),
       deletedInTarget: inTarget.get(id),
     })
-    return [{ stored, decision }]
+    return [{ pair, stored, decision }]
   })
-  const absent = new Set(missing)
-  const deleted = await findDeleted(
-    namespace,
-    decided.flatMap(({ stored: { entry }, decision }) =>
-      decision === 'copy' && absent.has(entry.id) ? [entry] : [],
-    ),
+  const entriesOf = (some: readonly Decided[]) => some.map(({ stored }) => stored.entry)
+  const onlyInSource = decided.filter(
+    ({ pair, decision }) => pair.target === undefined && decision === 'copy',
   )
-  return decided.map((one) => (deleted.has(one.stored.entry) ? { ...one, decision: 'deletedInTarget' } : one))
+  const onlyInTarget = decided.filter(
+    ({ pair, decision }) => pair.source === undefined && decision !== 'delete',
+  )
+  const [copies, left] = await Promise.all([
+    findDeleted(namespace, entriesOf(onlyInSource), 'source'),
+    findDeleted(namespace, entriesOf(onlyInTarget), 'target'),
+  ])
+  return decided.map(({ stored, decision }) => {
+    if (copies.has(stored.entry)) return { stored, decision: 'deletedInTarget' }
+    return { stored, decision: left.has(stored.entry) ? 'delete' : decision }
+  })
 }
 
 async function copy(

@@ -27,16 +27,17 @@ export interface MigrationOptions extends MigrationScope {
   readonly maxPasses?: number
   /** Called after each batch. The total costs one more listing of both stores, made only when this is given. */
   readonly onProgress?: (progress: MigrationProgress) => void
-  /** Called with the entries of records that are now known to be the same on both sides: copied, or found so. */
-  readonly onEqual?: (namespace: Namespace, entries: readonly ManifestEntry[]) => Promise<void>
   /**
-   * Of entries that the target has not, though it says of none of them that it was deleted there: those that are known to be copies of what was.
-   * They are not copied.
+   * Of these entries of one side, which the other has not and does not say to have deleted as these revisions: those that are known to be
+   * copies of what was deleted there. They are not copied, or are deleted from the target.
    */
   readonly findDeleted?: (
     namespace: Namespace,
     entries: readonly ManifestEntry[],
+    side: 'source' | 'target',
   ) => Promise<ReadonlySet<ManifestEntry>>
+  /** Called with the entries of records that are now known to be the same on both sides: copied, or found so. */
+  readonly onEqual?: (namespace: Namespace, entries: readonly ManifestEntry[]) => Promise<void>
   /** The same of blobs. */
   readonly onEqualBlob?: (blob: Pick<ListedBlob, 'path' | 'etag'>) => Promise<void>
   /** Rejects with its reason between two batches; what was copied stays. */

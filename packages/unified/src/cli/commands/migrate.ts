@@ -5,7 +5,7 @@ import { migrationNotes, notedDeletions } from '../../hybrid/migration-notes.ts'
 import { createOperationMeter } from '../../migration/count-operations.ts'
 import type { OperationMeter } from '../../migration/count-operations.ts'
 import type { ListedBackend } from '../../migration/migration-context.ts'
-import type { MigrationScope } from '../../migration/migration-options.ts'
+import type { MigrationOptions, MigrationScope } from '../../migration/migration-options.ts'
 import type { MigrationReport } from '../../migration/migration-report.ts'
 import { priceOperations } from '../../migration/r2-prices.ts'
 import { runMigration } from '../../migration/run-migration.ts'
@@ -114,6 +114,7 @@ async function agreeToDeletions(
     ...toScope(options),
     dryRun: true,
     signal: context.signal,
+    ...knownDeletions(context, { source, target }, options),
   })
   const { deleted } = plan.total
   if (deleted === 0) return true
@@ -137,11 +138,20 @@ async function migrate(
       signal: context.signal,
       onProgress: (state) => progress.update(state),
       ...(isHybrid && migrationNotes(sqlite)),
-      ...(isHybrid && options.to === 'r2' && notedDeletions(sqlite)),
+      ...knownDeletions(context, { source, target }, options),
     })
   } finally {
     progress.clear()
   }
+}
+
+function knownDeletions(
+  { env }: CliContext,
+  { source, target }: Pick<Sides, 'source' | 'target'>,
+  { from }: MigrateOptions,
+): Pick<MigrationOptions, 'findDeleted'> {
+  if (env['STORAGE_BACKEND'] !== 'hybrid') return {}
+  return from === 'sqlite' ? notedDeletions(source, 'source') : notedDeletions(target, 'target')
 }
 
 function toScope({ module, user, since }: MigrateOptions): MigrationScope {

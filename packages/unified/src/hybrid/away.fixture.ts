@@ -1,0 +1,63 @@
+import { createMemoryBackend, manageBackend, UmbraError } from '@umbra/core'
+import type { StorageBackend } from '@umbra/core'
+import { createSqliteBackend } from '@umbra/sqlite'
+import { nextMillisecond } from '../next-millisecond.fixture.ts'
+import { createHybridBackend } from './hybrid-backend.ts'
+
+export const AT = { module: 'm', userId: 'u' }
+
+export const openSqlite = (path: string) => createSqliteBackend({ path, durability: 'relaxed' })
+
+export const away = async (): Promise<never> => {
+  throw new UmbraError('UNAVAILABLE', 'R2 does not answer')
+}
+
+/** R2 that goes away when it is told to. */
+export function losable(primary: StorageBackend): {
+  readonly backend: StorageBackend
+  lose(): void
+  find(): void
+} {
+  let isLost = false
+  return {
+    lose: () => void (isLost = true),
+    find: () => void (isLost = false),
+    backend: {
+      ...primary,
+      getEntry: (...about) => (isLost ? away() : primary.getEntry(...about)),
+      findEntries: (...about) => (isLost ? away() : primary.findEntries(...about)),
+      commit: (...about) => (isLost ? away() : primary.commit(...about)),
+    },
+  }
+}
+
+/** A moment that one side reaches and waits at until the other lets it go on. */
+export function createGate(): { readonly reached: Promise<void>; pass(): Promise<void>; open(): void } {
+  let arrive = () => {}
+  let open = () => {}
+  const reached = new Promise<void>((resolve) => (arrive = resolve))
+  const opened = new Promise<void>((resolve) => (open = resolve))
+  const pass = () => {
+    arrive()
+    return opened
+  }
+  return { reached, pass, open: () => open() }
+}
+
+/** What a process reads of record `a` that has lost R2. */
+export async function readWhileAway(path: string): Promise<unknown> {
+  const primary: StorageBackend = { ...createMemoryBackend(), getEntry: away, findEntries: away }
+  const storage = manageBackend(createHybridBackend({ primary, secondary: await openSqlite(path) }))
+  const record = await storage.retrieveData('m', 'u', 'a')
+  await storage.close()
+  return record?.data
+}
+
+/** SQLite knows of a deletion of `a` that R2 does not know of: its next copy gets a higher revision than R2's. */
+export async function deleteOnSqliteAlone(path: string): Promise<void> {
+  const alone = manageBackend(await openSqlite(path))
+  await alone.storeData({ ...AT, id: 'a', data: 1 })
+  await alone.deleteData('m', 'u', 'a')
+  await alone.close()
+  await nextMillisecond()
+}
