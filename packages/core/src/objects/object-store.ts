@@ -76,7 +76,7 @@ export interface DeleteOutcome {
 }
 
 /**
- * Bytes under keys, with conditional writes. One call is one attempt: whether to repeat it is the caller's decision,
+ * Bytes under keys, with conditional writes. One call is one attempt, but for the pages of a listing: whether to repeat it is the caller's decision,
  * because a write whose answer was lost may have been applied. Every failure is an `UmbraError`; that of a write
  * says in `details.outcome` whether it is `not-applied` for certain or `unknown`.
  */
