@@ -200,7 +200,11 @@ describe('a folder that several processes use', () => {
     const { atime, mtime } = statSync(path)
     await writeFile(path, 'the CONTENT')
     await utimes(path, atime, mtime)
-    await cache.open(stored.pointer, stored.fetch, { isChecked: true })
+    const lost = async (): Promise<never> => {
+      throw new Error('the connection is lost')
+    }
+    await expect(cache.open(stored.pointer, lost, { isChecked: true })).rejects.toThrow('lost')
+    await openPart(cache, stored)
     expect(await readFile(path, 'utf8')).toBe('the content')
     expect(isSealed(path)).toBe(true)
     // Readers know files by their times.

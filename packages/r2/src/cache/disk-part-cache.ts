@@ -5,7 +5,7 @@ import type { OpenOptions, PartCache } from '../manifest/part-cache.ts'
 import type { LocalPart } from '../manifest/run-format.ts'
 import { CacheFolder, partName } from './cache-folder.ts'
 import type { CachedFile } from './cache-folder.ts'
-import { downloadPart, FolderFailure } from './download-part.ts'
+import { downloadPart, FolderFailure, inFolder } from './download-part.ts'
 import { hashFile } from './hash-file.ts'
 
 export const DEFAULT_CACHE_MAX_BYTES = 2 * 1024 ** 3
@@ -72,6 +72,8 @@ class DiskPartCache {
   readonly #clock: Clock
   readonly #ids: IdSource
   readonly #opening = new Map<string, Promise<LocalPart | undefined>>()
+  /** Apart from the others, so that reads need not wait until a large part is checked. */
+  readonly #checking = new Map<string, Promise<LocalPart | undefined>>()
   readonly #running = new InFlight()
   /** When this process last used each part. */
   readonly #usedAt = new Map<string, number>()
@@ -94,18 +96,15 @@ class DiskPartCache {
     { isChecked = false }: OpenOptions = {},
   ): Promise<LocalPart | undefined> {
     const name = partName(pointer)
-    const shared = this.#opening.get(name)
-    if (shared !== undefined) {
-      if (!isChecked) return shared
-      await Promise.allSettled([shared])
-      return this.open(pointer, fetch, { isChecked })
-    }
-    const opening = this.#running.track(this.#open({ name, pointer, fetch, isChecked }))
-    this.#opening.set(name, opening)
+    const opening = isChecked ? this.#checking : this.#opening
+    const shared = opening.get(name)
+    if (shared !== undefined) return shared
+    const opened = this.#running.track(this.#open({ name, pointer, fetch, isChecked }))
+    opening.set(name, opened)
     try {
-      return await opening
+      return await opened
     } finally {
-      this.#opening.delete(name)
+      opening.delete(name)
     }
   }
 
@@ -131,7 +130,7 @@ class DiskPartCache {
   async forget(pointer: PartPointer): Promise<void> {
     const name = partName(pointer)
     // A download that is under way would bring it back.
-    await this.#opening.get(name)?.catch(() => undefined)
+    await Promise.allSettled([this.#opening.get(name), this.#checking.get(name)])
     this.#forgetUses(name)
     const folder = await this.#openFolder()
     try {
@@ -208,6 +207,8 @@ class DiskPartCache {
       await this.#noteUse(folder, found)
       return { pointer, path }
     }
+    // At once: its seal would still stand if the fetch failed.
+    if (found !== undefined) await inFolder(() => folder.remove(name))
     const source = await fetch()
     if (source === undefined) return undefined
     await downloadPart(source, pointer, { path, temporaryPath: folder.temporaryPath(this.#freshName()) })

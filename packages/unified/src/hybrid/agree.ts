@@ -2,12 +2,9 @@ import { hasErrorCode, recordEtag } from '@umbra/core'
 import type { ManifestEntry, Namespace, PutMutation, StoredEntry } from '@umbra/core'
 import { isSameRevision } from '../migration/decide-record.ts'
 import type { HybridParts } from './hybrid-parts.ts'
-import { forgetAttempt, noteDeleting, wasDeleted } from './deletion-note.ts'
-import { noteEqual, noteInPrimary, noteSending } from './primary-note.ts'
+import { ATTEMPT_OF_COPIES, forgetAttempt, noteDeleted, noteDeleting, wasDeleted } from './deletion-note.ts'
+import { forgetBases, noteEqual, noteInPrimary, noteSending } from './primary-note.ts'
 import { storedBody, toDraft } from './secondary-only.ts'
-
-/** One for all, so that whoever hears next that the record is there takes back also what a process has left that died. */
-const ATTEMPT_OF_COPIES = 'copy'
 
 interface Copied {
   readonly mutation: PutMutation
@@ -31,7 +28,11 @@ export async function agree(parts: HybridParts, namespace: Namespace, copied: Co
   const mayBeDeleted = await wasDeleted(secondary, namespace, stored.entry)
   // It may have been raised above what is noted as deleted: nobody is to take it for a record if we do not come to remove it.
   const attempt = mayBeDeleted && (await noteDeleting(secondary, namespace, copy, ATTEMPT_OF_COPIES))
-  if (mayBeDeleted && (await replaceIfDeleted(parts, namespace, copy))) return stored
+  if (mayBeDeleted && (await replaceIfDeleted(parts, namespace, copy))) {
+    // A hard deletion may have come to its end before the versions were noted, which name hashes.
+    if (isRaised) await forgetBases(secondary, namespace, copy.id)
+    return stored
+  }
   const agreed = isRaised ? await raise(parts, namespace, copied) : stored
   if (isCopy(copy, stored.entry)) await noteEqual(secondary, namespace, stored.entry)
   if (attempt !== false) await forgetAttempt(secondary, namespace, attempt)
@@ -85,6 +86,7 @@ async function raise(parts: HybridParts, namespace: Namespace, copied: Copied): 
     return raised ?? stored
   } catch (error) {
     if (!hasErrorCode(error, 'NOT_FOUND', 'PRECONDITION_FAILED')) throw error
+    if (hasErrorCode(error, 'NOT_FOUND')) await noteDeleted(parts.secondary, namespace, copy)
     return (await replaceCopy(parts, namespace, copy)) ?? stored
   }
 }

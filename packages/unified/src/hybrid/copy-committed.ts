@@ -3,8 +3,8 @@ import type { ManifestEntry, Mutation, Namespace, StorageBackend, StoredEntry } 
 import { isSameRevision } from '../migration/decide-record.ts'
 import { agree, removeCopy } from './agree.ts'
 import type { HybridParts } from './hybrid-parts.ts'
-import { noteDeleted } from './deletion-note.ts'
-import { isCopyOrSent, noteInPrimary, wasInPrimary } from './primary-note.ts'
+import { ATTEMPT_OF_COPIES, forgetAttempt, noteDeleted, noteDeleting } from './deletion-note.ts'
+import { forgetCopying, isCopyOrSent, noteCopying, noteInPrimary, wasInPrimary } from './primary-note.ts'
 
 /** Each failed try means that another writer's copy arrived, so this is never reached unless something is wrong. */
 const MAX_TRIES = 100
@@ -22,12 +22,14 @@ export async function copyCommitted(
   const { secondary } = parts
   const entries = committed.map(({ entry }) => entry)
   const before = await findCopiesLeft(parts, namespace, mutations, entries)
-  await Promise.all(
+  const isNoted = await Promise.all(
     entries.map(async (entry, index) => {
       const there = before[index]?.entry
       if (entry.op === 'del') await noteDeleted(secondary, namespace, { ...entry, rev: entry.rev - 1 })
-      else if (there === undefined || !isInTheWay(there, entry))
-        await noteInPrimary(secondary, namespace, entry)
+      else if (there === undefined || isEarlierVersion(there, entry))
+        return noteCopying(secondary, namespace, entry)
+      else if (!isInTheWay(there, entry)) await noteInPrimary(secondary, namespace, entry)
+      return false
     }),
   )
   // A copy that is made from now on is made by somebody who sees that note.
@@ -38,8 +40,10 @@ export async function copyCommitted(
     committed.map(async (stored, index) => {
       const mutation = mutations[index]
       const copy = copied.get(stored.entry.id)
-      if (mutation?.kind !== 'put' || stored.entry.op !== 'put' || copy === undefined) return stored
-      return agree(parts, namespace, { mutation, stored, copy })
+      if (mutation?.kind !== 'put' || stored.entry.op !== 'put') return stored
+      if (copy !== undefined) return agree(parts, namespace, { mutation, stored, copy })
+      if (isNoted[index] === true) await forgetCopying(secondary, namespace, stored.entry)
+      return stored
     }),
   )
 }
@@ -80,12 +84,23 @@ async function removeDeleted(
         ? await wasInPrimary(secondary, namespace, copy)
         : entry.op === 'del' && (await isCopyOrSent(secondary, namespace, copy))
       if (!mayBeDeleted) return false
-      if ((await primary.getEntry(namespace, copy.id))?.entry.timestamp === copy.timestamp) return false
+      // Nobody is to take the copy for a record if the primary goes away before it has answered.
+      const attempt =
+        entry.timestamp === copy.timestamp &&
+        (await noteDeleting(secondary, namespace, copy, ATTEMPT_OF_COPIES))
+      if ((await primary.getEntry(namespace, copy.id))?.entry.timestamp === copy.timestamp) {
+        if (attempt !== false) await forgetAttempt(secondary, namespace, attempt)
+        return false
+      }
       await removeCopy(parts, namespace, copy)
       return true
     }),
   )
   return removed.includes(true)
+}
+
+function isEarlierVersion(copy: ManifestEntry, committed: ManifestEntry): boolean {
+  return copy.timestamp === committed.timestamp && copy.rev < committed.rev
 }
 
 /** Whether it is another record under this id, which no copy of the committed one replaces. */

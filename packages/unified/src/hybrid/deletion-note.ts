@@ -3,6 +3,12 @@ import type { ManifestEntry, Namespace, StorageBackend } from '@umbra/core'
 import { arrived, changeNote, readNote, withRecord } from './note-file.ts'
 import type { NotedRecord } from './note-file.ts'
 
+/**
+ * The attempt to remove copies that outlived their record, if they have: one for all, so that whoever hears next that the record is there
+ * takes back also what a process has left that died.
+ */
+export const ATTEMPT_OF_COPIES = 'copy'
+
 /** That somebody set out to delete a record. */
 export interface DeletionAttempt {
   readonly id: string
@@ -22,7 +28,10 @@ export async function noteDeleting(
 ): Promise<DeletionAttempt> {
   await changeNote(secondary, namespace, id, (note) => {
     const known = arrived(note.records[timestamp])
-    return withRecord(note, timestamp, { ...known, deleting: { ...known.deleting, [name]: rev } })
+    return withRecord(note, timestamp, {
+      ...known,
+      deleting: { ...known.deleting, [name]: Math.max(rev, known.deleting?.[name] ?? 0) },
+    })
   })
   return { id, timestamp, name }
 }
@@ -64,6 +73,16 @@ export async function wasDeleted(
   const note = await readNote(secondary, namespace, entry.id)
   // A version that the deletion did not name has a higher revision.
   return entry.rev <= mayBeDeletedUpTo(note?.records[entry.timestamp])
+}
+
+/** The same where an attempt alone, which may have come to nothing, is not enough. */
+export async function isKnownDeleted(
+  secondary: StorageBackend,
+  namespace: Namespace,
+  entry: ManifestEntry,
+): Promise<boolean> {
+  const record = (await readNote(secondary, namespace, entry.id))?.records[entry.timestamp]
+  return record?.deletedRev !== undefined && entry.rev <= mayBeDeletedUpTo(record)
 }
 
 /** The highest revision that was deleted, or that somebody has set out to delete. */

@@ -1,8 +1,8 @@
 import type { StorageBackend } from '@umbra/core'
 import type { MigrationOptions } from '../migration/migration-options.ts'
 import { createBlobCopies } from './blob-copies.ts'
-import { wasDeleted } from './deletion-note.ts'
-import { noteEqual } from './primary-note.ts'
+import { isKnownDeleted, wasDeleted } from './deletion-note.ts'
+import { noteEqual, noteSending } from './primary-note.ts'
 
 /** What hybrid must know of a migration: whose copy of what is not in R2 any more was deleted there, and which version a change on SQLite alone was made over. */
 export function migrationNotes(sqlite: StorageBackend): Pick<MigrationOptions, 'onEqual' | 'onEqualBlob'> {
@@ -15,6 +15,15 @@ export function migrationNotes(sqlite: StorageBackend): Pick<MigrationOptions, '
   }
 }
 
+/** For a migration to R2, which may be killed before it can say that both have what it copied. */
+export function notedSendings(sqlite: StorageBackend): Pick<MigrationOptions, 'onCopying'> {
+  return {
+    async onCopying(namespace, entries) {
+      await Promise.all(entries.map((entry) => noteSending(sqlite, namespace, entry)))
+    },
+  }
+}
+
 /** The copies in SQLite, which is this side, that a deletion has left behind, whether or not R2 still knows of it. */
 export function notedDeletions(
   sqlite: StorageBackend,
@@ -23,7 +32,9 @@ export function notedDeletions(
   return {
     async findDeleted(namespace, entries, of) {
       if (of !== side) return new Set()
-      const deleted = await Promise.all(entries.map((entry) => wasDeleted(sqlite, namespace, entry)))
+      // What is not copied can be copied another time; what is deleted is gone.
+      const isDeleted = side === 'source' ? wasDeleted : isKnownDeleted
+      const deleted = await Promise.all(entries.map((entry) => isDeleted(sqlite, namespace, entry)))
       return new Set(entries.filter((_, index) => deleted[index]))
     },
   }

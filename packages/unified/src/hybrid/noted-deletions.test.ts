@@ -7,6 +7,7 @@ import { plainBackend } from '../plain-backend.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
 import { AT, away, deleteOnSqliteAlone, losable, openSqlite, readWhileAway } from './away.fixture.ts'
+import { noteDeleting } from './deletion-note.ts'
 import { createHybridBackend } from './hybrid-backend.ts'
 import { notedDeletions } from './migration-notes.ts'
 
@@ -72,6 +73,17 @@ describe('a copy that was raised above the deletion of its record', () => {
     expect(await verifyMigration(primary, target)).toMatchObject({ equal: true })
     await target.close()
   })
+})
+
+it('an attempt at a deletion, of which nobody knows what became, deletes nothing from SQLite', async () => {
+  const target = await sqlite()
+  await manageBackend(target).storeData({ ...AT, id: 'a', data: 1 })
+  const stored = await target.getEntry(AT, 'a')
+  if (stored === undefined) throw new Error('SQLite has it')
+  await noteDeleting(target, AT, stored.entry)
+  const { total } = await runMigration(createMemoryBackend(), target, notedDeletions(target, 'target'))
+  expect(total).toMatchObject({ deleted: 0, onlyInTarget: 1 })
+  await target.close()
 })
 
 describe('a deletion that R2 refused', () => {

@@ -17,6 +17,7 @@ import {
 import { copyCommitted } from './copy-committed.ts'
 import { createHybridBackend } from './hybrid-backend.ts'
 import { notedDeletions } from './migration-notes.ts'
+import { basesOf } from './primary-note.ts'
 
 let folder: StorageFolder
 beforeEach(async () => {
@@ -125,6 +126,73 @@ describe('a copy that SQLite raises, while another process deletes the record an
       },
     }
     await open(deletedMeanwhile, slow).storeData({ ...AT, id: 'a', data: 2 })
+    await expectGone(primary)
+  })
+
+  it('is noted before the deletion asks R2 whether it has the record, and hears nothing', async () => {
+    await deleteOnSqliteAlone(folder.sqlitePath)
+    const primary = createMemoryBackend()
+    const { backend, lose } = losable(primary)
+    const gate = createGate()
+    let asked = 0
+    const deleting: StorageBackend = {
+      ...backend,
+      async getEntry(...about) {
+        const found = await backend.getEntry(...about)
+        if (++asked === 2) await gate.pass()
+        return found
+      },
+      async commit(...about) {
+        const committed = await backend.commit(...about)
+        lose()
+        return committed
+      },
+    }
+    const other = open(deleting, await sqlite())
+    let deletion: Promise<boolean> | undefined
+    let commits = 0
+    const raising: StorageBackend = {
+      ...primary,
+      async commit(...about) {
+        if (++commits === 1) return primary.commit(...about)
+        gate.open()
+        expect(await deletion).toBe(true)
+        return away()
+      },
+    }
+    const secondary = plainBackend(await sqlite())
+    const slow: StorageBackend = {
+      ...secondary,
+      async commit(...about) {
+        deletion ??= other.deleteData('m', 'u', 'a')
+        await gate.reached
+        return secondary.commit(...about)
+      },
+    }
+    await open(raising, slow).storeData({ ...AT, id: 'a', data: 2 })
+    expect(commits).toBe(2)
+    await expectGone(primary)
+  })
+
+  it('leaves no hash of what was deleted for good meanwhile', async () => {
+    await deleteOnSqliteAlone(folder.sqlitePath)
+    const primary = createMemoryBackend()
+    const other = open(primary, await sqlite())
+    const secondary = plainBackend(await sqlite())
+    let isDeleted = false
+    const slow: StorageBackend = {
+      ...secondary,
+      async commit(...about) {
+        const stored = await secondary.commit(...about)
+        if (!isDeleted) {
+          isDeleted = true
+          expect(await other.deleteData('m', 'u', 'a', { hard: true })).toBe(true)
+        }
+        return stored
+      },
+    }
+    await open(primary, slow).storeData({ ...AT, id: 'a', data: 2 })
+    expect(await basesOf(secondary, AT, 'a')).toEqual([])
     await expectGone(primary)
   })
 
