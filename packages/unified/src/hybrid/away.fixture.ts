@@ -15,8 +15,8 @@ export const away = async (): Promise<never> => {
 /** R2 that goes away when it is told to. */
 export function losable(primary: StorageBackend): {
   readonly backend: StorageBackend
-  lose(): void
-  find(): void
+  readonly lose: () => void
+  readonly find: () => void
 } {
   let isLost = false
   return {
@@ -32,7 +32,11 @@ export function losable(primary: StorageBackend): {
 }
 
 /** A moment that one side reaches and waits at until the other lets it go on. */
-export function createGate(): { readonly reached: Promise<void>; pass(): Promise<void>; open(): void } {
+export function createGate(): {
+  readonly reached: Promise<void>
+  readonly pass: () => Promise<void>
+  readonly open: () => void
+} {
   let arrive = () => {}
   let open = () => {}
   const reached = new Promise<void>((resolve) => (arrive = resolve))
