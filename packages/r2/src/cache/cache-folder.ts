@@ -107,7 +107,13 @@ export class CacheFolder {
     return true
   }
 
-  /** The same for a file that was checked and put on the disk before it got its name. */
+  /** For a file whose content was found to be wrong, unless another one is in its place by now. */
+  async breakSeal({ name, writtenAtMs }: CachedFile, nowMs: number): Promise<void> {
+    if ((await this.find(name))?.writtenAtMs !== writtenAtMs) return
+    await utimes(this.pathOf(name), nowMs / 1000, nowMs / 1000)
+  }
+
+  /** As {@link seal} for a file that was checked and put on the disk before it got its name. */
   async sealNew(name: string, nowMs: number): Promise<void> {
     await utimes(this.pathOf(name), nowMs / 1000, freshSealOf(name)).catch(() => {
       // It is checked again when it is next opened, or another process has just deleted it.

@@ -5,7 +5,7 @@ import type { OpenOptions, PartCache } from '../manifest/part-cache.ts'
 import type { LocalPart } from '../manifest/run-format.ts'
 import { CacheFolder, partName } from './cache-folder.ts'
 import type { CachedFile } from './cache-folder.ts'
-import { downloadPart, FolderFailure, inFolder } from './download-part.ts'
+import { downloadPart, FolderFailure } from './download-part.ts'
 import { hashFile } from './hash-file.ts'
 
 export const DEFAULT_CACHE_MAX_BYTES = 2 * 1024 ** 3
@@ -207,8 +207,6 @@ class DiskPartCache {
       await this.#noteUse(folder, found)
       return { pointer, path }
     }
-    // At once: its seal would still stand if the fetch failed.
-    if (found !== undefined) await inFolder(() => folder.remove(name))
     const source = await fetch()
     if (source === undefined) return undefined
     await downloadPart(source, pointer, { path, temporaryPath: folder.temporaryPath(this.#freshName()) })
@@ -223,7 +221,10 @@ class DiskPartCache {
     if (isSealed && !isChecked) return true
     try {
       const { sha256 } = await hashFile(folder.pathOf(name))
-      return sha256 === pointer.sha256 && (await folder.seal(found, this.#clock.now()))
+      if (sha256 === pointer.sha256) return await folder.seal(found, this.#clock.now())
+      // At once: its seal would still stand if the fetch failed.
+      await folder.breakSeal(found, this.#clock.now())
+      return false
     } catch {
       // Deleted by another process meanwhile, or unreadable: fetched again.
       return false

@@ -68,7 +68,7 @@ function requireSame({ key, bytes, sha256 }: PartPointer, actual: FileDigest): v
   })
 }
 
-export async function inFolder<T>(act: () => Promise<T>): Promise<T> {
+async function inFolder<T>(act: () => Promise<T>): Promise<T> {
   try {
     return await act()
   } catch (cause) {

@@ -2,7 +2,7 @@ import { hasErrorCode, recordEtag } from '@umbra/core'
 import type { ManifestEntry, Namespace, PutMutation, StoredEntry } from '@umbra/core'
 import { isSameRevision } from '../migration/decide-record.ts'
 import type { HybridParts } from './hybrid-parts.ts'
-import { ATTEMPT_OF_COPIES, forgetAttempt, noteDeleted, noteDeleting, wasDeleted } from './deletion-note.ts'
+import { ATTEMPT_OF_COPIES, forgetAttempt, noteDeleting, wasDeleted } from './deletion-note.ts'
 import { forgetBases, noteEqual, noteInPrimary, noteSending } from './primary-note.ts'
 import { storedBody, toDraft } from './secondary-only.ts'
 
@@ -86,7 +86,6 @@ async function raise(parts: HybridParts, namespace: Namespace, copied: Copied): 
     return raised ?? stored
   } catch (error) {
     if (!hasErrorCode(error, 'NOT_FOUND', 'PRECONDITION_FAILED')) throw error
-    if (hasErrorCode(error, 'NOT_FOUND')) await noteDeleted(parts.secondary, namespace, copy)
     return (await replaceCopy(parts, namespace, copy)) ?? stored
   }
 }

@@ -4,7 +4,7 @@ import { isSameRevision } from '../migration/decide-record.ts'
 import { agree, removeCopy } from './agree.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { ATTEMPT_OF_COPIES, forgetAttempt, noteDeleted, noteDeleting } from './deletion-note.ts'
-import { forgetCopying, isCopyOrSent, noteCopying, noteInPrimary, wasInPrimary } from './primary-note.ts'
+import { isCopyOrSent, noteInPrimary, wasInPrimary } from './primary-note.ts'
 
 /** Each failed try means that another writer's copy arrived, so this is never reached unless something is wrong. */
 const MAX_TRIES = 100
@@ -22,14 +22,12 @@ export async function copyCommitted(
   const { secondary } = parts
   const entries = committed.map(({ entry }) => entry)
   const before = await findCopiesLeft(parts, namespace, mutations, entries)
-  const isNoted = await Promise.all(
+  await Promise.all(
     entries.map(async (entry, index) => {
       const there = before[index]?.entry
       if (entry.op === 'del') await noteDeleted(secondary, namespace, { ...entry, rev: entry.rev - 1 })
-      else if (there === undefined || isEarlierVersion(there, entry))
-        return noteCopying(secondary, namespace, entry)
-      else if (!isInTheWay(there, entry)) await noteInPrimary(secondary, namespace, entry)
-      return false
+      else if (there === undefined || !isInTheWay(there, entry))
+        await noteInPrimary(secondary, namespace, entry)
     }),
   )
   // A copy that is made from now on is made by somebody who sees that note.
@@ -40,10 +38,8 @@ export async function copyCommitted(
     committed.map(async (stored, index) => {
       const mutation = mutations[index]
       const copy = copied.get(stored.entry.id)
-      if (mutation?.kind !== 'put' || stored.entry.op !== 'put') return stored
-      if (copy !== undefined) return agree(parts, namespace, { mutation, stored, copy })
-      if (isNoted[index] === true) await forgetCopying(secondary, namespace, stored.entry)
-      return stored
+      if (mutation?.kind !== 'put' || stored.entry.op !== 'put' || copy === undefined) return stored
+      return agree(parts, namespace, { mutation, stored, copy })
     }),
   )
 }
@@ -97,10 +93,6 @@ async function removeDeleted(
     }),
   )
   return removed.includes(true)
-}
-
-function isEarlierVersion(copy: ManifestEntry, committed: ManifestEntry): boolean {
-  return copy.timestamp === committed.timestamp && copy.rev < committed.rev
 }
 
 /** Whether it is another record under this id, which no copy of the committed one replaces. */

@@ -2,7 +2,7 @@ import type { StorageBackend } from '@umbra/core'
 import type { MigrationOptions } from '../migration/migration-options.ts'
 import { createBlobCopies } from './blob-copies.ts'
 import { isKnownDeleted, wasDeleted } from './deletion-note.ts'
-import { noteEqual, noteSending } from './primary-note.ts'
+import { noteEqual } from './primary-note.ts'
 
 /** What hybrid must know of a migration: whose copy of what is not in R2 any more was deleted there, and which version a change on SQLite alone was made over. */
 export function migrationNotes(sqlite: StorageBackend): Pick<MigrationOptions, 'onEqual' | 'onEqualBlob'> {
@@ -12,15 +12,6 @@ export function migrationNotes(sqlite: StorageBackend): Pick<MigrationOptions, '
       await Promise.all(entries.map((entry) => noteEqual(sqlite, namespace, entry)))
     },
     onEqualBlob: ({ path, etag }) => copies.noteInPrimary(path, etag),
-  }
-}
-
-/** For a migration to R2, which may be killed before it can say that both have what it copied. */
-export function notedSendings(sqlite: StorageBackend): Pick<MigrationOptions, 'onCopying'> {
-  return {
-    async onCopying(namespace, entries) {
-      await Promise.all(entries.map((entry) => noteSending(sqlite, namespace, entry)))
-    },
   }
 }
 

@@ -2,7 +2,6 @@ import { etagRevision, recordEtag } from '@umbra/core'
 import type { ManifestEntry, Namespace, StorageBackend } from '@umbra/core'
 import { mayBeDeletedUpTo } from './deletion-note.ts'
 import { arrived, changeNote, readNote, withRecord } from './note-file.ts'
-import type { PrimaryNote } from './note-file.ts'
 
 /** What tells a version from every other one: two of the same revision and content may still differ in their metadata. */
 export function versionOf(entry: ManifestEntry): string {
@@ -18,50 +17,15 @@ export function noteInPrimary(
   namespace: Namespace,
   entry: ManifestEntry,
 ): Promise<void> {
-  return changeNote(secondary, namespace, entry.id, (note) => withArrival(note, entry))
-}
-
-/**
- * The same, before the primary's version is copied: should the process die before it can say that both have it, what is changed in the
- * secondary from now on was made over it all the same. Resolves to whether nobody had noted it before.
- */
-export async function noteCopying(
-  secondary: StorageBackend,
-  namespace: Namespace,
-  entry: ManifestEntry,
-): Promise<boolean> {
   const { id, timestamp, rev } = entry
-  let isNew = false
-  await changeNote(secondary, namespace, id, (note) => {
-    const noted = withArrival(note, entry)
-    // Of a record that was deleted no version is named again.
-    isNew =
-      mayBeDeletedUpTo(noted.records[timestamp]) < rev && note.bases?.includes(versionOf(entry)) !== true
-    return isNew ? withBase(noted, entry) : noted
+  return changeNote(secondary, namespace, id, (note) => {
+    const known = note.records[timestamp]
+    // Not over a note of this record's deletion: a copy may arrive later than that.
+    if (known !== undefined) return known.isUnderWay && withRecord(note, timestamp, arrived(known))
+    // A first revision has no other to be made over, so this may be said before the copy is made.
+    const first = rev === 1 ? [versionOf(entry)] : []
+    return { ...withRecord(note, timestamp, {}), bases: [...(note.bases ?? []), ...first] }
   })
-  return isNew
-}
-
-/** For a copy that was not made after all, because the secondary has got a version of its own meanwhile. */
-export function forgetCopying(
-  secondary: StorageBackend,
-  namespace: Namespace,
-  entry: ManifestEntry,
-): Promise<void> {
-  return changeNote(secondary, namespace, entry.id, (note) => {
-    const bases = (note.bases ?? []).filter((base) => base !== versionOf(entry))
-    return note.bases && { ...note, bases }
-  })
-}
-
-function withArrival(note: PrimaryNote, { timestamp }: ManifestEntry): PrimaryNote {
-  const known = note.records[timestamp]
-  // Not over a note of this record's deletion: a copy may arrive later than that.
-  return known !== undefined && known.isUnderWay !== true ? note : withRecord(note, timestamp, arrived(known))
-}
-
-function withBase(note: PrimaryNote, entry: ManifestEntry): PrimaryNote {
-  return { ...note, bases: [...new Set([...(note.bases ?? []), versionOf(entry)])] }
 }
 
 /** Of an entry that both have: what the secondary has from now on was made over this version. */
@@ -96,9 +60,10 @@ export function noteSending(
   entry: ManifestEntry,
 ): Promise<void> {
   const { id, timestamp } = entry
-  return changeNote(secondary, namespace, id, (note) =>
-    withBase(withRecord(note, timestamp, note.records[timestamp] ?? { isUnderWay: true }), entry),
-  )
+  return changeNote(secondary, namespace, id, (note) => ({
+    ...withRecord(note, timestamp, note.records[timestamp] ?? { isUnderWay: true }),
+    bases: [...new Set([...(note.bases ?? []), versionOf(entry)])],
+  }))
 }
 
 /** The versions ({@link versionOf}) any of which, if the primary has it now, the secondary's entry was made over or is the copy of. */

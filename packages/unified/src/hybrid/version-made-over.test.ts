@@ -12,7 +12,7 @@ import type { StorageFolder } from '../storage-folder.fixture.ts'
 import { runMigration } from '../migration/run-migration.ts'
 import { createHybridBackend } from './hybrid-backend.ts'
 import { createHybridWithOutbox } from './hybrid-with-outbox.ts'
-import { migrationNotes, notedSendings } from './migration-notes.ts'
+import { migrationNotes } from './migration-notes.ts'
 
 const NAMESPACE = { module: 'm', userId: 'u' }
 const AT = { ...NAMESPACE, recordId: 'a' }
@@ -312,54 +312,6 @@ it('stays known when the hard deletion of the record before ends late', async ()
   await hybrid.updateData(append('on both'))
   expect(await inR2()).toEqual(['again', 'on SQLite', 'on both'])
   await other.close()
-})
-
-it.each(['before', 'after'] as const)(
-  'is the one that was copied by a process that died %s it could say so',
-  async (when) => {
-    const hybrid = await openHybrid()
-    await hybrid.storeData({ ...NAMESPACE, id: 'a', data: ['one'] })
-    const secondary = await sqlite()
-    let isDying = false
-    const away = async (): Promise<never> => {
-      throw new UmbraError('UNAVAILABLE', 'the process is dead')
-    }
-    const dying: StorageBackend = {
-      ...plainBackend(secondary),
-      async commit(...about) {
-        const stored = await secondary.commit(...about)
-        isDying = true
-        return stored
-      },
-      blobs: {
-        ...plainBackend(secondary).blobs,
-        put: (...about) => (isDying && when === 'before' ? away() : secondary.blobs.put(...about)),
-      },
-    }
-    const killed = manageBackend(createHybridBackend({ primary: store.client(), secondary: dying }))
-    await killed.updateData(append('two'))
-    await alone.updateData(append('alone'))
-    await hybrid.updateData(append('three'))
-    expect(await inR2()).toEqual(['one', 'two', 'alone', 'three'])
-    await secondary.close()
-  },
-)
-
-it('is the one that a migration to R2 copied that was killed before it could say so', async () => {
-  await alone.storeData({ ...NAMESPACE, id: 'a', data: ['one'] })
-  const [source, target] = [await sqlite(), store.client()]
-  const killed = runMigration(source, target, {
-    ...notedSendings(source),
-    onEqual: async () => {
-      throw new Error('the process is dead')
-    },
-  })
-  await expect(killed).rejects.toThrow('the process is dead')
-  await source.close()
-  await alone.updateData(append('alone'))
-  const hybrid = await openHybrid()
-  await hybrid.updateData(append('two'))
-  expect(await inR2()).toEqual(['one', 'alone', 'two'])
 })
 
 it('stays where a migration brought it to R2 after a deletion that is slow to end', async () => {

@@ -39,10 +39,6 @@ export async function copyBatch(
   try {
     const failed = loads.find((load) => load.status === 'rejected')
     if (failed !== undefined) throw failed.reason
-    await context.onCopying(
-      namespace,
-      loaded.map(({ stored }) => stored.entry),
-    )
     const { copied, overtaken } = await commitRevisions(context, namespace, loaded)
     await context.onEqual(namespace, [...copied, ...overtaken.filter(isAlike).map(({ entry }) => entry)])
     const moved = outcomes.filter(({ kind }) => kind === 'moved').length

@@ -19,7 +19,6 @@ export interface MigrationContext {
   readonly clock: Clock
   readonly signal: AbortSignal | undefined
   readonly advance: (records: number, bytes: number) => void
-  readonly onCopying: (namespace: Namespace, entries: readonly ManifestEntry[]) => Promise<void>
   readonly onEqual: (namespace: Namespace, entries: readonly ManifestEntry[]) => Promise<void>
   readonly findDeleted: NonNullable<MigrationOptions['findDeleted']>
   readonly onEqualBlob: (blob: Pick<ListedBlob, 'path' | 'etag'>) => Promise<void>
@@ -49,7 +48,6 @@ export function createMigrationContext(
     clock: options.clock ?? systemClock,
     signal: options.signal,
     advance: () => {},
-    onCopying: options.onCopying ?? (async () => {}),
     onEqual: options.onEqual ?? (async () => {}),
     findDeleted: options.findDeleted ?? (async () => new Set()),
     onEqualBlob: options.onEqualBlob ?? (async () => {}),

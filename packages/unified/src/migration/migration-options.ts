@@ -36,8 +36,6 @@ export interface MigrationOptions extends MigrationScope {
     entries: readonly ManifestEntry[],
     side: 'source' | 'target',
   ) => Promise<ReadonlySet<ManifestEntry>>
-  /** Called with the entries that are about to be committed to the target. */
-  readonly onCopying?: (namespace: Namespace, entries: readonly ManifestEntry[]) => Promise<void>
   /** Called with the entries of records that are now known to be the same on both sides: copied, or found so. */
   readonly onEqual?: (namespace: Namespace, entries: readonly ManifestEntry[]) => Promise<void>
   /** The same of blobs. */

@@ -1,7 +1,7 @@
 import { UmbraError } from '@umbra/core'
 import { Option } from 'commander'
 import type { Command } from 'commander'
-import { migrationNotes, notedDeletions, notedSendings } from '../../hybrid/migration-notes.ts'
+import { migrationNotes, notedDeletions } from '../../hybrid/migration-notes.ts'
 import { createOperationMeter } from '../../migration/count-operations.ts'
 import type { OperationMeter } from '../../migration/count-operations.ts'
 import type { ListedBackend } from '../../migration/migration-context.ts'
@@ -138,7 +138,6 @@ async function migrate(
       signal: context.signal,
       onProgress: (state) => progress.update(state),
       ...(isHybrid && migrationNotes(sqlite)),
-      ...(isHybrid && sqlite === source && notedSendings(sqlite)),
       ...knownDeletions(context, { source, target }, options),
     })
   } finally {
