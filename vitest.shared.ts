@@ -19,8 +19,6 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['@umbra/source'] } },
   test: {
     include: ['src/**/*.test.ts'],
-    // Loading the same modules anew for every file takes longer than many of the files.
-    isolate: false,
     // The long suites wait for servers and processes; one worker is the default on two cores.
     maxWorkers: 2,
     sequence: { sequencer: LongOnesFirst },
