@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import {
   copyFile,
   mkdir,
@@ -10,7 +11,6 @@ import {
   utimes,
   writeFile,
 } from 'node:fs/promises'
-import { randomInt } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { extname, join } from 'node:path'
 import { UmbraError } from '@umbra/core'

@@ -25,10 +25,11 @@ export async function agree(parts: HybridParts, namespace: Namespace, copied: Co
     await noteSending(secondary, namespace, stored.entry)
     await noteSending(secondary, namespace, copy)
   }
-  const mayBeDeleted = await wasDeleted(secondary, namespace, stored.entry)
   // It may have been raised above what is noted as deleted: nobody is to take it for a record if we do not come to remove it.
-  const attempt = mayBeDeleted && (await noteDeleting(secondary, namespace, copy, ATTEMPT_OF_COPIES))
-  if (mayBeDeleted && (await replaceIfDeleted(parts, namespace, copy))) {
+  const attempt =
+    (await wasDeleted(secondary, namespace, stored.entry)) &&
+    (await noteDeleting(secondary, namespace, copy, ATTEMPT_OF_COPIES))
+  if (attempt !== false && (await replaceIfDeleted(parts, namespace, copy))) {
     // A hard deletion may have come to its end before the versions were noted, which name hashes.
     if (isRaised) await forgetBases(secondary, namespace, copy.id)
     return stored

@@ -2,6 +2,7 @@ import { createMemoryBackend, manageBackend, UmbraError } from '@umbra/core'
 import type { StorageBackend } from '@umbra/core'
 import { createSqliteBackend } from '@umbra/sqlite'
 import { nextMillisecond } from '../next-millisecond.fixture.ts'
+import { plainBackend } from '../plain-backend.fixture.ts'
 import { createHybridBackend } from './hybrid-backend.ts'
 
 export const AT = { module: 'm', userId: 'u' }
@@ -31,12 +32,30 @@ export function losable(primary: StorageBackend): {
   }
 }
 
+/** The same backend, which does something before or after each of its commits. */
+export function aroundCommits(
+  backend: StorageBackend,
+  { before, after }: { readonly before?: () => unknown; readonly after?: () => unknown },
+): StorageBackend {
+  return {
+    ...plainBackend(backend),
+    async commit(...about) {
+      await before?.()
+      const committed = await backend.commit(...about)
+      await after?.()
+      return committed
+    },
+  }
+}
+
 /** A moment that one side reaches and waits at until the other lets it go on. */
-export function createGate(): {
+export interface Gate {
   readonly reached: Promise<void>
   readonly pass: () => Promise<void>
   readonly open: () => void
-} {
+}
+
+export function createGate(): Gate {
   let arrive = () => {}
   let open = () => {}
   const reached = new Promise<void>((resolve) => (arrive = resolve))

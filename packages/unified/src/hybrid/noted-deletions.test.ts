@@ -6,7 +6,15 @@ import { verifyMigration } from '../migration/verify-migration.ts'
 import { plainBackend } from '../plain-backend.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
-import { AT, away, deleteOnSqliteAlone, losable, openSqlite, readWhileAway } from './away.fixture.ts'
+import {
+  AT,
+  aroundCommits,
+  away,
+  deleteOnSqliteAlone,
+  losable,
+  openSqlite,
+  readWhileAway,
+} from './away.fixture.ts'
 import { noteDeleting } from './deletion-note.ts'
 import { createHybridBackend } from './hybrid-backend.ts'
 import { notedDeletions } from './migration-notes.ts'
@@ -27,15 +35,13 @@ async function leaveRaisedCopy(): Promise<StorageBackend> {
   const secondary = await sqlite()
   const { backend, lose } = losable(primary)
   let isDeleted = false
-  const slow: StorageBackend = {
-    ...plainBackend(secondary),
-    async commit(...about) {
+  const slow = aroundCommits(secondary, {
+    async before() {
       if (!isDeleted) expect(await other.deleteData('m', 'u', 'a')).toBe(true)
       isDeleted = true
       lose()
-      return secondary.commit(...about)
     },
-  }
+  })
   const hybrid = manageBackend(createHybridBackend({ primary: backend, secondary: slow }))
   await hybrid.storeData({ ...AT, id: 'a', data: 2 })
   expect((await secondary.getEntry(AT, 'a'))?.entry.rev).toBeGreaterThan(1)

@@ -7,6 +7,7 @@ import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
 import {
   AT,
+  aroundCommits,
   away,
   createGate,
   deleteOnSqliteAlone,
@@ -14,6 +15,7 @@ import {
   openSqlite,
   readWhileAway,
 } from './away.fixture.ts'
+import type { Gate } from './away.fixture.ts'
 import { copyCommitted } from './copy-committed.ts'
 import { createHybridBackend } from './hybrid-backend.ts'
 import { notedDeletions } from './migration-notes.ts'
@@ -30,6 +32,19 @@ const sqlite = () => openSqlite(folder.sqlitePath)
 const open = (primary: StorageBackend, secondary: StorageBackend) =>
   manageBackend(createHybridBackend({ primary, secondary }))
 
+/** R2 whose second answer to what it has waits at the gate: a deletion asks once for the record, then before it is noted. */
+function slowToAnswer(primary: StorageBackend, gate: Gate): StorageBackend {
+  let asked = 0
+  return {
+    ...primary,
+    async getEntry(...about) {
+      const found = await primary.getEntry(...about)
+      if (++asked === 2) await gate.pass()
+      return found
+    },
+  }
+}
+
 /** Neither an outage nor a migration shows the record that was deleted. */
 async function expectGone(primary: StorageBackend): Promise<void> {
   expect(await readWhileAway(folder.sqlitePath)).toBeUndefined()
@@ -44,30 +59,20 @@ describe('a copy that SQLite raises, while another process deletes the record an
     await deleteOnSqliteAlone(folder.sqlitePath)
     const primary = createMemoryBackend()
     const gate = createGate()
-    let asked = 0
-    const slowToAnswer: StorageBackend = {
-      ...primary,
-      async getEntry(...about) {
-        const found = await primary.getEntry(...about)
-        if (++asked === 2) await gate.pass()
-        return found
-      },
-    }
-    const other = open(slowToAnswer, await sqlite())
+    const other = open(slowToAnswer(primary, gate), await sqlite())
     const secondary = plainBackend(await sqlite())
     const { backend, lose } = losable(primary)
     let deletion: Promise<boolean> | undefined
     let isCopied = false
     let isDeleted = false
     const slow: StorageBackend = {
-      ...secondary,
-      async commit(...about) {
-        deletion ??= other.deleteData('m', 'u', 'a')
-        await gate.reached
-        const stored = await secondary.commit(...about)
-        isCopied = true
-        return stored
-      },
+      ...aroundCommits(secondary, {
+        async before() {
+          deletion ??= other.deleteData('m', 'u', 'a')
+          await gate.reached
+        },
+        after: () => (isCopied = true),
+      }),
       blobs: {
         ...secondary.blobs,
         async get(path) {
@@ -91,28 +96,17 @@ describe('a copy that SQLite raises, while another process deletes the record an
     await deleteOnSqliteAlone(folder.sqlitePath)
     const primary = createMemoryBackend()
     const gate = createGate()
-    const slowToDelete: StorageBackend = {
-      ...primary,
-      async commit(...about) {
-        await gate.pass()
-        return primary.commit(...about)
-      },
-    }
-    const other = open(slowToDelete, await sqlite())
-    const secondary = plainBackend(await sqlite())
+    const other = open(aroundCommits(primary, { before: gate.pass }), await sqlite())
     const { backend, lose } = losable(primary)
     let deletion: Promise<boolean> | undefined
     let isCopied = false
-    const slow: StorageBackend = {
-      ...secondary,
-      async commit(...about) {
+    const slow = aroundCommits(await sqlite(), {
+      async before() {
         deletion ??= other.deleteData('m', 'u', 'a')
         await gate.reached
-        const stored = await secondary.commit(...about)
-        isCopied = true
-        return stored
       },
-    }
+      after: () => (isCopied = true),
+    })
     const deletedMeanwhile: StorageBackend = {
       ...backend,
       async getEntry(...about) {
@@ -134,20 +128,7 @@ describe('a copy that SQLite raises, while another process deletes the record an
     const primary = createMemoryBackend()
     const { backend, lose } = losable(primary)
     const gate = createGate()
-    let asked = 0
-    const deleting: StorageBackend = {
-      ...backend,
-      async getEntry(...about) {
-        const found = await backend.getEntry(...about)
-        if (++asked === 2) await gate.pass()
-        return found
-      },
-      async commit(...about) {
-        const committed = await backend.commit(...about)
-        lose()
-        return committed
-      },
-    }
+    const deleting = aroundCommits(slowToAnswer(backend, gate), { after: lose })
     const other = open(deleting, await sqlite())
     let deletion: Promise<boolean> | undefined
     let commits = 0
@@ -160,15 +141,12 @@ describe('a copy that SQLite raises, while another process deletes the record an
         return away()
       },
     }
-    const secondary = plainBackend(await sqlite())
-    const slow: StorageBackend = {
-      ...secondary,
-      async commit(...about) {
+    const slow = aroundCommits(await sqlite(), {
+      async before() {
         deletion ??= other.deleteData('m', 'u', 'a')
         await gate.reached
-        return secondary.commit(...about)
       },
-    }
+    })
     await open(raising, slow).storeData({ ...AT, id: 'a', data: 2 })
     expect(commits).toBe(2)
     await expectGone(primary)
@@ -178,19 +156,16 @@ describe('a copy that SQLite raises, while another process deletes the record an
     await deleteOnSqliteAlone(folder.sqlitePath)
     const primary = createMemoryBackend()
     const other = open(primary, await sqlite())
-    const secondary = plainBackend(await sqlite())
+    const secondary = await sqlite()
     let isDeleted = false
-    const slow: StorageBackend = {
-      ...secondary,
-      async commit(...about) {
-        const stored = await secondary.commit(...about)
+    const slow = aroundCommits(secondary, {
+      async after() {
         if (!isDeleted) {
           isDeleted = true
           expect(await other.deleteData('m', 'u', 'a', { hard: true })).toBe(true)
         }
-        return stored
       },
-    }
+    })
     await open(primary, slow).storeData({ ...AT, id: 'a', data: 2 })
     expect(await basesOf(secondary, AT, 'a')).toEqual([])
     await expectGone(primary)
@@ -202,13 +177,7 @@ describe('a copy that SQLite raises, while another process deletes the record an
     const secondary = plainBackend(await sqlite())
     const { backend, lose } = losable(primary)
     const gate = createGate()
-    const slow: StorageBackend = {
-      ...secondary,
-      async commit(...about) {
-        await gate.pass()
-        return secondary.commit(...about)
-      },
-    }
+    const slow = aroundCommits(secondary, { before: gate.pass })
     const storing = open(backend, slow).storeData({ ...AT, id: 'a', data: 2 })
     await gate.reached
     const stored = await primary.getEntry(AT, 'a')
@@ -250,19 +219,15 @@ describe('a deletion that never happened leaves no note', () => {
       },
     }
     const other = open(refusing, await sqlite())
-    const secondary = plainBackend(await sqlite())
     const { backend, lose, find } = losable(primary)
     let deletion: Promise<unknown> | undefined
-    const slow: StorageBackend = {
-      ...secondary,
-      async commit(...about) {
-        const stored = await secondary.commit(...about)
+    const slow = aroundCommits(await sqlite(), {
+      async after() {
         deletion ??= other.deleteData('m', 'u', 'a').catch((error: unknown) => error)
         await gate.reached
         lose()
-        return stored
       },
-    }
+    })
     const storage = open(backend, slow)
     await storage.storeData({ ...AT, id: 'a', data: 2 })
     gate.open()

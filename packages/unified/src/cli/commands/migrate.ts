@@ -114,7 +114,7 @@ async function agreeToDeletions(
     ...toScope(options),
     dryRun: true,
     signal: context.signal,
-    ...knownDeletions(context, { source, target }, options),
+    ...hybridNotes(context, { source, target }, options),
   })
   const { deleted } = plan.total
   if (deleted === 0) return true
@@ -128,8 +128,6 @@ async function migrate(
   options: MigrateOptions,
 ): Promise<MigrationReport> {
   const progress = createProgressLine(context.stderr, context.clock)
-  const sqlite = options.from === 'sqlite' ? source : target
-  const isHybrid = context.env['STORAGE_BACKEND'] === 'hybrid'
   try {
     return await runMigration(source, target, {
       ...toScope(options),
@@ -137,21 +135,22 @@ async function migrate(
       dryRun: options.dryRun === true,
       signal: context.signal,
       onProgress: (state) => progress.update(state),
-      ...(isHybrid && migrationNotes(sqlite)),
-      ...knownDeletions(context, { source, target }, options),
+      ...hybridNotes(context, { source, target }, options),
     })
   } finally {
     progress.clear()
   }
 }
 
-function knownDeletions(
+/** What hybrid writes to its notes, and reads in them; a dry run only reads. */
+function hybridNotes(
   { env }: CliContext,
-  { source, target }: Pick<Sides, 'source' | 'target'>,
+  sides: Pick<Sides, 'source' | 'target'>,
   { from }: MigrateOptions,
-): Pick<MigrationOptions, 'findDeleted'> {
+): Pick<MigrationOptions, 'onEqual' | 'onEqualBlob' | 'findDeleted'> {
   if (env['STORAGE_BACKEND'] !== 'hybrid') return {}
-  return from === 'sqlite' ? notedDeletions(source, 'source') : notedDeletions(target, 'target')
+  const side = from === 'sqlite' ? 'source' : 'target'
+  return { ...migrationNotes(sides[side]), ...notedDeletions(sides[side], side) }
 }
 
 function toScope({ module, user, since }: MigrateOptions): MigrationScope {
