@@ -1,4 +1,4 @@
-import { parseDataKey } from '@umbra/core'
+import { parseDataKey, withRetry } from '@umbra/core'
 import type { GarbagePointer, Namespace } from '@umbra/core'
 import { readGarbage } from '../manifest/garbage-list.ts'
 import type { ManifestContext } from '../manifest/manifest-context.ts'
@@ -49,7 +49,7 @@ export async function collectGarbage(
     if (dryRun) continue
     const { failed } = await context.objects.deleteMany(victims)
     if (failed.length > 0) return { deleted: deleted - failed.length, failed }
-    await context.objects.delete(pointer.key)
+    await withRetry(() => context.objects.delete(pointer.key), context.retry)
   }
   return { deleted, failed: [] }
 }

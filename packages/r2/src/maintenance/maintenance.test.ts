@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { applySwap, headKey, parseHead, recordEtag } from '@umbra/core'
+import { applySwap, headKey, parseHead, recordEtag, UmbraError } from '@umbra/core'
 import type { ManifestEntry, ObjectStore } from '@umbra/core'
 import { describe, expect, it } from 'vitest'
 import { NamespaceManifest } from '../manifest/namespace-manifest.ts'
@@ -224,6 +224,24 @@ describe('purge', () => {
     const [created] = await other.commit([putMutation('b', 'b anew')])
     expect(purging).toBeDefined()
     expect(await store.head(created?.key ?? '')).toBeDefined()
+  })
+
+  it('asks again what is left when the connection is lost while it asks', async () => {
+    const { store, context, manifest, keys, remove } = open()
+    for (const id of ['a', 'b']) await manifest.commit([putMutation(id, `secret-${id}`)])
+    await remove('b')
+    const asked = new Set<string>()
+    const objects: ObjectStore = {
+      ...store,
+      async head(key) {
+        if (asked.has(key)) return store.head(key)
+        asked.add(key)
+        throw new UmbraError('UNAVAILABLE', 'the connection is lost')
+      },
+    }
+    await purgeRecord(manifest, 'b', { ...context, objects })
+    expect(asked.size).toBeGreaterThan(0)
+    expect((await keys()).filter((key) => asked.has(key))).toEqual([])
   })
 
   it('refuses a record that is alive', async () => {

@@ -1,4 +1,4 @@
-import { encodePathPart, partsPrefix, recordNotDeleted, UmbraError } from '@umbra/core'
+import { encodePathPart, partsPrefix, recordNotDeleted, UmbraError, withRetry } from '@umbra/core'
 import type { ManifestEntry, PartPointer } from '@umbra/core'
 import { copiesPrefix, storeHeadCopy } from '../manifest/head-copy.ts'
 import type { ManifestContext } from '../manifest/manifest-context.ts'
@@ -102,11 +102,11 @@ async function deleteCopies(manifest: NamespaceManifest, context: ManifestContex
   await deleteAll(keys, context)
 }
 
-async function deleteAll(keys: readonly string[], { objects }: ManifestContext): Promise<void> {
+async function deleteAll(keys: readonly string[], { objects, retry }: ManifestContext): Promise<void> {
   const { failed } = keys.length === 0 ? { failed: [] } : await objects.deleteMany(keys)
   // A store may say that it deleted and not have done so.
   const left = await Promise.all(
-    keys.map(async (key) => ((await objects.head(key)) === undefined ? [] : [key])),
+    keys.map(async (key) => ((await withRetry(() => objects.head(key), retry)) === undefined ? [] : [key])),
   )
   const remaining = [...new Set([...failed.map(({ key }) => key), ...left.flat()])]
   if (remaining.length === 0) return

@@ -69,6 +69,16 @@ describe('deleting many', () => {
     })
   })
 
+  it('sends a batch again whose answer was lost', async () => {
+    let sent = 0
+    const scripted = await openScripted((_, response) => {
+      if (sent++ < 2) response.socket?.resetAndDestroy()
+      else response.end('<DeleteResult><Deleted><Key>a/1</Key></Deleted></DeleteResult>')
+    })
+    expect(await scripted.store.deleteMany(['a/1'])).toEqual({ deleted: ['a/1'], failed: [] })
+    expect(sent).toBe(3)
+  })
+
   it('rejects when a whole batch is refused', async () => {
     const scripted = await openScripted((_, response) => answerError(response, 403, 'AccessDenied'))
     await expect(scripted.store.deleteMany(['a/1', 'a/2'])).rejects.toMatchObject({

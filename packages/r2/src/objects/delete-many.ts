@@ -1,4 +1,5 @@
 import { DeleteObjectsCommand } from '@aws-sdk/client-s3'
+import { withRetry } from '@umbra/core'
 import type { DeleteFailure, DeleteOutcome } from '@umbra/core'
 import type { R2Context } from './r2-context.ts'
 import { toR2Error } from './r2-error.ts'
@@ -11,7 +12,8 @@ export async function deleteMany(context: R2Context, keys: readonly string[]): P
   const deleted: string[] = []
   const failed: DeleteFailure[] = []
   for (let start = 0; start < keys.length; start += MAX_KEYS_PER_REQUEST) {
-    const outcome = await deleteBatch(context, keys.slice(start, start + MAX_KEYS_PER_REQUEST))
+    const batch = keys.slice(start, start + MAX_KEYS_PER_REQUEST)
+    const outcome = await withRetry(() => deleteBatch(context, batch), context.pieceRetry)
     deleted.push(...outcome.deleted)
     failed.push(...outcome.failed)
   }

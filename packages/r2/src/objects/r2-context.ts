@@ -7,6 +7,6 @@ export interface R2Context {
   readonly bucket: string
   /** Milliseconds to an answer, and between two pieces of its body. */
   readonly requestTimeoutMs: number
-  /** How the pieces of a long operation are retried, each of which is safe to repeat: parts of an upload, pages of a listing. */
+  /** How the pieces of a long operation are retried, each of which is safe to repeat: parts of an upload, pages of a listing, batches of a deletion. */
   readonly pieceRetry: RetryContext
 }
