@@ -38,6 +38,7 @@ export type {
   NamespaceProblem,
   RebuildReport,
 } from './backend/namespace-maintenance.ts'
+export type { BasedEntry, BaseVersions } from './backend/base-versions.ts'
 export type { BulkImport } from './backend/bulk-import.ts'
 export { ANY_AGE } from './backend/consistency.ts'
 export type { Consistency, PinnedSnapshot, ReadOptions, SnapshotPins } from './backend/consistency.ts'

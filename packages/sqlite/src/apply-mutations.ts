@@ -9,6 +9,7 @@ import {
 } from '@umbra/core'
 import type { Clock, IdSource, ManifestEntry, Mutation, Namespace } from '@umbra/core'
 import type { BodyStore, PreparedBody } from './body-store.ts'
+import { setBases } from './sqlite-base-versions.ts'
 import { toEntry, toRow } from './record-row.ts'
 import type { RecordStatements } from './record-statements.ts'
 
@@ -26,6 +27,7 @@ export interface ApplyContext {
 }
 
 interface CurrentRecord {
+  readonly pk: number
   readonly entry: ManifestEntry
   readonly body: number | null
 }
@@ -40,7 +42,7 @@ export function applyMutations(
   const pk = namespacePk(statements, namespace)
   const currents = mutations.map(({ mutation }, index) => {
     const row = statements.findRecord.get({ namespace: pk, id: mutationId(mutation) })
-    const current = row && { entry: toEntry(row, namespace), body: row.body }
+    const current = row && { pk: row.pk, entry: toEntry(row, namespace), body: row.body }
     const problem = checkExpectation(mutation, current?.entry, index)
     if (problem !== undefined) throw problem
     return current
@@ -49,7 +51,9 @@ export function applyMutations(
     const current = currents[index]
     const entry = nextEntry(context, prepared, current)
     const body = prepared.body === undefined ? null : context.bodies.attach(prepared.body)
-    statements.putRecord.run({ namespace: pk, ...toRow(entry), body })
+    const { lastInsertRowid } = statements.putRecord.run({ namespace: pk, ...toRow(entry), body })
+    const made = prepared.mutation.bases?.(entry)
+    if (made !== undefined) setBases(statements, current?.pk ?? Number(lastInsertRowid), made)
     context.bodies.remove(current?.body ?? null)
     return entry
   })

@@ -1,7 +1,7 @@
 import { and, eq, sql } from 'drizzle-orm'
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3'
 import { ENTRY_COLUMNS } from './record-row.ts'
-import { namespaces, records } from './schema.ts'
+import { bases, namespaces, records } from './schema.ts'
 
 /** Every value of a record but its namespace and id, bound at each call. */
 const CHANGING_VALUES = {
@@ -41,7 +41,7 @@ export function prepareRecordStatements(db: BetterSQLite3Database) {
       .prepare(),
     /** The row of an id, tombstones included. */
     findRecord: db
-      .select({ ...ENTRY_COLUMNS, body: records.body })
+      .select({ ...ENTRY_COLUMNS, pk: records.pk, body: records.body })
       .from(records)
       .where(and(eq(records.namespace, sql.placeholder('namespace')), eq(records.id, sql.placeholder('id'))))
       .prepare(),
@@ -50,6 +50,22 @@ export function prepareRecordStatements(db: BetterSQLite3Database) {
       .from(records)
       .innerJoin(namespaces, eq(namespaces.pk, records.namespace))
       .where(and(thisNamespace, eq(records.id, sql.placeholder('id'))))
+      .prepare(),
+    findBased: db
+      .select({ ...ENTRY_COLUMNS, pk: records.pk, versions: bases.versions })
+      .from(records)
+      .innerJoin(namespaces, eq(namespaces.pk, records.namespace))
+      .leftJoin(bases, eq(bases.record, records.pk))
+      .where(and(thisNamespace, eq(records.id, sql.placeholder('id'))))
+      .prepare(),
+    putBases: db
+      .insert(bases)
+      .values({ record: sql.placeholder('record'), versions: sql.placeholder('versions') })
+      .onConflictDoUpdate({ target: bases.record, set: { versions: sql.raw('excluded."versions"') } })
+      .prepare(),
+    deleteBases: db
+      .delete(bases)
+      .where(eq(bases.record, sql.placeholder('record')))
       .prepare(),
     putRecord: db
       .insert(records)

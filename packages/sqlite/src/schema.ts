@@ -60,6 +60,14 @@ export const records = sqliteTable(
   ],
 )
 
+/** The bases of a record, see `BaseVersions`. A table of its own: most records have none, and the triggers of the search run at every change of a record. */
+export const bases = sqliteTable('bases', {
+  record: integer()
+    .primaryKey()
+    .references(() => records.pk),
+  versions: text({ mode: 'json' }).$type<readonly string[]>().notNull(),
+})
+
 /** Bodies: small ones in `bytes`, larger ones (`bytes` is null) in {@link bodyChunks}. */
 export const bodies = sqliteTable(
   'bodies',

@@ -1,6 +1,7 @@
 import { createIdSource, InFlight, recordNotDeleted, systemClock, UmbraError, signLink } from '@umbra/core'
 import type {
   BackendHealth,
+  BaseVersions,
   BlobStore,
   ByteRange,
   Clock,
@@ -32,6 +33,7 @@ import type { OpenDatabase } from './open-database.ts'
 import { toEntry, toStored } from './record-row.ts'
 import { prepareRecordStatements } from './record-statements.ts'
 import type { RecordStatements } from './record-statements.ts'
+import { createSqliteBaseVersions } from './sqlite-base-versions.ts'
 import { createSqliteBlobStore } from './sqlite-blob-store.ts'
 import { translated } from './sqlite-error.ts'
 import { createSqliteInventory } from './sqlite-inventory.ts'
@@ -72,6 +74,7 @@ class SqliteBackend implements StorageBackend {
   readonly uploads = undefined
   readonly capabilities: StorageCapabilities
   readonly blobs: BlobStore
+  readonly bases: BaseVersions
   readonly inventory: StoreInventory
   readonly #database: OpenDatabase
   readonly #links: LinkSettings | undefined
@@ -96,6 +99,7 @@ class SqliteBackend implements StorageBackend {
     this.#statements = prepareRecordStatements(database.db)
     this.#bodies = createBodyStore(database.db, this.#writes, components.clock)
     this.blobs = createSqliteBlobStore(database.db, this.#writes)
+    this.bases = createSqliteBaseVersions(this.#statements, this.#writes)
     this.inventory = createSqliteInventory(database.db)
     this.capabilities = {
       multiWriter: true,
@@ -180,7 +184,9 @@ class SqliteBackend implements StorageBackend {
     const row = this.#findRow(namespace, id)
     if (row?.op === 'put') throw recordNotDeleted(id)
     // A deleted record keeps its row, so without one there never was any.
-    if (row !== undefined) await this.#wipeFile()
+    if (row === undefined) return
+    await this.bases.edit(namespace, [id], ({ entry }) => (entry.op === 'del' ? [] : undefined))
+    await this.#wipeFile()
   }
 
   #findRow({ module, userId }: Namespace, id: string) {

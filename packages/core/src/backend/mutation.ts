@@ -1,5 +1,5 @@
 import type { RecordBody } from '../bodies/record-body.ts'
-import type { EntryDraft } from '../records/manifest-entry.ts'
+import type { EntryDraft, ManifestEntry } from '../records/manifest-entry.ts'
 
 /**
  * `absent`: no live record has this id. `etag`: the live record's etag is exactly this one. `older`: whatever the id
@@ -10,7 +10,15 @@ export type Expectation =
   | { readonly kind: 'etag'; readonly etag: string }
   | { readonly kind: 'older'; readonly rev: number }
 
-export interface PutMutation {
+interface BasedMutation {
+  /**
+   * What the record's bases become, see `BaseVersions`, told what was made of the mutation. Ignored where none are kept. Default:
+   * they stay what they were, as this is a change of the record itself.
+   */
+  readonly bases?: (made: ManifestEntry) => readonly string[]
+}
+
+export interface PutMutation extends BasedMutation {
   readonly kind: 'put'
   readonly draft: EntryDraft
   readonly body: RecordBody
@@ -21,7 +29,7 @@ export interface PutMutation {
   readonly rev?: number
 }
 
-export interface DeleteMutation {
+export interface DeleteMutation extends BasedMutation {
   readonly kind: 'delete'
   readonly id: string
   readonly expect: { readonly kind: 'etag'; readonly etag: string }

@@ -3,6 +3,7 @@ import type { Page } from '../page.ts'
 import type { ManifestEntry } from '../records/manifest-entry.ts'
 import type { Namespace } from '../records/namespace.ts'
 import type { StorageLocation } from '../records/storage-record.ts'
+import type { BaseVersions } from './base-versions.ts'
 import type { BulkImport } from './bulk-import.ts'
 import type { BlobStore } from './blob-store.ts'
 import type { StorageCapabilities } from './capabilities.ts'
@@ -115,6 +116,9 @@ export interface StorageBackend {
 
   /** Present exactly when the backend has the `presignedUpload` capability. */
   readonly uploads: UploadStaging | undefined
+
+  /** Present where records of another backend can be copied to. */
+  readonly bases?: BaseVersions
 
   /** Undefined when the backend cannot say what it holds in all. */
   readonly inventory?: StoreInventory

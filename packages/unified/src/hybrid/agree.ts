@@ -1,9 +1,10 @@
 import { hasErrorCode, recordEtag } from '@umbra/core'
 import type { ManifestEntry, Namespace, PutMutation, StoredEntry } from '@umbra/core'
 import { isSameRevision } from '../migration/decide-record.ts'
+import { COPY_OF_DELETION, copyOf, settleEqual } from '../migration/version-bases.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { ATTEMPT_OF_COPIES, forgetAttempt, noteDeleting, wasDeleted } from './deletion-note.ts'
-import { forgetBases, noteEqual, noteInPrimary, noteSending } from './primary-note.ts'
+import { noteInPrimary } from './primary-note.ts'
 import { storedBody, toDraft } from './secondary-only.ts'
 
 interface Copied {
@@ -18,24 +19,15 @@ interface Copied {
 export async function agree(parts: HybridParts, namespace: Namespace, copied: Copied): Promise<StoredEntry> {
   const { secondary } = parts
   const { stored, copy } = copied
-  const isRaised = copy.rev !== stored.entry.rev
-  if (isRaised) {
-    // Before deletions are looked for: one that comes later sees whose copy this is. And should the raise not arrive, the copy was made
-    // over what the primary has.
-    await noteSending(secondary, namespace, stored.entry)
-    await noteSending(secondary, namespace, copy)
-  }
   // It may have been raised above what is noted as deleted: nobody is to take it for a record if we do not come to remove it.
   const attempt =
     (await wasDeleted(secondary, namespace, stored.entry)) &&
     (await noteDeleting(secondary, namespace, copy, ATTEMPT_OF_COPIES))
-  if (attempt !== false && (await replaceIfDeleted(parts, namespace, copy))) {
-    // A hard deletion may have come to its end before the versions were noted, which name hashes.
-    if (isRaised) await forgetBases(secondary, namespace, copy.id)
-    return stored
-  }
+  if (attempt !== false && (await replaceIfDeleted(parts, namespace, copy))) return stored
+  const isRaised = copy.rev !== stored.entry.rev
   const agreed = isRaised ? await raise(parts, namespace, copied) : stored
-  if (isCopy(copy, stored.entry)) await noteEqual(secondary, namespace, stored.entry)
+  // It may have been there before, as no copy.
+  if (isCopy(copy, stored.entry)) await settleEqual(secondary, namespace, [stored.entry])
   if (attempt !== false) await forgetAttempt(secondary, namespace, attempt)
   return agreed
 }
@@ -67,7 +59,7 @@ export async function removeCopy(
   const expect = { kind: 'etag', etag: recordEtag(copy) } as const
   const at = copy.updated_at ?? copy.timestamp
   try {
-    await secondary.commit(namespace, [{ kind: 'delete', id: copy.id, expect, at }])
+    await secondary.commit(namespace, [{ kind: 'delete', id: copy.id, expect, at, ...COPY_OF_DELETION }])
   } catch (error) {
     if (!hasErrorCode(error, 'NOT_FOUND', 'PRECONDITION_FAILED')) throw error
   }
@@ -82,8 +74,6 @@ async function raise(parts: HybridParts, namespace: Namespace, copied: Copied): 
   const expect = { kind: 'etag', etag: recordEtag(stored.entry) } as const
   try {
     const [raised] = await parts.primary.commit(namespace, [{ ...mutation, expect, rev: copy.rev }])
-    if (raised !== undefined && isCopy(copy, raised.entry))
-      await noteEqual(parts.secondary, namespace, raised.entry)
     return raised ?? stored
   } catch (error) {
     if (!hasErrorCode(error, 'NOT_FOUND', 'PRECONDITION_FAILED')) throw error
@@ -108,18 +98,16 @@ export async function replaceCopy(
     return undefined
   }
   const { entry } = current
-  if (isCopy(copy, entry)) {
-    // Somebody else has raised it.
-    await noteEqual(secondary, namespace, entry)
-    return current
-  }
   await noteInPrimary(secondary, namespace, entry)
+  // Somebody else has raised it.
+  if (isCopy(copy, entry)) return current
   const mutation: PutMutation = {
     kind: 'put',
     draft: toDraft(entry),
     body: storedBody(primary, current),
     expect: { kind: 'etag', etag: recordEtag(copy) },
     rev: Math.max(copy.rev + 1, entry.rev),
+    ...copyOf(entry),
   }
   try {
     const [replaced] = await secondary.commit(namespace, [mutation])

@@ -1,9 +1,10 @@
 import { hasErrorCode, recordEtag, UmbraError } from '@umbra/core'
 import type { Namespace, StoredEntry } from '@umbra/core'
 import { loadRevision } from '../migration/load-revision.ts'
+import { addSent, basesOf, settleEqual, versionOf } from '../migration/version-bases.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { notTried } from './not-tried.ts'
-import { basesOf, noteEqual, noteSending, versionOf } from './primary-note.ts'
+import { noteInPrimary, noteSending } from './primary-note.ts'
 import { toDraft } from './secondary-only.ts'
 
 /** A record that keeps changing while it is carried over is given up after this many tries. */
@@ -35,7 +36,8 @@ async function carryOnce(
   copy: StoredEntry,
 ): Promise<'settled' | 'changed meanwhile'> {
   const { entry } = copy
-  const bases = await basesOf(secondary, namespace, entry.id)
+  const bases = await basesOf(secondary, namespace, entry)
+  if (bases === undefined) return 'changed meanwhile'
   if (bases.every((base) => base === versionOf(entry))) return 'settled'
   const current = await primary.getEntry(namespace, entry.id)
   if (current === undefined || current.entry.rev >= entry.rev) return 'settled'
@@ -48,10 +50,12 @@ async function carryOnce(
   const { body } = loaded.revision
   try {
     await noteSending(secondary, namespace, entry)
+    if (!(await addSent(secondary, namespace, [entry])).has(entry)) return 'changed meanwhile'
     const put = { kind: 'put', draft: toDraft(entry), body, rev: entry.rev } as const
     const expect = { kind: 'etag', etag: recordEtag(current.entry) } as const
     await primary.commit(namespace, [{ ...put, expect }])
-    await noteEqual(secondary, namespace, entry)
+    await noteInPrimary(secondary, namespace, entry)
+    await settleEqual(secondary, namespace, [entry])
     return 'settled'
   } catch (error) {
     if (hasErrorCode(error, 'PRECONDITION_FAILED', 'NOT_FOUND')) return 'changed meanwhile'

@@ -1,5 +1,5 @@
-import { hasErrorCode, manageBackend, UmbraError } from '@umbra/core'
-import type { StorageBackend, StorageManager, ErrorCode } from '@umbra/core'
+import { collectBytes, hasErrorCode, manageBackend, UmbraError } from '@umbra/core'
+import type { StorageBackend, StorageManager, StoredEntry, ErrorCode } from '@umbra/core'
 import { createSqliteBackend, openOutbox } from '@umbra/sqlite'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
@@ -7,7 +7,9 @@ import { runMigration } from '../migration/run-migration.ts'
 import { createFakeStore } from '../outbox/fake-store.fixture.ts'
 import type { FakeStore } from '../outbox/fake-store.fixture.ts'
 import { QUICK } from '../outbox/outbox-backend.fixture.ts'
+import { plainBackend } from '../plain-backend.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
+import { aroundCommits } from './away.fixture.ts'
 import { createHybridBackend } from './hybrid-backend.ts'
 import { createHybridWithOutbox } from './hybrid-with-outbox.ts'
 import { migrationNotes } from './migration-notes.ts'
@@ -26,6 +28,10 @@ type Step =
   /** Over a version that is outdated, so that nothing comes of it but what goes before it, of which the answer is lost. */
   | { readonly kind: 'refused' | 'refused with outbox'; readonly isAnswerLost: boolean }
   | { readonly kind: 'migration without an answer' }
+  /** From R2 to SQLite, or else the other way; maybe the process dies as soon as something is committed. */
+  | { readonly kind: 'migration either way'; readonly isBack: boolean; readonly isKilled: boolean }
+  /** The process dies so many calls, of R2 or SQLite, after it has made its copy. */
+  | { readonly kind: 'hybrid killed'; readonly after: number }
   /** Nothing comes of it, and maybe it is not even said so. */
   | { readonly kind: 'deletion that fails'; readonly code: 'UNAVAILABLE' | 'OUTCOME_PENDING' }
   /** R2 goes away after so many requests. */
@@ -43,6 +49,12 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
   }),
   fc.record({ kind: fc.constant('migration without an answer' as const) }),
   fc.record({
+    kind: fc.constant('migration either way' as const),
+    isBack: fc.boolean(),
+    isKilled: fc.boolean(),
+  }),
+  fc.record({ kind: fc.constant('hybrid killed' as const), after: fc.nat(4) }),
+  fc.record({
     kind: fc.constant('deletion that fails' as const),
     code: fc.constantFrom('UNAVAILABLE' as const, 'OUTCOME_PENDING' as const),
   }),
@@ -53,6 +65,12 @@ const anyStep: fc.Arbitrary<Step> = fc.oneof(
     isChangedMeanwhile: fc.boolean(),
   }),
 )
+
+const KILLED_AFTER_COPY: Step[] = [{ kind: 'hybrid killed', after: 0 }, { kind: 'on SQLite alone' }]
+const KILLED_MIGRATION: Step[] = [
+  { kind: 'migration either way', isBack: false, isKilled: true },
+  { kind: 'on SQLite alone' },
+]
 
 class World {
   readonly #store: FakeStore = createFakeStore()
@@ -150,11 +168,74 @@ class World {
     await storage.deleteData('m', 'u', 'a').catch(expectCode('UNAVAILABLE', 'OUTCOME_PENDING'))
   }
 
+  /** What it has stored on both sides counts as acknowledged. */
+  async kill(after: number, word: string): Promise<void> {
+    const [process, sqlite] = [createMortal(), await this.sqlite()]
+    const hasWord = async () => {
+      const stored = await sqlite.getEntry({ module: 'm', userId: 'u' }, 'a')
+      return stored !== undefined && (await textOf(sqlite, stored)).includes(word)
+    }
+    const secondary: StorageBackend = {
+      ...process.owns(sqlite),
+      async commit(...about) {
+        process.assertAlive()
+        const committed = await sqlite.commit(...about)
+        if (await hasWord()) process.dieAfter(after)
+        return committed
+      },
+    }
+    const hybrid = manageBackend(createHybridBackend({ primary: process.owns(this.primary()), secondary }))
+    await hybrid
+      .updateData({ ...AT, data: (current: unknown) => [...(current as string[]), word] })
+      .catch(expectCode('INTERNAL'))
+    if (await hasWord()) this.acknowledged.push(word)
+    await sqlite.close()
+  }
+
+  async migrateEitherWay(isBack: boolean, isKilled: boolean): Promise<void> {
+    const [process, sqlite] = [createMortal(), await this.sqlite()]
+    const sides = [process.owns(sqlite), process.owns(this.primary())]
+    const [source, target] = isBack ? sides.toReversed() : sides
+    if (source === undefined || target === undefined) return expect.unreachable()
+    const commits = aroundCommits(target, { after: () => isKilled && process.dieAfter(0) })
+    await runMigration(source, commits, migrationNotes(process.owns(sqlite))).catch(expectCode('INTERNAL'))
+    await sqlite.close()
+  }
+
   async migrate(): Promise<void> {
     const source = await this.sqlite()
     await runMigration(source, this.primary(), migrationNotes(source))
     await source.close()
   }
+}
+
+/** A process that may die: then none of its calls arrives any more. */
+function createMortal() {
+  let left = Infinity
+  const assertAlive = () => {
+    if (left-- <= 0) throw new UmbraError('INTERNAL', 'killed')
+  }
+  const guarded = <T extends object>(whole: T): T =>
+    new Proxy(whole, {
+      get(target, name) {
+        const member: unknown = Reflect.get(target, name)
+        if (typeof member === 'object' && member !== null) return guarded(member)
+        if (typeof member !== 'function') return member
+        return (...about: unknown[]) => {
+          assertAlive()
+          return Reflect.apply(member, target, about) as unknown
+        }
+      },
+    })
+  return {
+    assertAlive,
+    dieAfter: (calls: number) => void (left = calls),
+    owns: (backend: StorageBackend) => guarded(plainBackend(backend)),
+  }
+}
+
+async function textOf(backend: StorageBackend, stored: StoredEntry): Promise<string> {
+  return Buffer.from(await collectBytes(await backend.openBody(stored))).toString()
 }
 
 function expectCode(...codes: ErrorCode[]) {
@@ -200,6 +281,12 @@ it('nothing that was acknowledged is lost, whichever process wrote it, and whate
         case 'migration without an answer':
           await world.withLostAnswer(true, () => world.migrate())
           break
+        case 'migration either way':
+          await world.migrateEitherWay(step.isBack, step.isKilled)
+          break
+        case 'hybrid killed':
+          await world.kill(step.after, word)
+          break
         case 'hybrid cut off':
           await world.cutOff(step.after, () => world.append(plain, word))
           break
@@ -230,5 +317,5 @@ it('nothing that was acknowledged is lost, whichever process wrote it, and whate
     for (const storage of [alone, plain, queued]) await storage.close()
     await folder.remove()
   })
-  await fc.assert(check, { numRuns: 30 })
+  await fc.assert(check, { numRuns: 30, examples: [[KILLED_AFTER_COPY], [KILLED_MIGRATION]] })
 })

@@ -2,8 +2,8 @@ import { recordEtag } from '@umbra/core'
 import type { ManifestEntry, Namespace } from '@umbra/core'
 import { removeCopy, replaceCopy, replaceIfDeleted } from './agree.ts'
 import { copyCommitted } from './copy-committed.ts'
+import { basesOf, versionOf } from '../migration/version-bases.ts'
 import type { HybridParts } from './hybrid-parts.ts'
-import { basesOf, versionOf } from './primary-note.ts'
 import { isOnlyHere, storedBody, toDraft } from './secondary-only.ts'
 
 /** Copies a record's current state once more, whatever it is. */
@@ -42,6 +42,6 @@ async function isLeftBehind(
   current: ManifestEntry,
 ): Promise<boolean> {
   if (copy.timestamp !== current.timestamp || copy.rev < current.rev) return false
-  const bases = await basesOf(secondary, namespace, copy.id)
-  return bases.includes(versionOf(copy)) && !bases.includes(versionOf(current))
+  const bases = await basesOf(secondary, namespace, copy)
+  return bases !== undefined && bases.includes(versionOf(copy)) && !bases.includes(versionOf(current))
 }

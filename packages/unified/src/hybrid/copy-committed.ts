@@ -1,10 +1,11 @@
 import { hasErrorCode, mutationId, recordEtag } from '@umbra/core'
 import type { ManifestEntry, Mutation, Namespace, StorageBackend, StoredEntry } from '@umbra/core'
 import { isSameRevision } from '../migration/decide-record.ts'
+import { basesOf, COPY_OF_DELETION, copyOf, versionOf } from '../migration/version-bases.ts'
 import { agree, removeCopy } from './agree.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { ATTEMPT_OF_COPIES, forgetAttempt, noteDeleted, noteDeleting } from './deletion-note.ts'
-import { isCopyOrSent, noteInPrimary, wasInPrimary } from './primary-note.ts'
+import { noteInPrimary, wasInPrimary } from './primary-note.ts'
 
 /** Each failed try means that another writer's copy arrived, so this is never reached unless something is wrong. */
 const MAX_TRIES = 100
@@ -95,6 +96,15 @@ async function removeDeleted(
   return removed.includes(true)
 }
 
+/** Whether it is no version that the secondary alone has changed: the primary had it, or was sent it. */
+async function isCopyOrSent(
+  secondary: StorageBackend,
+  namespace: Namespace,
+  copy: ManifestEntry,
+): Promise<boolean> {
+  return (await basesOf(secondary, namespace, copy))?.includes(versionOf(copy)) === true
+}
+
 /** Whether it is another record under this id, which no copy of the committed one replaces. */
 function isInTheWay(copy: ManifestEntry, committed: ManifestEntry): boolean {
   return copy.timestamp !== committed.timestamp && copy.rev >= committed.rev
@@ -145,6 +155,11 @@ function toCopy(
   if (committed === undefined || (copy !== undefined && copy.rev >= committed.rev)) return undefined
   const expectCopy = copy && ({ kind: 'etag', etag: recordEtag(copy) } as const)
   if (mutation.kind === 'put')
-    return { ...mutation, rev: committed.rev, expect: expectCopy ?? { kind: 'absent' } }
-  return expectCopy && { ...mutation, expect: expectCopy }
+    return {
+      ...mutation,
+      rev: committed.rev,
+      expect: expectCopy ?? { kind: 'absent' },
+      ...copyOf(committed),
+    }
+  return expectCopy && { ...mutation, expect: expectCopy, ...COPY_OF_DELETION }
 }

@@ -18,7 +18,6 @@ import { createHybridImport } from './hybrid-import.ts'
 import { inPrimary, sideOf } from './hybrid-parts.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { createOwedCopies } from './owed-copies.ts'
-import { forgetBases } from './primary-note.ts'
 import { findCopy, findRecord } from './secondary-only.ts'
 
 const NO_SNAPSHOTS = 'hybrid reads from two places, which have no version in common; use R2 alone'
@@ -64,7 +63,8 @@ export function createMirroredBackend(parts: HybridParts, backlog: CopyBacklog):
       await primary.purge?.(namespace, id)
       await copyAgain(parts, namespace, id)
       if ((await secondary.getEntry(namespace, id)) !== undefined) throw recordNotDeleted(id)
-      await forgetBases(secondary, namespace, id)
+      // They name hashes of what was deleted on SQLite alone.
+      await secondary.bases?.edit(namespace, [id], ({ entry }) => (entry.op === 'del' ? [] : undefined))
     },
     uploads: primary.uploads,
     blobs: createHybridBlobs(parts, backlog),

@@ -5,11 +5,6 @@ import type { Namespace, StorageBackend, StoredBlob } from '@umbra/core'
 /** What is known of the records with one id, by their timestamps, in the primary. */
 export interface PrimaryNote {
   readonly records: Readonly<Record<string, NotedRecord>>
-  /**
-   * Versions (`versionOf`) that the secondary's entry is, or was made over: the last that both had, and those of its own that
-   * were sent to the primary since, which may or may not have got them.
-   */
-  readonly bases?: readonly string[]
 }
 
 /** A record that the primary had, or is about to get. */
@@ -81,5 +76,5 @@ export function arrived(known: NotedRecord = {}): NotedRecord {
 
 export function withRecord(note: PrimaryNote, timestamp: string, record: NotedRecord): PrimaryNote {
   const records = Object.entries({ ...note.records, [timestamp]: record })
-  return { ...note, records: Object.fromEntries(records.slice(-MAX_RECORDS)) }
+  return { records: Object.fromEntries(records.slice(-MAX_RECORDS)) }
 }

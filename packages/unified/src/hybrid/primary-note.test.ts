@@ -1,4 +1,3 @@
-import { etagRevision, recordEtag } from '@umbra/core'
 import type { StorageBackend } from '@umbra/core'
 import { createSqliteBackend } from '@umbra/sqlite'
 import { expect, it } from 'vitest'
@@ -6,7 +5,7 @@ import { NAMESPACE, put } from '../migration/migration.fixture.ts'
 import { plainBackend } from '../plain-backend.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import { forgetAttempt, noteDeleted, noteDeleting, wasDeleted } from './deletion-note.ts'
-import { basesOf, forgetBases, noteEqual, noteInPrimary, noteSending, wasInPrimary } from './primary-note.ts'
+import { noteInPrimary, noteSending, wasInPrimary } from './primary-note.ts'
 
 it('is not written over the note of a deletion that comes in between', async () => {
   const folder = await createStorageFolder()
@@ -48,53 +47,15 @@ it('stays that of a later record with this id when somebody is late to delete th
   await folder.remove()
 })
 
-it('stays that of a later record when somebody is late to say that both had the earlier one', async () => {
-  const folder = await createStorageFolder()
-  const secondary = await createSqliteBackend({ path: folder.sqlitePath })
-  const later = await put(secondary, { id: 'a', value: 1 })
-  const earlier = { ...later, timestamp: new Date(Date.parse(later.timestamp) - 1_000).toISOString() }
-  await noteInPrimary(secondary, NAMESPACE, later)
-  await noteEqual(secondary, NAMESPACE, earlier)
-  expect(await wasInPrimary(secondary, NAMESPACE, later)).toBe(true)
-  await secondary.close()
-  await folder.remove()
-})
-
-it('keeps what was sent until a later version is known to be on both sides, and over a deletion that was none', async () => {
-  const folder = await createStorageFolder()
-  const secondary = await createSqliteBackend({ path: folder.sqlitePath })
-  const first = await put(secondary, { id: 'a', value: 1 })
-  const at = (rev: number) => ({ ...first, rev })
-  const revisions = async () => (await basesOf(secondary, NAMESPACE, 'a')).map(etagRevision)
-
-  await noteSending(secondary, NAMESPACE, first)
-  expect(await wasInPrimary(secondary, NAMESPACE, first)).toBe(false)
-  await noteInPrimary(secondary, NAMESPACE, first)
-  expect(await wasInPrimary(secondary, NAMESPACE, first)).toBe(true)
-  await noteSending(secondary, NAMESPACE, at(2))
-  await noteSending(secondary, NAMESPACE, at(3))
-  await forgetAttempt(secondary, NAMESPACE, await noteDeleting(secondary, NAMESPACE, at(3)))
-  expect(await revisions()).toEqual([1, 2, 3])
-  await noteEqual(secondary, NAMESPACE, at(2))
-  expect(await revisions()).toEqual([2, 3])
-  await noteEqual(secondary, NAMESPACE, at(4))
-  expect(await revisions()).toEqual([4])
-  await secondary.close()
-  await folder.remove()
-})
-
-it('names no version again of a record that was deleted since', async () => {
+it('of a record that is sent says that it arrived once that is known, and not again that it is sent', async () => {
   const folder = await createStorageFolder()
   const secondary = await createSqliteBackend({ path: folder.sqlitePath })
   const entry = await put(secondary, { id: 'a', value: 1 })
+  await noteSending(secondary, NAMESPACE, entry)
+  expect(await wasInPrimary(secondary, NAMESPACE, entry)).toBe(false)
   await noteInPrimary(secondary, NAMESPACE, entry)
-  const current = { kind: 'etag', etag: recordEtag(entry) } as const
-  const deletion = { kind: 'delete', id: 'a', expect: current, at: entry.timestamp } as const
-  await secondary.commit(NAMESPACE, [deletion])
-  await noteDeleted(secondary, NAMESPACE, entry)
-  await forgetBases(secondary, NAMESPACE, 'a')
-  await noteEqual(secondary, NAMESPACE, entry)
-  expect(await basesOf(secondary, NAMESPACE, 'a')).toEqual([])
+  await noteSending(secondary, NAMESPACE, entry)
+  expect(await wasInPrimary(secondary, NAMESPACE, entry)).toBe(true)
   await secondary.close()
   await folder.remove()
 })

@@ -8,11 +8,12 @@ import type {
   StorageBackend,
   StoredEntry,
 } from '@umbra/core'
+import { addSent, settleEqual } from '../migration/version-bases.ts'
 import { inPrimary, inSecondary } from './hybrid-parts.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { notTried } from './not-tried.ts'
 import { noteDeleted, wasDeleted } from './deletion-note.ts'
-import { noteEqual, noteInPrimary, noteSending, wayToPrimary } from './primary-note.ts'
+import { noteInPrimary, noteSending, wayToPrimary } from './primary-note.ts'
 
 /** A record that keeps changing while it is copied is given up after this many tries. */
 const MAX_COPY_TRIES = 5
@@ -78,14 +79,15 @@ async function copyToPrimary(
   const stored = isReused ? await raiseAbove(secondary, namespace, only, deleted) : only
   const { entry } = stored
   await noteSending(secondary, namespace, entry)
+  if (!(await addSent(secondary, namespace, [entry])).has(entry)) throw changedMeanwhile(entry.id)
   const copy = { draft: toDraft(entry), body: storedBody(secondary, stored), rev: entry.rev }
   const [copied] = await primary.commit(namespace, [{ kind: 'put', ...copy, expect: { kind: 'absent' } }])
   if (copied === undefined) return undefined
+  await noteInPrimary(secondary, namespace, entry)
   if (copied.entry.rev === entry.rev) {
-    await noteEqual(secondary, namespace, entry)
+    await settleEqual(secondary, namespace, [entry])
     return copied
   }
-  await noteInPrimary(secondary, namespace, entry)
   // A higher revision: another process copied the record and deleted it since we looked. It stays deleted.
   const expect = { kind: 'etag', etag: recordEtag(copied.entry) } as const
   await primary.commit(namespace, [{ kind: 'delete', id: entry.id, expect, at }])
@@ -106,10 +108,12 @@ async function raiseAbove(
     return inSecondary(raised)
   } catch (error) {
     if (!hasErrorCode(error, 'PRECONDITION_FAILED', 'NOT_FOUND')) throw error
-    throw new UmbraError('CONFLICT', `the record was changed while it was copied. id=${stored.entry.id}`, {
-      cause: error,
-    })
+    throw changedMeanwhile(stored.entry.id, error)
   }
+}
+
+function changedMeanwhile(id: string, cause?: unknown): UmbraError {
+  return new UmbraError('CONFLICT', `the record was changed while it was copied. id=${id}`, { cause })
 }
 
 async function findDeletion(

@@ -289,18 +289,19 @@ it('is known also when the copy is deleted on SQLite alone before that is noted,
 it('stays known when the hard deletion of the record before ends late', async () => {
   const hybrid = await openHybrid()
   const [client, secondary] = [store.client(), await sqlite()]
+  const bases = secondary.bases ?? expect.unreachable()
   let isPurged = false
   const purging: StorageBackend = { ...client, purge: async () => void (isPurged = true) }
   const slow: StorageBackend = {
     ...plainBackend(secondary),
-    blobs: {
-      ...plainBackend(secondary).blobs,
-      async get(path) {
-        if (isPurged && path.startsWith('hybrid/notes/')) {
+    bases: {
+      ...bases,
+      async edit(...about) {
+        if (isPurged) {
           isPurged = false
           await hybrid.storeData({ ...NAMESPACE, id: 'a', data: ['again'] })
         }
-        return secondary.blobs.get(path)
+        return bases.edit(...about)
       },
     },
   }

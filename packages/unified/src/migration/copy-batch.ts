@@ -5,6 +5,7 @@ import type { SettledDecision } from './decide-record.ts'
 import { loadRevision } from './load-revision.ts'
 import type { LoadedRevision } from './load-revision.ts'
 import type { MigrationContext } from './migration-context.ts'
+import { addSent, copyOf, settleEqual } from './version-bases.ts'
 
 export interface BatchOutcome {
   readonly copied: readonly ManifestEntry[]
@@ -39,9 +40,15 @@ export async function copyBatch(
   try {
     const failed = loads.find((load) => load.status === 'rejected')
     if (failed !== undefined) throw failed.reason
-    const { copied, overtaken } = await commitRevisions(context, namespace, loaded)
-    await context.onEqual(namespace, [...copied, ...overtaken.filter(isAlike).map(({ entry }) => entry)])
-    const moved = outcomes.filter(({ kind }) => kind === 'moved').length
+    const current = await addSent(
+      context.source,
+      namespace,
+      loaded.map(({ stored }) => stored.entry),
+    )
+    const sent = loaded.filter(({ stored }) => current.has(stored.entry))
+    const { copied, overtaken } = await commitRevisions(context, namespace, sent)
+    await noteEqual(context, namespace, [...copied, ...overtaken.filter(isAlike).map(({ entry }) => entry)])
+    const moved = outcomes.filter(({ kind }) => kind === 'moved').length + loaded.length - sent.length
     const unconvertible = outcomes.flatMap((outcome, index) => {
       const entry = batch[index]?.entry
       return outcome.kind === 'unconvertible' && entry !== undefined
@@ -53,6 +60,16 @@ export async function copyBatch(
     // The outcome stands whether or not a temporary file can be removed.
     await Promise.allSettled(loaded.map(({ body }) => body.dispose()))
   }
+}
+
+/** Of entries that are the same on both sides: copied, or found so. */
+export async function noteEqual(
+  { source, target, onEqual }: MigrationContext,
+  namespace: Namespace,
+  entries: readonly ManifestEntry[],
+): Promise<void> {
+  for (const side of [source, target]) await settleEqual(side, namespace, entries)
+  await onEqual(namespace, entries)
 }
 
 /** Ours, whose answer was lost, or another writer's: no later pass looks at it unless this one copied something else. */
@@ -123,5 +140,5 @@ async function decideAgain(
 
 function toMutation({ stored: { entry }, body }: LoadedRevision): Mutation {
   const { key: _key, etag: _etag, rev, op: _op, ...draft } = entry
-  return { kind: 'put', draft, body, rev, expect: { kind: 'older', rev } }
+  return { kind: 'put', draft, body, rev, expect: { kind: 'older', rev }, ...copyOf(entry) }
 }

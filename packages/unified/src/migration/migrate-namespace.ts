@@ -1,6 +1,6 @@
 import { compareEntries, hasErrorCode, recordEtag } from '@umbra/core'
 import type { ManifestEntry, Namespace, StoredEntry } from '@umbra/core'
-import { copyBatch } from './copy-batch.ts'
+import { copyBatch, noteEqual } from './copy-batch.ts'
 import { decideRecord } from './decide-record.ts'
 import type { RecordDecision } from './decide-record.ts'
 import { listEntries } from './list-entries.ts'
@@ -8,6 +8,7 @@ import { inGroups, mergeOrdered } from './merge-ordered.ts'
 import type { Pair } from './merge-ordered.ts'
 import type { MigrationContext } from './migration-context.ts'
 import { PassTally } from './pass-tally.ts'
+import { COPY_OF_DELETION } from './version-bases.ts'
 
 /** Records in one commit: each writes the head of R2 once. */
 const MAX_BATCH_RECORDS = 1_000
@@ -49,7 +50,8 @@ export async function migrateNamespace(context: MigrationContext, namespace: Nam
       const decided = await decideGroup(context, namespace, group)
       const equal = decided.filter(({ decision }) => decision === 'alreadyThere')
       if (!context.dryRun && equal.length > 0)
-        await context.onEqual(
+        await noteEqual(
+          context,
           namespace,
           equal.map(({ stored }) => stored.entry),
         )
@@ -144,7 +146,8 @@ async function remove(
   try {
     const at = new Date(clock.now()).toISOString()
     const expect = { kind: 'etag', etag: recordEtag(entry) } as const
-    if (!dryRun) await target.commit(namespace, [{ kind: 'delete', id: entry.id, expect, at }])
+    if (!dryRun)
+      await target.commit(namespace, [{ kind: 'delete', id: entry.id, expect, at, ...COPY_OF_DELETION }])
     tally.deleted++
   } catch (error) {
     if (!hasErrorCode(error, 'NOT_FOUND', 'PRECONDITION_FAILED')) throw error

@@ -1,0 +1,89 @@
+import { createHash } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
+import { recordEtag } from '@umbra/core'
+import type { ManifestEntry, Mutation, Namespace, StorageBackend } from '@umbra/core'
+
+/** Short, as one is kept with every record that was copied. */
+const DIGEST_BYTES = 16
+
+/** What tells a version from every other one: two of the same revision and content may still differ in their metadata, and then in their time. */
+export function versionOf(entry: ManifestEntry): string {
+  const version = `${recordEtag(entry)} ${entry.updated_at ?? entry.timestamp}`
+  const digest = createHash('sha256').update(version).digest().subarray(0, DIGEST_BYTES)
+  return `${entry.rev}-${digest.toString('base64url')}`
+}
+
+/** For a mutation that makes a copy of this version. One that gets another revision is a version that the other backend is to have, too. */
+export function copyOf(version: ManifestEntry): Pick<Mutation, 'bases'> {
+  return { bases: (made) => [...new Set([versionOf(version), versionOf(made)])] }
+}
+
+/** For a mutation that repeats a deletion of the other backend's: nothing is made over what it had. */
+export const COPY_OF_DELETION: Pick<Mutation, 'bases'> = { bases: () => [] }
+
+/**
+ * Before these versions are sent to the other backend: should the answer be lost, what is changed here from now on was made over them
+ * all the same. Resolves to those that are still current; the others are not to be sent.
+ */
+export async function addSent(
+  { bases }: StorageBackend,
+  namespace: Namespace,
+  entries: readonly ManifestEntry[],
+): Promise<ReadonlySet<ManifestEntry>> {
+  if (bases === undefined) return new Set(entries)
+  const current = new Set<ManifestEntry>()
+  const byId = new Map(entries.map((entry) => [entry.id, entry]))
+  await bases.edit(namespace, [...byId.keys()], (known) => {
+    const entry = byId.get(known.entry.id)
+    if (entry === undefined || !isVersion(known.entry, entry)) return undefined
+    current.add(entry)
+    return [...new Set([...known.bases, versionOf(entry)])]
+  })
+  return current
+}
+
+/** Both backends have these versions: no earlier one is a base any more. Later ones stay, as this may be said in any order. */
+export async function settleEqual(
+  { bases }: StorageBackend,
+  namespace: Namespace,
+  entries: readonly ManifestEntry[],
+): Promise<void> {
+  if (bases === undefined) return
+  const unsettled: ManifestEntry[] = []
+  for (const entry of entries) {
+    const known = await bases.get(namespace, entry.id)
+    if (known !== undefined && settled(known.bases, known.entry, entry) !== undefined) unsettled.push(entry)
+  }
+  if (unsettled.length === 0) return
+  const byId = new Map(unsettled.map((entry) => [entry.id, entry]))
+  await bases.edit(namespace, [...byId.keys()], (known) => {
+    const entry = byId.get(known.entry.id)
+    return entry && settled(known.bases, known.entry, entry)
+  })
+}
+
+/** Undefined when it is nothing new, or said of a record that is not there any more. */
+function settled(
+  bases: readonly string[],
+  current: ManifestEntry,
+  equal: ManifestEntry,
+): readonly string[] | undefined {
+  if (current.op === 'del' || current.timestamp !== equal.timestamp) return undefined
+  const kept = bases.filter((base) => Number.parseInt(base) > equal.rev)
+  const edited = [...new Set([versionOf(equal), ...kept])]
+  return isDeepStrictEqual(edited, bases) ? undefined : edited
+}
+
+/** The bases of the record, if this is still its current version. */
+export async function basesOf(
+  { bases }: StorageBackend,
+  namespace: Namespace,
+  entry: ManifestEntry,
+): Promise<readonly string[] | undefined> {
+  const known = await bases?.get(namespace, entry.id)
+  return known !== undefined && isVersion(known.entry, entry) ? known.bases : undefined
+}
+
+function isVersion(current: ManifestEntry, entry: ManifestEntry): boolean {
+  return current.op === entry.op && versionOf(current) === versionOf(entry)
+}
