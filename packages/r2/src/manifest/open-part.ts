@@ -1,4 +1,4 @@
-import { corruptManifest, partsPrefix, withRetry } from '@umbra/core'
+import { corruptManifest, hasErrorCode, partsPrefix, UmbraError, withRetry } from '@umbra/core'
 import type { Namespace, ObjectStore, PartPointer, RetryContext } from '@umbra/core'
 import type { OpenOptions, PartCache } from './part-cache.ts'
 import { PartGone } from './part-gone.ts'
@@ -25,6 +25,41 @@ export async function openPart(
   const part = await withRetry(open, context.retry)
   if (part === undefined) throw new PartGone(pointer.key)
   return part
+}
+
+/** Each means that it was fetched, and removed again by others, in the moment until it was read. */
+const MAX_READS = 5
+
+/** Opens a part and reads it: again when another process has made room in the cache in between. */
+export async function withPart<T>(
+  namespace: Namespace,
+  pointer: PartPointer,
+  context: PartSource,
+  read: (part: LocalPart) => Promise<T>,
+): Promise<T> {
+  for (let reads = 1; ; reads++) {
+    try {
+      return await read(await openPart(namespace, pointer, context))
+    } catch (error) {
+      if (!isFileGone(error)) throw error
+      if (reads === MAX_READS) throw noRoom(pointer, error)
+    }
+  }
+}
+
+/** What reads runs says so in our words, what reads segments in those of the system. */
+function isFileGone(error: unknown): boolean {
+  return (
+    hasErrorCode(error, 'NOT_FOUND') || (error instanceof Error && 'code' in error && error.code === 'ENOENT')
+  )
+}
+
+function noRoom({ key }: PartPointer, cause: unknown): UmbraError {
+  return new UmbraError(
+    'UNAVAILABLE',
+    `a part of the manifest is removed from the cache as soon as it is there; give the cache more room (UMBRA_CACHE_MAX_BYTES). key=${key}`,
+    { cause, details: { key } },
+  )
 }
 
 async function fetchBody(

@@ -1,6 +1,6 @@
 import type { ManifestEntry, Namespace, PartPointer } from '@umbra/core'
 import { LRUCache } from 'lru-cache'
-import { openPart } from './open-part.ts'
+import { withPart } from './open-part.ts'
 import type { PartSource } from './open-part.ts'
 
 export interface SegmentEntries {
@@ -27,10 +27,8 @@ export function createSegmentReader(
 ): SegmentReader {
   const kept = new LRUCache<string, Promise<SegmentEntries>>({ maxSize: MAX_BYTES })
 
-  async function load(namespace: Namespace, pointer: PartPointer): Promise<SegmentEntries> {
-    const part = await openPart(namespace, pointer, context)
-    return parseSegment(await context.readFile(part.path))
-  }
+  const load = (namespace: Namespace, pointer: PartPointer): Promise<SegmentEntries> =>
+    withPart(namespace, pointer, context, async ({ path }) => parseSegment(await context.readFile(path)))
 
   return {
     read(namespace, pointer) {

@@ -1,7 +1,6 @@
-import { hasErrorCode } from '@umbra/core'
 import type { BaseVersion, ManifestEntry, Namespace, PartPointer } from '@umbra/core'
 import type { ManifestContext } from './manifest-context.ts'
-import { openPart } from './open-part.ts'
+import { withPart } from './open-part.ts'
 import { mayHold } from './part-range.ts'
 import type { LocalPart } from './run-format.ts'
 
@@ -86,13 +85,7 @@ export class Snapshot {
   /** Reads a part on this machine. */
   async use<T>(part: PartPointer, read: (local: LocalPart) => Promise<T>): Promise<T> {
     this.#context.runs.prepare?.()
-    try {
-      return await read(await openPart(this.namespace, part, this.#context))
-    } catch (error) {
-      // Another process made room in the cache between opening and reading.
-      if (!hasErrorCode(error, 'NOT_FOUND')) throw error
-      return read(await openPart(this.namespace, part, this.#context))
-    }
+    return withPart(this.namespace, part, this.#context, read)
   }
 
   #join(id: string): Promise<ReadonlyMap<string, ManifestEntry>> {
