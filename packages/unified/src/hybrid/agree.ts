@@ -1,7 +1,7 @@
 import { hasErrorCode, recordEtag } from '@umbra/core'
 import type { ManifestEntry, Namespace, PutMutation, StoredEntry } from '@umbra/core'
 import { isSameRevision } from '../migration/decide-record.ts'
-import { COPY_OF_DELETION, copyOf, settleEqual } from '../migration/version-bases.ts'
+import { COPY_OF_DELETION, copyOf, forgetBases } from '../migration/version-bases.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { ATTEMPT_OF_COPIES, forgetAttempt, noteDeleting, wasDeleted } from './deletion-note.ts'
 import { noteInPrimary } from './primary-note.ts'
@@ -23,11 +23,13 @@ export async function agree(parts: HybridParts, namespace: Namespace, copied: Co
   const attempt =
     (await wasDeleted(secondary, namespace, stored.entry)) &&
     (await noteDeleting(secondary, namespace, copy, ATTEMPT_OF_COPIES))
-  if (attempt !== false && (await replaceIfDeleted(parts, namespace, copy))) return stored
+  if (attempt !== false && (await replaceIfDeleted(parts, namespace, copy))) {
+    // Whoever has deleted the copy, a hard deletion may have come to its end before.
+    await forgetBases(secondary, namespace, copy.id)
+    return stored
+  }
   const isRaised = copy.rev !== stored.entry.rev
   const agreed = isRaised ? await raise(parts, namespace, copied) : stored
-  // It may have been there before, as no copy.
-  if (isCopy(copy, stored.entry)) await settleEqual(secondary, namespace, [stored.entry])
   if (attempt !== false) await forgetAttempt(secondary, namespace, attempt)
   return agreed
 }

@@ -1,7 +1,7 @@
 import { hasErrorCode, recordEtag, UmbraError } from '@umbra/core'
 import type { Namespace, StoredEntry } from '@umbra/core'
 import { loadRevision } from '../migration/load-revision.ts'
-import { addSent, basesOf, settleEqual, versionOf } from '../migration/version-bases.ts'
+import { addSent, basesOf, isNamed } from '../migration/version-bases.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { notTried } from './not-tried.ts'
 import { noteInPrimary, noteSending } from './primary-note.ts'
@@ -36,12 +36,13 @@ async function carryOnce(
   copy: StoredEntry,
 ): Promise<'settled' | 'changed meanwhile'> {
   const { entry } = copy
+  if (secondary.bases === undefined) return 'settled'
   const bases = await basesOf(secondary, namespace, entry)
   if (bases === undefined) return 'changed meanwhile'
-  if (bases.every((base) => base === versionOf(entry))) return 'settled'
+  if (bases.length === 0 || (bases.length === 1 && isNamed(bases, entry))) return 'settled'
   const current = await primary.getEntry(namespace, entry.id)
   if (current === undefined || current.entry.rev >= entry.rev) return 'settled'
-  if (!bases.includes(versionOf(current.entry))) return 'settled'
+  if (!isNamed(bases, current.entry)) return 'settled'
   // Read whole and checked, as it replaces a body that may be intact.
   const loaded = await loadRevision(secondary, copy)
   if (loaded.kind === 'moved') return 'changed meanwhile'
@@ -49,13 +50,12 @@ async function carryOnce(
   if (loaded.kind === 'unconvertible') return 'settled'
   const { body } = loaded.revision
   try {
-    await noteSending(secondary, namespace, entry)
     if (!(await addSent(secondary, namespace, [entry])).has(entry)) return 'changed meanwhile'
+    await noteSending(secondary, namespace, entry)
     const put = { kind: 'put', draft: toDraft(entry), body, rev: entry.rev } as const
     const expect = { kind: 'etag', etag: recordEtag(current.entry) } as const
     await primary.commit(namespace, [{ ...put, expect }])
     await noteInPrimary(secondary, namespace, entry)
-    await settleEqual(secondary, namespace, [entry])
     return 'settled'
   } catch (error) {
     if (hasErrorCode(error, 'PRECONDITION_FAILED', 'NOT_FOUND')) return 'changed meanwhile'

@@ -2,7 +2,7 @@ import { recordEtag } from '@umbra/core'
 import type { ManifestEntry, Namespace } from '@umbra/core'
 import { removeCopy, replaceCopy, replaceIfDeleted } from './agree.ts'
 import { copyCommitted } from './copy-committed.ts'
-import { basesOf, versionOf } from '../migration/version-bases.ts'
+import { basesOf, isCopy, isNamed } from '../migration/version-bases.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { isOnlyHere, storedBody, toDraft } from './secondary-only.ts'
 
@@ -43,5 +43,5 @@ async function isLeftBehind(
 ): Promise<boolean> {
   if (copy.timestamp !== current.timestamp || copy.rev < current.rev) return false
   const bases = await basesOf(secondary, namespace, copy)
-  return bases !== undefined && bases.includes(versionOf(copy)) && !bases.includes(versionOf(current))
+  return bases !== undefined && isCopy(bases, copy) && !isNamed(bases, current)
 }

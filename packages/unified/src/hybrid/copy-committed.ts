@@ -1,7 +1,7 @@
 import { hasErrorCode, mutationId, recordEtag } from '@umbra/core'
 import type { ManifestEntry, Mutation, Namespace, StorageBackend, StoredEntry } from '@umbra/core'
 import { isSameRevision } from '../migration/decide-record.ts'
-import { basesOf, COPY_OF_DELETION, copyOf, versionOf } from '../migration/version-bases.ts'
+import { basesOf, COPY_OF_DELETION, copyOf, isCopy } from '../migration/version-bases.ts'
 import { agree, removeCopy } from './agree.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { ATTEMPT_OF_COPIES, forgetAttempt, noteDeleted, noteDeleting } from './deletion-note.ts'
@@ -23,14 +23,7 @@ export async function copyCommitted(
   const { secondary } = parts
   const entries = committed.map(({ entry }) => entry)
   const before = await findCopiesLeft(parts, namespace, mutations, entries)
-  await Promise.all(
-    entries.map(async (entry, index) => {
-      const there = before[index]?.entry
-      if (entry.op === 'del') await noteDeleted(secondary, namespace, { ...entry, rev: entry.rev - 1 })
-      else if (there === undefined || !isInTheWay(there, entry))
-        await noteInPrimary(secondary, namespace, entry)
-    }),
-  )
+  await noteCommitted(secondary, namespace, committed, before)
   // A copy that is made from now on is made by somebody who sees that note.
   const isDeletion = entries.some(({ op }) => op === 'del')
   const copies = isDeletion ? await findCopiesLeft(parts, namespace, mutations, entries) : before
@@ -41,6 +34,23 @@ export async function copyCommitted(
       const copy = copied.get(stored.entry.id)
       if (mutation?.kind !== 'put' || stored.entry.op !== 'put' || copy === undefined) return stored
       return agree(parts, namespace, { mutation, stored, copy })
+    }),
+  )
+}
+
+/** Before a copy is made: what is not noted counts as a record of the secondary's own. */
+async function noteCommitted(
+  secondary: StorageBackend,
+  namespace: Namespace,
+  committed: readonly StoredEntry[],
+  copies: readonly (StoredEntry | undefined)[],
+): Promise<void> {
+  await Promise.all(
+    committed.map(async ({ entry }, index) => {
+      const there = copies[index]?.entry
+      if (entry.op === 'del') await noteDeleted(secondary, namespace, { ...entry, rev: entry.rev - 1 })
+      else if (there === undefined || !isInTheWay(there, entry))
+        await noteInPrimary(secondary, namespace, entry)
     }),
   )
 }
@@ -79,7 +89,7 @@ async function removeDeleted(
       if (copy === undefined || copy.rev < entry.rev) return false
       const mayBeDeleted = isInTheWay(copy, entry)
         ? await wasInPrimary(secondary, namespace, copy)
-        : entry.op === 'del' && (await isCopyOrSent(secondary, namespace, copy))
+        : entry.op === 'del' && (await isUnchangedCopy(secondary, namespace, copy))
       if (!mayBeDeleted) return false
       // Nobody is to take the copy for a record if the primary goes away before it has answered.
       const attempt =
@@ -96,13 +106,14 @@ async function removeDeleted(
   return removed.includes(true)
 }
 
-/** Whether it is no version that the secondary alone has changed: the primary had it, or was sent it. */
-async function isCopyOrSent(
+/** Whether it is no version that the secondary alone has changed. */
+async function isUnchangedCopy(
   secondary: StorageBackend,
   namespace: Namespace,
   copy: ManifestEntry,
 ): Promise<boolean> {
-  return (await basesOf(secondary, namespace, copy))?.includes(versionOf(copy)) === true
+  const bases = await basesOf(secondary, namespace, copy)
+  return bases !== undefined && isCopy(bases, copy)
 }
 
 /** Whether it is another record under this id, which no copy of the committed one replaces. */
@@ -137,6 +148,8 @@ async function copyMissing(
       if (!overtaken || tries >= MAX_TRIES) throw error
     }
     copies = await findCopies(secondary, namespace, mutations)
+    // What was in its way may not be any more.
+    await noteCommitted(secondary, namespace, committed, copies)
   }
 }
 

@@ -86,7 +86,7 @@ export async function isKnownDeleted(
 }
 
 /** The highest revision that was deleted, or that somebody has set out to delete. */
-export function mayBeDeletedUpTo({ deletedRev = 0, deleting = {} }: NotedRecord = {}): number {
+function mayBeDeletedUpTo({ deletedRev = 0, deleting = {} }: NotedRecord = {}): number {
   return Math.max(deletedRev, ...Object.values(deleting))
 }
 

@@ -7,6 +7,7 @@ import type {
   StorageBackend,
   StoredEntry,
 } from '@umbra/core'
+import { forgetBases } from '../migration/version-bases.ts'
 import { commitBoth } from './commit-both.ts'
 import { commitNumberedBoth } from './commit-numbered-both.ts'
 import { copyAgain } from './copy-again.ts'
@@ -63,8 +64,7 @@ export function createMirroredBackend(parts: HybridParts, backlog: CopyBacklog):
       await primary.purge?.(namespace, id)
       await copyAgain(parts, namespace, id)
       if ((await secondary.getEntry(namespace, id)) !== undefined) throw recordNotDeleted(id)
-      // They name hashes of what was deleted on SQLite alone.
-      await secondary.bases?.edit(namespace, [id], ({ entry }) => (entry.op === 'del' ? [] : undefined))
+      await forgetBases(secondary, namespace, id)
     },
     uploads: primary.uploads,
     blobs: createHybridBlobs(parts, backlog),

@@ -41,13 +41,13 @@ export async function changeNote(
   secondary: StorageBackend,
   namespace: Namespace,
   id: string,
-  edit: (note: PrimaryNote) => PrimaryNote | undefined | Promise<PrimaryNote | undefined>,
+  edit: (note: PrimaryNote) => PrimaryNote | undefined,
 ): Promise<void> {
   const path = notePath(namespace, id)
   for (;;) {
     const stored = await secondary.blobs.get(path)
     const note = stored === undefined ? UNKNOWN : parseNote(stored)
-    const edited = await edit(note)
+    const edited = edit(note)
     if (edited === undefined || isDeepStrictEqual(edited, note)) return
     const bytes = new TextEncoder().encode(JSON.stringify(edited))
     try {

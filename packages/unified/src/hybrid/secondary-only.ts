@@ -8,7 +8,7 @@ import type {
   StorageBackend,
   StoredEntry,
 } from '@umbra/core'
-import { addSent, settleEqual } from '../migration/version-bases.ts'
+import { addSent } from '../migration/version-bases.ts'
 import { inPrimary, inSecondary } from './hybrid-parts.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { notTried } from './not-tried.ts'
@@ -78,16 +78,14 @@ async function copyToPrimary(
     deleted !== undefined && deleted.rev >= only.entry.rev && deleted.timestamp !== only.entry.timestamp
   const stored = isReused ? await raiseAbove(secondary, namespace, only, deleted) : only
   const { entry } = stored
+  // What is not current any more has no body to be sent either.
+  await addSent(secondary, namespace, [entry])
   await noteSending(secondary, namespace, entry)
-  if (!(await addSent(secondary, namespace, [entry])).has(entry)) throw changedMeanwhile(entry.id)
   const copy = { draft: toDraft(entry), body: storedBody(secondary, stored), rev: entry.rev }
   const [copied] = await primary.commit(namespace, [{ kind: 'put', ...copy, expect: { kind: 'absent' } }])
   if (copied === undefined) return undefined
   await noteInPrimary(secondary, namespace, entry)
-  if (copied.entry.rev === entry.rev) {
-    await settleEqual(secondary, namespace, [entry])
-    return copied
-  }
+  if (copied.entry.rev === entry.rev) return copied
   // A higher revision: another process copied the record and deleted it since we looked. It stays deleted.
   const expect = { kind: 'etag', etag: recordEtag(copied.entry) } as const
   await primary.commit(namespace, [{ kind: 'delete', id: entry.id, expect, at }])
@@ -108,12 +106,10 @@ async function raiseAbove(
     return inSecondary(raised)
   } catch (error) {
     if (!hasErrorCode(error, 'PRECONDITION_FAILED', 'NOT_FOUND')) throw error
-    throw changedMeanwhile(stored.entry.id, error)
+    throw new UmbraError('CONFLICT', `the record was changed while it was copied. id=${stored.entry.id}`, {
+      cause: error,
+    })
   }
-}
-
-function changedMeanwhile(id: string, cause?: unknown): UmbraError {
-  return new UmbraError('CONFLICT', `the record was changed while it was copied. id=${id}`, { cause })
 }
 
 async function findDeletion(

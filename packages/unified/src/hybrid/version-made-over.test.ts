@@ -65,6 +65,15 @@ function withLostAnswer(number: number): StorageBackend {
   }
 }
 
+/** R2 after it has dropped its tombstones. */
+function forgetsDeletions(client: StorageBackend): StorageBackend {
+  const { inventory } = client
+  return {
+    ...client,
+    ...(inventory && { inventory: { ...inventory, findDeletions: async () => new Map() } }),
+  }
+}
+
 const inR2 = async () => (await onR2.retrieveData('m', 'u', 'a'))?.data
 
 it("is not R2's record when SQLite has one of its own under that id", async () => {
@@ -92,6 +101,26 @@ it('is known in R2 once it was carried over, so that its deletion there counts',
   expect(await hybrid.retrieveData('m', 'u', 'a')).toBeNull()
   expect(await hybrid.retrieveData('m', 'u')).toEqual([])
 })
+
+it.each(['without an answer', 'and long ago'])(
+  'is deleted where it was carried over %s, and deleted there',
+  async (how) => {
+    const { etag } = await (await openHybrid()).storeData({ ...NAMESPACE, id: 'a', data: ['first'] })
+    await alone.deleteData('m', 'u', 'a')
+    await nextMillisecond()
+    await alone.storeData({ ...NAMESPACE, id: 'a', data: ['again'] })
+    const client = how === 'and long ago' ? store.client() : withLostAnswer(1)
+    const outdated = (await openHybrid(client)).updateData({ ...AT, data: [], ifMatch: etag })
+    await expect(outdated).rejects.toMatchObject({
+      code: expect.stringMatching('PRECONDITION_FAILED|UNAVAILABLE'),
+    })
+    expect(await inR2()).toEqual(['again'])
+    await onR2.deleteData('m', 'u', 'a')
+    const forgetting = forgetsDeletions(store.client())
+    const hybrid = await openHybrid(how === 'and long ago' ? forgetting : store.client())
+    expect(await hybrid.retrieveData('m', 'u', 'a')).toBeNull()
+  },
+)
 
 it('is deleted where it was copied to R2 without an answer, and deleted there', async () => {
   await alone.storeData({ ...NAMESPACE, id: 'a', data: ['first'] })

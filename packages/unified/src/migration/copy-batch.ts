@@ -40,11 +40,8 @@ export async function copyBatch(
   try {
     const failed = loads.find((load) => load.status === 'rejected')
     if (failed !== undefined) throw failed.reason
-    const current = await addSent(
-      context.source,
-      namespace,
-      loaded.map(({ stored }) => stored.entry),
-    )
+    const entries = loaded.map(({ stored }) => stored.entry)
+    const current = (await unlessFull(addSent(context.source, namespace, entries))) ?? new Set(entries)
     const sent = loaded.filter(({ stored }) => current.has(stored.entry))
     const { copied, overtaken } = await commitRevisions(context, namespace, sent)
     await noteEqual(context, namespace, [...copied, ...overtaken.filter(isAlike).map(({ entry }) => entry)])
@@ -68,8 +65,18 @@ export async function noteEqual(
   namespace: Namespace,
   entries: readonly ManifestEntry[],
 ): Promise<void> {
-  for (const side of [source, target]) await settleEqual(side, namespace, entries)
+  for (const side of [source, target]) await unlessFull(settleEqual(side, namespace, entries))
   await onEqual(namespace, entries)
+}
+
+/** Undefined when the disk is full: it must stay possible to leave it, and nothing can be changed there either that would count on it. */
+async function unlessFull<T>(writing: Promise<T>): Promise<T | undefined> {
+  try {
+    return await writing
+  } catch (error) {
+    if (isUmbraError(error) && error.details['sqliteCode'] === 'SQLITE_FULL') return undefined
+    throw error
+  }
 }
 
 /** Ours, whose answer was lost, or another writer's: no later pass looks at it unless this one copied something else. */

@@ -1,5 +1,5 @@
 import { compareEntries, hasErrorCode, recordEtag } from '@umbra/core'
-import type { ManifestEntry, Namespace, StoredEntry } from '@umbra/core'
+import type { ManifestEntry, Namespace, StorageBackend, StoredEntry } from '@umbra/core'
 import { copyBatch, noteEqual } from './copy-batch.ts'
 import { decideRecord } from './decide-record.ts'
 import type { RecordDecision } from './decide-record.ts'
@@ -8,7 +8,7 @@ import { inGroups, mergeOrdered } from './merge-ordered.ts'
 import type { Pair } from './merge-ordered.ts'
 import type { MigrationContext } from './migration-context.ts'
 import { PassTally } from './pass-tally.ts'
-import { COPY_OF_DELETION } from './version-bases.ts'
+import { basesOf, COPY_OF_DELETION, isOutdatedCopy } from './version-bases.ts'
 
 /** Records in one commit: each writes the head of R2 once. */
 const MAX_BATCH_RECORDS = 1_000
@@ -88,6 +88,7 @@ async function decideGroup(
       if (!inSource.has(id) && (await source.getEntry(namespace, id)) !== undefined) moved.add(id)
     }),
   )
+  const outdated = await findOutdatedCopies(source, namespace, pairs)
   const decided = pairs.flatMap((pair) => {
     const stored = pair.source ?? pair.target
     const { id } = stored.entry
@@ -98,7 +99,7 @@ async function decideGroup(
       deletedInSource: inSource.get(id),
       deletedInTarget: inTarget.get(id),
     })
-    return [{ pair, stored, decision }]
+    return [{ pair, stored, decision: outdated.has(pair) ? ('conflict' as const) : decision }]
   })
   const entriesOf = (some: readonly Decided[]) => some.map(({ stored }) => stored.entry)
   const onlyInSource = decided.filter(
@@ -115,6 +116,22 @@ async function decideGroup(
     if (copies.has(stored.entry)) return { stored, decision: 'deletedInTarget' }
     return { stored, decision: left.has(stored.entry) ? 'delete' : decision }
   })
+}
+
+/** What only seems to be newer in the source: a copy of an older version of the target's, which others have changed there since. */
+async function findOutdatedCopies(
+  source: StorageBackend,
+  namespace: Namespace,
+  pairs: readonly Pair<StoredEntry>[],
+): Promise<ReadonlySet<Pair<StoredEntry>>> {
+  const outdated = new Set<Pair<StoredEntry>>()
+  for (const pair of pairs) {
+    if (pair.source === undefined || pair.target === undefined) continue
+    if (pair.source.entry.rev <= pair.target.entry.rev) continue
+    const bases = await basesOf(source, namespace, pair.source.entry)
+    if (bases !== undefined && isOutdatedCopy(bases, pair.source.entry, pair.target.entry)) outdated.add(pair)
+  }
+  return outdated
 }
 
 async function copy(

@@ -6,6 +6,9 @@ import type { ManifestEntry, Mutation, Namespace, StorageBackend } from '@umbra/
 /** Short, as one is kept with every record that was copied. */
 const DIGEST_BYTES = 16
 
+/** Behind a version that was sent to the other backend, which may never have got it. */
+const SENT = '?'
+
 /** What tells a version from every other one: two of the same revision and content may still differ in their metadata, and then in their time. */
 export function versionOf(entry: ManifestEntry): string {
   const version = `${recordEtag(entry)} ${entry.updated_at ?? entry.timestamp}`
@@ -37,7 +40,7 @@ export async function addSent(
     const entry = byId.get(known.entry.id)
     if (entry === undefined || !isVersion(known.entry, entry)) return undefined
     current.add(entry)
-    return [...new Set([...known.bases, versionOf(entry)])]
+    return isNamed(known.bases, entry) ? undefined : [...known.bases, `${versionOf(entry)}${SENT}`]
   })
   return current
 }
@@ -62,16 +65,27 @@ export async function settleEqual(
   })
 }
 
-/** Undefined when it is nothing new, or said of a record that is not there any more. */
+/** Undefined when it is nothing new, or what is here now was not made over it: others may have deleted that, and copied what is older. */
 function settled(
   bases: readonly string[],
   current: ManifestEntry,
   equal: ManifestEntry,
 ): readonly string[] | undefined {
-  if (current.op === 'del' || current.timestamp !== equal.timestamp) return undefined
+  if (current.op === 'del') return undefined
+  const isFirstCopy = bases.length === 0 && current.timestamp === equal.timestamp
+  if (!isNamed(bases, equal) && !isVersion(current, equal) && !isFirstCopy) return undefined
   const kept = bases.filter((base) => Number.parseInt(base) > equal.rev)
   const edited = [...new Set([versionOf(equal), ...kept])]
   return isDeepStrictEqual(edited, bases) ? undefined : edited
+}
+
+/** Versions name hashes, of which a hard deletion leaves nothing. What is there again keeps its own. */
+export async function forgetBases(
+  { bases }: StorageBackend,
+  namespace: Namespace,
+  id: string,
+): Promise<void> {
+  await bases?.edit(namespace, [id], ({ entry }) => (entry.op === 'del' ? [] : undefined))
 }
 
 /** The bases of the record, if this is still its current version. */
@@ -82,6 +96,31 @@ export async function basesOf(
 ): Promise<readonly string[] | undefined> {
   const known = await bases?.get(namespace, entry.id)
   return known !== undefined && isVersion(known.entry, entry) ? known.bases : undefined
+}
+
+/** Whether what has these bases may have been made over this version of the other backend's, or is its copy. */
+export function isNamed(bases: readonly string[], version: ManifestEntry): boolean {
+  const name = versionOf(version)
+  return bases.includes(name) || bases.includes(`${name}${SENT}`)
+}
+
+/** Whether the entry with these bases is a copy, and no version of this backend's own. */
+export function isCopy(bases: readonly string[], entry: ManifestEntry): boolean {
+  return bases.includes(versionOf(entry))
+}
+
+/**
+ * Whether the entry is the copy of an older version than this one of the other backend's: it got a higher revision, which the
+ * other backend was not raised to.
+ */
+export function isOutdatedCopy(
+  bases: readonly string[],
+  entry: ManifestEntry,
+  other: ManifestEntry,
+): boolean {
+  if (!isCopy(bases, entry) || isNamed(bases, other)) return false
+  const copied = bases.map((base) => Number.parseInt(base)).filter((rev) => rev < entry.rev)
+  return copied.some((rev) => rev < other.rev)
 }
 
 function isVersion(current: ManifestEntry, entry: ManifestEntry): boolean {
