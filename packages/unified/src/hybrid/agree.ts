@@ -25,7 +25,7 @@ export async function agree(parts: HybridParts, namespace: Namespace, copied: Co
     (await noteDeleting(secondary, namespace, copy, ATTEMPT_OF_COPIES))
   if (attempt !== false && (await replaceIfDeleted(parts, namespace, copy))) {
     // Whoever has deleted the copy, a hard deletion may have come to its end before.
-    await forgetBases(secondary, namespace, copy.id)
+    await forgetBases(secondary, namespace, copy)
     return stored
   }
   const isRaised = copy.rev !== stored.entry.rev

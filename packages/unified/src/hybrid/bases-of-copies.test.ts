@@ -2,6 +2,8 @@ import { createMemoryBackend, createMemoryBody, manageBackend, recordEtag, Umbra
 import type { BaseVersions, Mutation, StorageBackend, StorageManager } from '@umbra/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { runMigration } from '../migration/run-migration.ts'
+import { createR2Backend } from '@umbra/r2'
+import { startLocalR2 } from '@umbra/r2/local'
 import { createFakeStore } from '../outbox/fake-store.fixture.ts'
 import type { FakeStore } from '../outbox/fake-store.fixture.ts'
 import { nextMillisecond } from '../next-millisecond.fixture.ts'
@@ -98,7 +100,7 @@ describe('a base of a record', () => {
     // Slow between finding both equal and saying so.
     const settling = createGate()
     const source = await aroundBases({ get: settling.pass })
-    const migration = runMigration(source, store.client(), { maxPasses: 1 })
+    const migration = runMigration(source, store.client(), { maxPasses: 1, isHybrid: true })
     await settling.reached
     await alone.deleteData('m', 'u', 'a')
     copying.open()
@@ -114,7 +116,7 @@ describe('a base of a record', () => {
     const behind = await openHybrid(takingOnly(0, 'OUTCOME_PENDING'))
     await expect(behind.updateData(append('never'))).rejects.toMatchObject({ code: 'OUTCOME_PENDING' })
     for (const word of ['alone', 'twice']) await alone.updateData(append(word))
-    const migration = runMigration(await sqlite(), takingOnly(0, 'FORBIDDEN'))
+    const migration = runMigration(await sqlite(), takingOnly(0, 'FORBIDDEN'), { isHybrid: true })
     await expect(migration).rejects.toMatchObject({ code: 'FORBIDDEN' })
     await onR2.updateData(append('on R2'))
     expect(await read(behind)).toEqual(['one', 'on R2'])
@@ -171,7 +173,7 @@ describe('a base of a record', () => {
       }
       const killed =
         how === 'migrated'
-          ? runMigration(secondary, dying)
+          ? runMigration(secondary, dying, { isHybrid: true })
           : (await openHybrid(dying, secondary)).updateData(append('not tried'))
       await killed.catch((error: unknown) => expect(error).toMatchObject({ code: 'INTERNAL' }))
       await alone.updateData(append('alone'))
@@ -191,7 +193,7 @@ describe('a base of a record', () => {
         isChanged = true
       },
     })
-    await runMigration(source, store.client(), { maxPasses: 1 })
+    await runMigration(source, store.client(), { maxPasses: 1, isHybrid: true })
     expect(isChanged).toBe(true)
     await (await openHybrid()).updateData(append('both'))
     expect(await read(onR2)).toEqual(['one', 'alone', 'both'])
@@ -233,7 +235,7 @@ describe('a deletion leaves no base', () => {
   it('when a migration brought it', async () => {
     await (await openHybrid()).storeData({ ...AT, id: 'a', data: ['one'] })
     await onR2.deleteData('m', 'u', 'a')
-    await runMigration(store.client(), await sqlite())
+    await runMigration(store.client(), await sqlite(), { isHybrid: true })
     expect(await read(alone)).toBeUndefined()
     expect(await basesOfA()).toEqual([])
   })
@@ -266,6 +268,26 @@ describe('a deletion leaves no base', () => {
     })
     await (await openHybrid(store.client(), slow)).storeData({ ...AT, id: 'a', data: ['one'] })
     expect(await basesOfA()).toEqual([])
+  })
+
+  it('but those of the record that came after it', async () => {
+    const other = await openHybrid()
+    let isFirst = true
+    const slow = aroundCommits(await sqlite(), {
+      async after() {
+        if (!isFirst) return
+        isFirst = false
+        await other.deleteData('m', 'u', 'a')
+        await nextMillisecond()
+        await other.storeData({ ...AT, id: 'a', data: ['second'] })
+        await alone.deleteData('m', 'u', 'a')
+      },
+    })
+    await (await openHybrid(store.client(), slow)).storeData({ ...AT, id: 'a', data: ['first'] })
+    await nextMillisecond()
+    await alone.storeData({ ...AT, id: 'a', data: ['on SQLite'] })
+    await other.updateData(append('both'))
+    expect(await read(onR2)).toEqual(['on SQLite', 'both'])
   })
 
   it('when it was made on SQLite alone, and is made again for good through hybrid', async () => {
@@ -320,37 +342,164 @@ async function replacement(id: string): Promise<Mutation> {
   return { kind: 'put', draft: { ...toDraft(entry), ...content }, body, expect: expected }
 }
 
-describe('a migration from SQLite', () => {
-  it('leaves what R2 has got since a copy was made whose raise did not arrive, and lists the two', async () => {
+it('a copy of what another record was in the way of, until others deleted that while a deletion beside it was copied, is known to be one', async () => {
+  const hybrid = await openHybrid()
+  await hybrid.storeData({ ...AT, id: 'b', data: ['b'] })
+  await alone.storeData({ ...AT, id: 'a', data: ['own'] })
+  await nextMillisecond()
+  await onR2.storeData({ ...AT, id: 'a', data: ['of R2'] })
+  const client = store.client()
+  let isCommitted = false
+  const primary: StorageBackend = {
+    ...client,
+    async commit(...about) {
+      const made = await client.commit(...about)
+      if (!isCommitted) {
+        isCommitted = true
+        for (const word of ['x', 'y']) await alone.updateData(append(word))
+      }
+      return made
+    },
+  }
+  const backend = plainBackend(await sqlite())
+  let isDone = false
+  const secondary: StorageBackend = {
+    ...backend,
+    blobs: {
+      ...backend.blobs,
+      async put(...about) {
+        const result = await backend.blobs.put(...about)
+        if (!isDone && new TextDecoder().decode(about[1]).includes('deletedRev')) {
+          isDone = true
+          await alone.deleteData('m', 'u', 'a')
+        }
+        return result
+      },
+    },
+  }
+  const put = await replacement('a')
+  const { entry } = (await store.direct.getEntry(AT, 'b')) ?? expect.unreachable()
+  const deletion: Mutation = {
+    kind: 'delete',
+    id: 'b',
+    at: new Date().toISOString(),
+    expect: { kind: 'etag', etag: recordEtag(entry) },
+  }
+  await createHybridBackend({ primary, secondary }).commit(AT, [put, deletion])
+  expect(isDone).toBe(true)
+  await onR2.deleteData('m', 'u', 'a')
+  expect(await hybrid.retrieveData('m', 'u', 'a')).toBeNull()
+})
+
+describe('a migration in hybrid mode', () => {
+  const HYBRID = { isHybrid: true }
+  /** A copy under a higher revision than R2's, which was not raised to it. */
+  async function copyWithoutRaise() {
     await deleteOnSqliteAlone(folder.sqlitePath)
     await (await openHybrid(takingOnly(1, 'UNAVAILABLE'))).storeData({ ...AT, id: 'a', data: ['one'] })
-    await onR2.updateData(append('on R2'))
-    const report = await runMigration(await sqlite(), store.client())
-    expect(report.total).toMatchObject({ copied: 0, conflicts: 1 })
-    expect(await read(onR2)).toEqual(['one', 'on R2'])
-    await (await openHybrid()).updateData(append('both'))
-    expect(await read(onR2)).toEqual(['one', 'on R2', 'both'])
-    expect(await runMigration(await sqlite(), store.client())).toMatchObject({ total: { conflicts: 0 } })
-  })
+  }
 
-  it('restores a bucket that has an older version than its copy', async () => {
-    const hybrid = await openHybrid()
-    await hybrid.storeData({ ...AT, id: 'a', data: ['one'] })
-    const older = createFakeStore()
-    await runMigration(await sqlite(), older.client())
-    await hybrid.updateData(append('two'))
-    await runMigration(await sqlite(), older.client())
-    expect(await read(manageBackend(older.direct))).toEqual(['one', 'two'])
-  })
+  it.each(['sqlite', 'r2'])(
+    'leaves what R2 has got since a copy was made whose raise did not arrive, and lists the two (from %s)',
+    async (from) => {
+      await copyWithoutRaise()
+      await onR2.updateData(append('on R2'))
+      const sides = [await sqlite(), store.client()] as const
+      const [source, target] = from === 'sqlite' ? sides : ([sides[1], sides[0]] as const)
+      const report = await runMigration(source, target, HYBRID)
+      expect(report.total).toMatchObject({ copied: 0, conflicts: 1 })
+      expect(report.findings[0]?.reason).toContain('have both changed')
+      expect(await read(onR2)).toEqual(['one', 'on R2'])
+      await (await openHybrid()).updateData(append('both'))
+      expect(await read(onR2)).toEqual(['one', 'on R2', 'both'])
+      expect(await runMigration(source, target, HYBRID)).toMatchObject({ total: { conflicts: 0 } })
+    },
+  )
 
-  it('is possible also from a full disk, which takes no bases', async () => {
-    await alone.storeData({ ...AT, id: 'a', data: ['one'] })
-    const full = await aroundBases({
-      edit() {
-        throw new UmbraError('UNAVAILABLE', 'the disk is full', { details: { sqliteCode: 'SQLITE_FULL' } })
+  it('leaves also what R2 gets between the listing and the commit', async () => {
+    await copyWithoutRaise()
+    let isFirst = true
+    const source = await aroundBases({
+      async edit() {
+        if (isFirst) await onR2.updateData(append('on R2'))
+        isFirst = false
       },
     })
-    await runMigration(full, store.client())
-    expect(await read(onR2)).toEqual(['one'])
+    expect(await runMigration(source, store.client(), HYBRID)).toMatchObject({ total: { conflicts: 1 } })
+    expect(await read(onR2)).toEqual(['one', 'on R2'])
   })
+
+  it('leaves also what R2 gets while the commit is on its way', async () => {
+    await copyWithoutRaise()
+    const client = store.client()
+    let isFirst = true
+    const target: StorageBackend = {
+      ...client,
+      async commit(...about) {
+        if (isFirst) await onR2.updateData(append('on R2'))
+        isFirst = false
+        return client.commit(...about)
+      },
+    }
+    expect(await runMigration(await sqlite(), target, HYBRID)).toMatchObject({ total: { conflicts: 1 } })
+    expect(await read(onR2)).toEqual(['one', 'on R2'])
+  })
+
+  it('lists what both have changed, and decides nothing', async () => {
+    await (await openHybrid()).storeData({ ...AT, id: 'a', data: ['one'] })
+    for (const word of ['alone', 'twice']) await alone.updateData(append(word))
+    await onR2.updateData(append('on R2'))
+    expect(await runMigration(await sqlite(), store.client(), HYBRID)).toMatchObject({
+      total: { copied: 0, conflicts: 1 },
+    })
+    expect(await read(onR2)).toEqual(['one', 'on R2'])
+    expect(await read(alone)).toEqual(['one', 'alone', 'twice'])
+  })
+
+  it('brings a bucket that was set back to where its copies are', async () => {
+    const hybrid = await openHybrid()
+    await hybrid.storeData({ ...AT, id: 'a', data: ['one'] })
+    const setBack = createFakeStore()
+    await runMigration(await sqlite(), setBack.client())
+    await hybrid.updateData(append('two'))
+    await runMigration(await sqlite(), setBack.client(), HYBRID)
+    expect(await read(manageBackend(setBack.direct))).toEqual(['one', 'two'])
+  })
+})
+
+it('a migration to another bucket leaves the bases what they are', async () => {
+  await (await openHybrid()).storeData({ ...AT, id: 'a', data: ['one'] })
+  await alone.updateData(append('alone'))
+  await runMigration(await sqlite(), createFakeStore().client())
+  await (await openHybrid()).updateData(append('both'))
+  expect(await read(onR2)).toEqual(['one', 'alone', 'both'])
+})
+
+it('an empty body is current when it is sent to R2', async () => {
+  const server = await startLocalR2()
+  const r2 = plainBackend(await createR2Backend(server.settings))
+  const lines = (...data: number[]) => ({ ...AT, recordId: 'a', data: { records: data.map((n) => ({ n })) } })
+  const { size } = await alone.storeData({ ...AT, id: 'a', data: { records: [] }, dataFormat: 'jsonl' })
+  expect(size).toBe(0)
+  let isChanged = false
+  const secondary = await aroundBases({
+    async edit() {
+      if (!isChanged) await alone.updateData(lines(2))
+      isChanged = true
+    },
+  })
+  const dying: StorageBackend = {
+    ...r2,
+    async commit(...about) {
+      await r2.commit(...about)
+      throw new UmbraError('INTERNAL', 'killed')
+    },
+  }
+  const killed = (await openHybrid(dying, secondary)).updateData(lines(9))
+  await killed.catch((error: unknown) => expect(error).toMatchObject({ code: 'INTERNAL' }))
+  await alone.updateData(lines(3))
+  const appendLine = (now: unknown) => ({ records: [...(now as { records: unknown[] }).records, { n: 4 }] })
+  await (await openHybrid(r2)).updateData({ ...AT, recordId: 'a', data: appendLine })
+  expect(await read(alone)).toEqual({ records: [{ n: 3 }, { n: 4 }] })
+  await server.close()
 })

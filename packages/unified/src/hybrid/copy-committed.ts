@@ -27,7 +27,7 @@ export async function copyCommitted(
   // A copy that is made from now on is made by somebody who sees that note.
   const isDeletion = entries.some(({ op }) => op === 'del')
   const copies = isDeletion ? await findCopiesLeft(parts, namespace, mutations, entries) : before
-  const copied = await copyMissing(parts, namespace, { mutations, committed, copies })
+  const copied = await copyMissing(parts, namespace, { mutations, committed, copies, noted: before })
   return Promise.all(
     committed.map(async (stored, index) => {
       const mutation = mutations[index]
@@ -128,14 +128,19 @@ async function copyMissing(
     mutations,
     committed,
     copies: seen,
+    noted,
   }: {
     readonly mutations: readonly Mutation[]
     readonly committed: readonly StoredEntry[]
     readonly copies: readonly (StoredEntry | undefined)[]
+    /** Those that were there when what was committed was last noted. */
+    readonly noted: readonly (StoredEntry | undefined)[]
   },
 ): Promise<ReadonlyMap<string, ManifestEntry>> {
   let copies = seen
   for (let tries = 1; ; tries++) {
+    // What was in the way of a record may not be any more.
+    if (copies !== noted) await noteCommitted(secondary, namespace, committed, copies)
     const missing = mutations.flatMap(
       (mutation, index) => toCopy(mutation, committed[index]?.entry, copies[index]?.entry) ?? [],
     )
@@ -148,8 +153,6 @@ async function copyMissing(
       if (!overtaken || tries >= MAX_TRIES) throw error
     }
     copies = await findCopies(secondary, namespace, mutations)
-    // What was in its way may not be any more.
-    await noteCommitted(secondary, namespace, committed, copies)
   }
 }
 

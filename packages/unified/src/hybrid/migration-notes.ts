@@ -5,9 +5,12 @@ import { isKnownDeleted, wasDeleted } from './deletion-note.ts'
 import { noteInPrimary } from './primary-note.ts'
 
 /** What hybrid must know of a migration: whose copy of what is not in R2 any more was deleted there. */
-export function migrationNotes(sqlite: StorageBackend): Pick<MigrationOptions, 'onEqual' | 'onEqualBlob'> {
+export function migrationNotes(
+  sqlite: StorageBackend,
+): Pick<MigrationOptions, 'isHybrid' | 'onEqual' | 'onEqualBlob'> {
   const copies = createBlobCopies(sqlite.blobs)
   return {
+    isHybrid: true,
     async onEqual(namespace, entries) {
       await Promise.all(entries.map((entry) => noteInPrimary(sqlite, namespace, entry)))
     },

@@ -64,7 +64,7 @@ export function createMirroredBackend(parts: HybridParts, backlog: CopyBacklog):
       await primary.purge?.(namespace, id)
       await copyAgain(parts, namespace, id)
       if ((await secondary.getEntry(namespace, id)) !== undefined) throw recordNotDeleted(id)
-      await forgetBases(secondary, namespace, id)
+      await forgetBases(secondary, namespace, { id })
     },
     uploads: primary.uploads,
     blobs: createHybridBlobs(parts, backlog),

@@ -78,8 +78,7 @@ async function copyToPrimary(
     deleted !== undefined && deleted.rev >= only.entry.rev && deleted.timestamp !== only.entry.timestamp
   const stored = isReused ? await raiseAbove(secondary, namespace, only, deleted) : only
   const { entry } = stored
-  // What is not current any more has no body to be sent either.
-  await addSent(secondary, namespace, [entry])
+  if (!(await addSent(secondary, namespace, [entry])).has(entry)) throw changedMeanwhile(entry.id)
   await noteSending(secondary, namespace, entry)
   const copy = { draft: toDraft(entry), body: storedBody(secondary, stored), rev: entry.rev }
   const [copied] = await primary.commit(namespace, [{ kind: 'put', ...copy, expect: { kind: 'absent' } }])
@@ -106,10 +105,12 @@ async function raiseAbove(
     return inSecondary(raised)
   } catch (error) {
     if (!hasErrorCode(error, 'PRECONDITION_FAILED', 'NOT_FOUND')) throw error
-    throw new UmbraError('CONFLICT', `the record was changed while it was copied. id=${stored.entry.id}`, {
-      cause: error,
-    })
+    throw changedMeanwhile(stored.entry.id, error)
   }
+}
+
+function changedMeanwhile(id: string, cause?: unknown): UmbraError {
+  return new UmbraError('CONFLICT', `the record was changed while it was copied. id=${id}`, { cause })
 }
 
 async function findDeletion(

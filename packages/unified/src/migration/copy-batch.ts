@@ -1,11 +1,11 @@
-import { hasErrorCode, isUmbraError, retryDelayMs } from '@umbra/core'
+import { hasErrorCode, isUmbraError, recordEtag, retryDelayMs } from '@umbra/core'
 import type { ManifestEntry, Mutation, Namespace, StoredEntry, UmbraError } from '@umbra/core'
 import { decideRecord } from './decide-record.ts'
 import type { SettledDecision } from './decide-record.ts'
 import { loadRevision } from './load-revision.ts'
 import type { LoadedRevision } from './load-revision.ts'
 import type { MigrationContext } from './migration-context.ts'
-import { addSent, copyOf, settleEqual } from './version-bases.ts'
+import { addSent, basesOf, copyOf, isDiverged, settleEqual } from './version-bases.ts'
 
 export interface BatchOutcome {
   readonly copied: readonly ManifestEntry[]
@@ -41,7 +41,7 @@ export async function copyBatch(
     const failed = loads.find((load) => load.status === 'rejected')
     if (failed !== undefined) throw failed.reason
     const entries = loaded.map(({ stored }) => stored.entry)
-    const current = (await unlessFull(addSent(context.source, namespace, entries))) ?? new Set(entries)
+    const current = context.isHybrid ? await addSent(context.source, namespace, entries) : new Set(entries)
     const sent = loaded.filter(({ stored }) => current.has(stored.entry))
     const { copied, overtaken } = await commitRevisions(context, namespace, sent)
     await noteEqual(context, namespace, [...copied, ...overtaken.filter(isAlike).map(({ entry }) => entry)])
@@ -61,22 +61,12 @@ export async function copyBatch(
 
 /** Of entries that are the same on both sides: copied, or found so. */
 export async function noteEqual(
-  { source, target, onEqual }: MigrationContext,
+  { source, target, isHybrid, onEqual }: MigrationContext,
   namespace: Namespace,
   entries: readonly ManifestEntry[],
 ): Promise<void> {
-  for (const side of [source, target]) await unlessFull(settleEqual(side, namespace, entries))
+  if (isHybrid) for (const side of [source, target]) await settleEqual(side, namespace, entries)
   await onEqual(namespace, entries)
-}
-
-/** Undefined when the disk is full: it must stay possible to leave it, and nothing can be changed there either that would count on it. */
-async function unlessFull<T>(writing: Promise<T>): Promise<T | undefined> {
-  try {
-    return await writing
-  } catch (error) {
-    if (isUmbraError(error) && error.details['sqliteCode'] === 'SQLITE_FULL') return undefined
-    throw error
-  }
 }
 
 /** Ours, whose answer was lost, or another writer's: no later pass looks at it unless this one copied something else. */
@@ -92,22 +82,26 @@ async function commitRevisions(
   let left = revisions
   const overtaken: Overtaken[] = []
   for (let tries = 1; left.length > 0; tries++) {
+    // What both halves of a hybrid have may have been changed in both since it was listed.
+    const isAsked = tries > 1 || context.isHybrid
+    const { decisions, targets } = isAsked ? await decideAgain(context, namespace, left) : NOTHING_NEW
+    overtaken.push(
+      ...left.flatMap(({ stored: { entry } }) => {
+        const decision = decisions.get(entry.id)
+        return decision === undefined ? [] : [{ entry, decision }]
+      }),
+    )
+    left = left.filter(({ stored }) => !decisions.has(stored.entry.id))
+    if (left.length === 0) break
     try {
-      await context.target.commit(namespace, left.map(toMutation))
+      await context.target.commit(
+        namespace,
+        left.map((one) => toMutation(one, context, targets?.get(one.stored.entry.id))),
+      )
       break
     } catch (error) {
       if (tries >= MAX_TRIES || !mayBeRepeated(error)) throw error
-      if (!hasErrorCode(error, 'PRECONDITION_FAILED')) {
-        await context.clock.sleep(retryDelayMs(RETRY_POLICY, tries, 1), context.signal)
-      }
-      const decisions = await decideAgain(context, namespace, left)
-      overtaken.push(
-        ...left.flatMap(({ stored: { entry } }) => {
-          const decision = decisions.get(entry.id)
-          return decision === undefined ? [] : [{ entry, decision }]
-        }),
-      )
-      left = left.filter(({ stored }) => !decisions.has(stored.entry.id))
+      if (!isRefused(error)) await context.clock.sleep(retryDelayMs(RETRY_POLICY, tries, 1), context.signal)
     }
   }
   return { copied: left.map(({ stored }) => stored.entry), overtaken }
@@ -116,36 +110,67 @@ async function commitRevisions(
 /** Either it was rejected, or repeating it does no harm: a copy that landed is as new as itself, so is not older. */
 function mayBeRepeated(error: unknown): error is UmbraError {
   return (
-    hasErrorCode(error, 'PRECONDITION_FAILED', 'OUTCOME_PENDING') || (isUmbraError(error) && error.retryable)
+    isRefused(error) || hasErrorCode(error, 'OUTCOME_PENDING') || (isUmbraError(error) && error.retryable)
   )
 }
 
-/** Of those that need not be copied any more, by id, why: another writer, or an earlier try of ours, was faster. */
+/** Another writer was faster: there is nothing to wait for. */
+function isRefused(error: unknown): boolean {
+  return hasErrorCode(error, 'PRECONDITION_FAILED', 'NOT_FOUND')
+}
+
+interface DecidedAgain {
+  /** Of those that need not be copied any more, by id, why: another writer, or an earlier try of ours, was faster. */
+  readonly decisions: ReadonlyMap<string, SettledDecision>
+  /** What the target has now. */
+  readonly targets: ReadonlyMap<string, ManifestEntry>
+}
+
+const NOTHING_NEW: DecidedAgain = { decisions: new Map(), targets: new Map() }
+
 async function decideAgain(
-  { target }: MigrationContext,
+  { source, target, isHybrid }: MigrationContext,
   namespace: Namespace,
   revisions: readonly LoadedRevision[],
-): Promise<ReadonlyMap<string, SettledDecision>> {
+): Promise<DecidedAgain> {
   const ids = revisions.map(({ stored }) => stored.entry.id)
   const [currents, deletions] = await Promise.all([
     Promise.all(ids.map((id) => target.getEntry(namespace, id))),
     target.inventory.findDeletions(namespace, ids),
   ])
   const decisions = new Map<string, SettledDecision>()
+  const targets = new Map<string, ManifestEntry>()
   for (const [index, { stored }] of revisions.entries()) {
     const { entry } = stored
+    const there = currents[index]?.entry
+    if (there !== undefined) targets.set(entry.id, there)
+    if (
+      there !== undefined &&
+      isHybrid &&
+      isDiverged((await basesOf(source, namespace, entry)) ?? [], there)
+    ) {
+      decisions.set(entry.id, 'diverged')
+      continue
+    }
     const decision = decideRecord({
       source: entry,
-      target: currents[index]?.entry,
+      target: there,
       deletedInSource: undefined,
       deletedInTarget: deletions.get(entry.id),
     })
     if (decision !== 'copy' && decision !== 'delete') decisions.set(entry.id, decision)
   }
-  return decisions
+  return { decisions, targets }
 }
 
-function toMutation({ stored: { entry }, body }: LoadedRevision): Mutation {
+function toMutation(
+  { stored: { entry }, body }: LoadedRevision,
+  { isHybrid }: MigrationContext,
+  target: ManifestEntry | undefined,
+): Mutation {
   const { key: _key, etag: _etag, rev, op: _op, ...draft } = entry
-  return { kind: 'put', draft, body, rev, expect: { kind: 'older', rev }, ...copyOf(entry) }
+  const expect = target
+    ? ({ kind: 'etag', etag: recordEtag(target) } as const)
+    : ({ kind: 'older', rev } as const)
+  return { kind: 'put', draft, body, rev, expect, ...(isHybrid && copyOf(entry)) }
 }

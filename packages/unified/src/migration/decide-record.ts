@@ -18,6 +18,8 @@ export type RecordDecision =
   | 'deletedInTarget'
   | 'onlyInTarget'
   | 'conflict'
+  /** SQLite and R2 have both changed what they had in common. */
+  | 'diverged'
   /** The other side deleted an earlier record of this id, at a revision this one does not reach. */
   | 'reused'
 

@@ -1,5 +1,5 @@
 import { compareEntries, hasErrorCode, recordEtag } from '@umbra/core'
-import type { ManifestEntry, Namespace, StorageBackend, StoredEntry } from '@umbra/core'
+import type { ManifestEntry, Namespace, StoredEntry } from '@umbra/core'
 import { copyBatch, noteEqual } from './copy-batch.ts'
 import { decideRecord } from './decide-record.ts'
 import type { RecordDecision } from './decide-record.ts'
@@ -8,7 +8,7 @@ import { inGroups, mergeOrdered } from './merge-ordered.ts'
 import type { Pair } from './merge-ordered.ts'
 import type { MigrationContext } from './migration-context.ts'
 import { PassTally } from './pass-tally.ts'
-import { basesOf, COPY_OF_DELETION, isOutdatedCopy } from './version-bases.ts'
+import { basesOf, COPY_OF_DELETION, isDiverged } from './version-bases.ts'
 
 /** Records in one commit: each writes the head of R2 once. */
 const MAX_BATCH_RECORDS = 1_000
@@ -71,7 +71,7 @@ export async function migrateNamespace(context: MigrationContext, namespace: Nam
 
 /** What to do about each, once it is known which of those on one side were deleted on the other. */
 async function decideGroup(
-  { source, target, findDeleted }: MigrationContext,
+  { source, target, isHybrid, findDeleted }: MigrationContext,
   namespace: Namespace,
   pairs: readonly Pair<StoredEntry>[],
 ): Promise<readonly Decided[]> {
@@ -88,7 +88,7 @@ async function decideGroup(
       if (!inSource.has(id) && (await source.getEntry(namespace, id)) !== undefined) moved.add(id)
     }),
   )
-  const outdated = await findOutdatedCopies(source, namespace, pairs)
+  const diverged = isHybrid ? await findDiverged({ source, target }, namespace, pairs) : new Set()
   const decided = pairs.flatMap((pair) => {
     const stored = pair.source ?? pair.target
     const { id } = stored.entry
@@ -99,7 +99,7 @@ async function decideGroup(
       deletedInSource: inSource.get(id),
       deletedInTarget: inTarget.get(id),
     })
-    return [{ pair, stored, decision: outdated.has(pair) ? ('conflict' as const) : decision }]
+    return [{ pair, stored, decision: diverged.has(pair) ? ('diverged' as const) : decision }]
   })
   const entriesOf = (some: readonly Decided[]) => some.map(({ stored }) => stored.entry)
   const onlyInSource = decided.filter(
@@ -118,20 +118,22 @@ async function decideGroup(
   })
 }
 
-/** What only seems to be newer in the source: a copy of an older version of the target's, which others have changed there since. */
-async function findOutdatedCopies(
-  source: StorageBackend,
+/** What is ahead on the side that keeps bases, but not of what the other side has by now. */
+async function findDiverged(
+  sides: Pick<MigrationContext, 'source' | 'target'>,
   namespace: Namespace,
   pairs: readonly Pair<StoredEntry>[],
 ): Promise<ReadonlySet<Pair<StoredEntry>>> {
-  const outdated = new Set<Pair<StoredEntry>>()
+  const diverged = new Set<Pair<StoredEntry>>()
   for (const pair of pairs) {
     if (pair.source === undefined || pair.target === undefined) continue
-    if (pair.source.entry.rev <= pair.target.entry.rev) continue
-    const bases = await basesOf(source, namespace, pair.source.entry)
-    if (bases !== undefined && isOutdatedCopy(bases, pair.source.entry, pair.target.entry)) outdated.add(pair)
+    const order = Math.sign(pair.source.entry.rev - pair.target.entry.rev)
+    if (order === 0) continue
+    const [ahead, behind] = order > 0 ? (['source', 'target'] as const) : (['target', 'source'] as const)
+    const bases = (await basesOf(sides[ahead], namespace, pair[ahead].entry)) ?? []
+    if (isDiverged(bases, pair[behind].entry)) diverged.add(pair)
   }
-  return outdated
+  return diverged
 }
 
 async function copy(
@@ -155,7 +157,7 @@ async function copy(
 
 /** Removes this very version: another one is a newer write, and not ours to remove. */
 async function remove(
-  { target, dryRun, clock }: MigrationContext,
+  { target, dryRun, isHybrid, clock }: MigrationContext,
   namespace: Namespace,
   entry: ManifestEntry,
   tally: PassTally,
@@ -164,7 +166,9 @@ async function remove(
     const at = new Date(clock.now()).toISOString()
     const expect = { kind: 'etag', etag: recordEtag(entry) } as const
     if (!dryRun)
-      await target.commit(namespace, [{ kind: 'delete', id: entry.id, expect, at, ...COPY_OF_DELETION }])
+      await target.commit(namespace, [
+        { kind: 'delete', id: entry.id, expect, at, ...(isHybrid && COPY_OF_DELETION) },
+      ])
     tally.deleted++
   } catch (error) {
     if (!hasErrorCode(error, 'NOT_FOUND', 'PRECONDITION_FAILED')) throw error

@@ -13,6 +13,7 @@ export interface MigrationContext {
   readonly target: ListedBackend
   readonly since: string | undefined
   readonly dryRun: boolean
+  readonly isHybrid: boolean
   readonly bodyLimit: LimitFunction
   /** Loaded batches in memory, over all namespaces. */
   readonly batchLimit: LimitFunction
@@ -43,6 +44,7 @@ export function createMigrationContext(
     target: assertListed(target),
     since: options.since,
     dryRun: options.dryRun ?? false,
+    isHybrid: options.isHybrid ?? false,
     bodyLimit: pLimit(concurrency),
     batchLimit: pLimit(MAX_BATCHES),
     clock: options.clock ?? systemClock,

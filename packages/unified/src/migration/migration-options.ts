@@ -36,6 +36,11 @@ export interface MigrationOptions extends MigrationScope {
     entries: readonly ManifestEntry[],
     side: 'source' | 'target',
   ) => Promise<ReadonlySet<ManifestEntry>>
+  /**
+   * The two sides are the halves of a hybrid: over which version of R2's a record was made is kept with SQLite's records, and what both
+   * sides have changed is a conflict. Default false: the higher revision wins.
+   */
+  readonly isHybrid?: boolean
   /** Called with the entries of records that are now known to be the same on both sides: copied, or found so. */
   readonly onEqual?: (namespace: Namespace, entries: readonly ManifestEntry[]) => Promise<void>
   /** The same of blobs. */

@@ -34,20 +34,30 @@ export class PassTally {
   }
 
   note(entry: ManifestEntry, decision: SettledDecision): void {
-    if (decision !== 'conflict' && decision !== 'reused') {
+    if (decision !== 'conflict' && decision !== 'reused' && decision !== 'diverged') {
       this.#noted[decision]++
       return
     }
     this.#noted.conflicts++
-    const reason =
-      decision === 'conflict'
-        ? `revision ${entry.rev} is in both, with different content`
-        : 'the other side deleted an earlier record of this id; change this one until its revision is higher, or store it under another id'
+    const reason = reasonOf(decision, entry)
     this.findings.push({ kind: 'conflict', namespace: this.namespace, id: entry.id, reason })
   }
 
   unconvertible({ id }: ManifestEntry, reason: string): void {
     this.#noted.unconvertible++
     this.findings.push({ kind: 'unconvertible', namespace: this.namespace, id, reason })
+  }
+}
+
+function reasonOf(decision: 'conflict' | 'reused' | 'diverged', { rev }: ManifestEntry): string {
+  switch (decision) {
+    case 'conflict':
+      return `revision ${rev} is in both, with different content`
+    case 'reused':
+      return 'the other side deleted an earlier record of this id; change this one until its revision is higher, or store it under another id'
+    case 'diverged':
+      return 'sqlite and r2 have both changed what they had in common; the next change through hybrid keeps what r2 has'
+    default:
+      return decision satisfies never
   }
 }

@@ -79,13 +79,15 @@ function settled(
   return isDeepStrictEqual(edited, bases) ? undefined : edited
 }
 
-/** Versions name hashes, of which a hard deletion leaves nothing. What is there again keeps its own. */
+/** Versions name hashes, of which a hard deletion leaves nothing. What is there again, and another record, keeps its own. */
 export async function forgetBases(
   { bases }: StorageBackend,
   namespace: Namespace,
-  id: string,
+  { id, timestamp }: { readonly id: string; readonly timestamp?: string },
 ): Promise<void> {
-  await bases?.edit(namespace, [id], ({ entry }) => (entry.op === 'del' ? [] : undefined))
+  await bases?.edit(namespace, [id], ({ entry }) =>
+    entry.op === 'del' && entry.timestamp === (timestamp ?? entry.timestamp) ? [] : undefined,
+  )
 }
 
 /** The bases of the record, if this is still its current version. */
@@ -109,18 +111,9 @@ export function isCopy(bases: readonly string[], entry: ManifestEntry): boolean 
   return bases.includes(versionOf(entry))
 }
 
-/**
- * Whether the entry is the copy of an older version than this one of the other backend's: it got a higher revision, which the
- * other backend was not raised to.
- */
-export function isOutdatedCopy(
-  bases: readonly string[],
-  entry: ManifestEntry,
-  other: ManifestEntry,
-): boolean {
-  if (!isCopy(bases, entry) || isNamed(bases, other)) return false
-  const copied = bases.map((base) => Number.parseInt(base)).filter((rev) => rev < entry.rev)
-  return copied.some((rev) => rev < other.rev)
+/** Whether the other backend has moved on from what the entry was made over: to a version that is none of its bases, nor before them. */
+export function isDiverged(bases: readonly string[], other: ManifestEntry): boolean {
+  return !isNamed(bases, other) && bases.some((base) => Number.parseInt(base) <= other.rev)
 }
 
 function isVersion(current: ManifestEntry, entry: ManifestEntry): boolean {

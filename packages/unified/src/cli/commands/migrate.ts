@@ -147,7 +147,7 @@ function hybridNotes(
   { env }: CliContext,
   sides: Pick<Sides, 'source' | 'target'>,
   { from }: MigrateOptions,
-): Pick<MigrationOptions, 'onEqual' | 'onEqualBlob' | 'findDeleted'> {
+): Pick<MigrationOptions, 'isHybrid' | 'onEqual' | 'onEqualBlob' | 'findDeleted'> {
   if (env['STORAGE_BACKEND'] !== 'hybrid') return {}
   const side = from === 'sqlite' ? 'source' : 'target'
   return { ...migrationNotes(sides[side]), ...notedDeletions(sides[side], side) }
