@@ -28,9 +28,9 @@ async function startServer(): Promise<LocalR2> {
 }
 
 describe('processes killed at any moment', () => {
-  it('lose nothing acknowledged and leave nothing rejected, 100 times on a rough network', async () => {
+  it('lose nothing acknowledged and leave nothing rejected, 50 times on a rough network', async () => {
     const server = await startServer()
-    const rounds = await runKillRounds({ server, program, seed: 1, rounds: 100, faults: ROUGH_NETWORK })
+    const rounds = await runKillRounds({ server, program, seed: 1, rounds: 50, faults: ROUGH_NETWORK })
     expect(await auditKillRounds(server.settings, rounds)).toEqual([])
     // Every fault has happened, and the writers got somewhere all the same.
     const { 'rate-limit': limited, ...counts } = rounds.faultCounts()
@@ -39,8 +39,8 @@ describe('processes killed at any moment', () => {
     const totals = rounds.ledger.totals()
     expect(totals.acknowledged).toBeGreaterThan(100)
     expect(totals.rejected).toBeGreaterThan(0)
-    expect(totals.unknown).toBeGreaterThan(50)
-    expect(totals.ready).toBeGreaterThan(50)
+    expect(totals.unknown).toBeGreaterThan(25)
+    expect(totals.ready).toBeGreaterThan(25)
     // They have sealed and merged a lot meanwhile.
     const parts = await countParts(server)
     expect(parts.segments).toBeGreaterThan(25)

@@ -170,6 +170,23 @@ describe('an upload in parts', () => {
     )
   })
 
+  it('is begun again when the connection is lost', async () => {
+    let begun = 0
+    const { store } = await openScripted(
+      accepting({
+        create: (_, response) => {
+          if (++begun === 1) response.socket?.resetAndDestroy()
+          else
+            response.end(
+              '<InitiateMultipartUploadResult><UploadId>u2</UploadId></InitiateMultipartUploadResult>',
+            )
+        },
+      }),
+    )
+    expect(await store.put('a/b', small)).toEqual({ etag: 'whole-5' })
+    expect(begun).toBe(2)
+  })
+
   it('names its parts to a store that forgets quotes as the store has named them', async () => {
     const nameBare: Answer = (request, response) => {
       response.writeHead(200, { etag: operationOf(request).replace(' ', '-') }).end()

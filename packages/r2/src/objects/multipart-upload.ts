@@ -56,9 +56,12 @@ async function createUpload(context: R2Context, object: LargeObject): Promise<st
     ContentType: object.contentType,
     Metadata: object.metadata,
   })
-  const { UploadId: uploadId } = await context.client
-    .send(command, object.signal && { abortSignal: object.signal })
-    .catch(failed(object, 'createMultipartUpload', 'none'))
+  const create = () =>
+    context.client
+      .send(command, object.signal && { abortSignal: object.signal })
+      .catch(failed(object, 'createMultipartUpload', 'none'))
+  // One whose name was lost is dropped by R2 after seven days, like any that was not finished.
+  const { UploadId: uploadId } = await withRetry(create, context.pieceRetry)
   if (uploadId === undefined) {
     throw new UmbraError('UNSUPPORTED', `the store started an upload without naming it. key=${object.key}`)
   }
