@@ -300,15 +300,11 @@ describe('a deletion leaves no base', () => {
   })
 })
 
-it('a copy of what another record was in the way of is known to be one', async () => {
-  const hybrid = await openHybrid()
-  await hybrid.storeData({ ...AT, id: 'b', data: ['b'] })
-  await alone.storeData({ ...AT, id: 'a', data: ['own'] })
-  await nextMillisecond()
-  await onR2.storeData({ ...AT, id: 'a', data: ['of R2'] })
+/** R2, after whose first commit SQLite alone changes its own record twice, which is then in the way of R2's. */
+function changingAfterFirstCommit(): StorageBackend {
   const client = store.client()
   let isCommitted = false
-  const primary: StorageBackend = {
+  return {
     ...client,
     async commit(...about) {
       const made = await client.commit(...about)
@@ -319,6 +315,15 @@ it('a copy of what another record was in the way of is known to be one', async (
       return made
     },
   }
+}
+
+it('a copy of what another record was in the way of is known to be one', async () => {
+  const hybrid = await openHybrid()
+  await hybrid.storeData({ ...AT, id: 'b', data: ['b'] })
+  await alone.storeData({ ...AT, id: 'a', data: ['own'] })
+  await nextMillisecond()
+  await onR2.storeData({ ...AT, id: 'a', data: ['of R2'] })
+  const primary = changingAfterFirstCommit()
   let isDone = false
   const secondary = aroundCommits(await sqlite(), {
     async before() {
@@ -348,19 +353,7 @@ it('a copy of what another record was in the way of, until others deleted that w
   await alone.storeData({ ...AT, id: 'a', data: ['own'] })
   await nextMillisecond()
   await onR2.storeData({ ...AT, id: 'a', data: ['of R2'] })
-  const client = store.client()
-  let isCommitted = false
-  const primary: StorageBackend = {
-    ...client,
-    async commit(...about) {
-      const made = await client.commit(...about)
-      if (!isCommitted) {
-        isCommitted = true
-        for (const word of ['x', 'y']) await alone.updateData(append(word))
-      }
-      return made
-    },
-  }
+  const primary = changingAfterFirstCommit()
   const backend = plainBackend(await sqlite())
   let isDone = false
   const secondary: StorageBackend = {

@@ -96,7 +96,7 @@ async function commitRevisions(
     try {
       await context.target.commit(
         namespace,
-        left.map((one) => toMutation(one, context, targets?.get(one.stored.entry.id))),
+        left.map((one) => toMutation(one, context, targets.get(one.stored.entry.id))),
       )
       break
     } catch (error) {
@@ -169,8 +169,10 @@ function toMutation(
   target: ManifestEntry | undefined,
 ): Mutation {
   const { key: _key, etag: _etag, rev, op: _op, ...draft } = entry
-  const expect = target
-    ? ({ kind: 'etag', etag: recordEtag(target) } as const)
-    : ({ kind: 'older', rev } as const)
+  // Elsewhere the higher revision wins, whatever others write meanwhile.
+  const expect =
+    isHybrid && target
+      ? ({ kind: 'etag', etag: recordEtag(target) } as const)
+      : ({ kind: 'older', rev } as const)
   return { kind: 'put', draft, body, rev, expect, ...(isHybrid && copyOf(entry)) }
 }
