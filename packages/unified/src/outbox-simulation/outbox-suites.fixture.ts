@@ -10,8 +10,8 @@ export interface OutboxSuite {
 
 /** What the random plans are divided into. */
 export const OUTBOX_SUITES: readonly OutboxSuite[] = [
-  { name: 'a file for each process', simulation: {}, plans: 150 },
-  { name: 'two processes on one file', simulation: { sharesFile: true }, plans: 70 },
+  { name: 'a file for each process', simulation: {}, plans: 100 },
+  { name: 'two processes on one file', simulation: { sharesFile: true }, plans: 50 },
   {
     name: 'three processes on one file that change the same records',
     simulation: {
@@ -20,7 +20,7 @@ export const OUTBOX_SUITES: readonly OutboxSuite[] = [
       tasks: ['wait'],
       plans: { maxOperations: 14, maxProcesses: 3 },
     },
-    plans: 90,
+    plans: 60,
   },
   {
     name: 'copied files',
