@@ -8,6 +8,7 @@ import type {
   UmbraError,
 } from '@umbra/core'
 import { createHybridBackend } from './hybrid/hybrid-backend.ts'
+import { noteBucket } from './hybrid/hybrid-bucket.ts'
 import type { Outbox } from '@umbra/sqlite'
 import type { OutboxParts } from './outbox/outbox-backend.ts'
 import { parseOutboxOptions } from './outbox/parse-outbox-options.ts'
@@ -50,6 +51,7 @@ async function openBackend(
     case 'hybrid': {
       const secondary = await openSqlite(settings, components)
       try {
+        await noteBucket(secondary, settings.r2)
         return await openR2Side(settings, components, secondary)
       } catch (error) {
         await secondary.close()

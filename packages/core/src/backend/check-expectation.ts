@@ -22,8 +22,9 @@ export function checkExpectation(
   const id = mutationId(mutation)
   const live = current?.op === 'put' ? current : undefined
   if (mutation.expect.kind === 'older') {
-    const isOlder = current === undefined || current.rev < mutation.expect.rev
-    return isOlder ? undefined : recordNotOlder(id, current.rev, index)
+    if (current === undefined) return undefined
+    const isTaken = live !== undefined && mutation.expect.isLive === false
+    return current.rev < mutation.expect.rev && !isTaken ? undefined : recordNotOlder(id, current.rev, index)
   }
   if (mutation.expect.kind === 'absent') {
     return live === undefined ? undefined : recordAlreadyExists(id, recordEtag(live), index)

@@ -3,12 +3,13 @@ import type { EntryDraft, ManifestEntry } from '../records/manifest-entry.ts'
 
 /**
  * `absent`: no live record has this id. `etag`: the live record's etag is exactly this one. `older`: whatever the id
- * has, a deletion too, is of a revision below this one; so a copy never replaces, or revives, what is as new.
+ * has, a deletion too, is of a revision below this one; so a copy never replaces, or revives, what is as new. With
+ * `isLive: false` no live record has the id either.
  */
 export type Expectation =
   | { readonly kind: 'absent' }
   | { readonly kind: 'etag'; readonly etag: string }
-  | { readonly kind: 'older'; readonly rev: number }
+  | { readonly kind: 'older'; readonly rev: number; readonly isLive?: false }
 
 interface BasedMutation {
   /**

@@ -194,4 +194,45 @@ describe('umbra migrate of a hybrid', () => {
     expect(await storage.getBlob('gone')).toBeNull()
     await storage.close()
   })
+
+  it('knows the halves on the way back as well, so that SQLite alone goes on from what R2 had', async () => {
+    const append = (word: string) => ({
+      ...AT,
+      recordId: 'a',
+      data: (current: unknown) => [...(current as string[]), word],
+    })
+    const open = () => createStorageManager(parseSettings(env))
+    const before = await open()
+    await before.storeData({ ...AT, id: 'a', data: ['both'] })
+    await before.close()
+    await inR2((storage) => storage.updateData(append('r2')))
+    const back = ['migrate', '--from', 'r2', '--to', 'sqlite', '--yes']
+    expect(await runUmbra(back, { env: { ...env, STORAGE_BACKEND: 'r2' } })).toMatchObject({ exitCode: 0 })
+    await inSqlite((storage) => storage.updateData(append('sqlite')))
+    const again = await open()
+    await again.updateData(append('both again'))
+    expect(await again.retrieveData('imported', 'u', 'a')).toMatchObject({
+      data: ['both', 'r2', 'sqlite', 'both again'],
+    })
+    await again.close()
+  })
+
+  it('takes another bucket for another one, in which the higher revision wins', async () => {
+    const storage = await createStorageManager(parseSettings(env))
+    await storage.storeData({ ...AT, id: 'a', data: 1 })
+    await storage.close()
+    await inSqlite((alone) => alone.updateData({ ...AT, recordId: 'a', data: 2 }))
+    await inR2((other) => other.updateData({ ...AT, recordId: 'a', data: 3 }))
+    await inR2((other) => other.updateData({ ...AT, recordId: 'a', data: 4 }))
+    const migrate = (more: Environment) =>
+      runUmbra(['migrate', '--from', 'r2', '--to', 'sqlite', '--yes'], { env: { ...env, ...more } })
+    expect(await migrate({ STORAGE_BACKEND: 'r2' })).toMatchObject({ exitCode: 3 })
+    // The same server under another name.
+    const elsewhere = {
+      STORAGE_BACKEND: 'r2',
+      R2_ENDPOINT: env['R2_ENDPOINT']?.replace('127.0.0.1', 'localhost'),
+    }
+    expect(await migrate(elsewhere)).toMatchObject({ exitCode: 0 })
+    expect(await inSqlite((alone) => alone.retrieveData('imported', 'u', 'a'))).toMatchObject({ data: 4 })
+  })
 })

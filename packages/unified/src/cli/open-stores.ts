@@ -1,6 +1,7 @@
 import { createMemoryBackend, manageBackend, parseSettings, UmbraError } from '@umbra/core'
 import type { Clock, Environment, ObjectStore, StorageManager, StorageSettings } from '@umbra/core'
 import { createHybridBackend } from '../hybrid/hybrid-backend.ts'
+import { noteBucket } from '../hybrid/hybrid-bucket.ts'
 import { createLazyParquetCodec } from '../lazy-parquet-codec.ts'
 import { assertListed } from '../migration/migration-context.ts'
 import type { ListedBackend } from '../migration/migration-context.ts'
@@ -70,6 +71,7 @@ export async function withStorage<T>(
   const settings = parseSettings(env)
   const [first, second] = await openAll(storesInUse(settings), settings, {})
   if (first === undefined) throw new UmbraError('INTERNAL', 'there is no store')
+  if (second !== undefined && settings.backend === 'hybrid') await noteBucket(second, settings.r2)
   const backend = second === undefined ? first : createHybridBackend({ primary: first, secondary: second })
   const storage = manageBackend(backend, { parquet: createLazyParquetCodec() })
   try {

@@ -1,6 +1,6 @@
 import { hasErrorCode, recordEtag } from '@umbra/core'
 import type { ManifestEntry, Namespace, PutMutation, StoredEntry } from '@umbra/core'
-import { isSameRevision } from '../migration/decide-record.ts'
+import { isSame } from '../migration/decide-record.ts'
 import { COPY_OF_DELETION, copyOf, forgetBases } from '../migration/version-bases.ts'
 import type { HybridParts } from './hybrid-parts.ts'
 import { ATTEMPT_OF_COPIES, forgetAttempt, noteDeleting, wasDeleted } from './deletion-note.ts'
@@ -102,7 +102,7 @@ export async function replaceCopy(
   const { entry } = current
   await noteInPrimary(secondary, namespace, entry)
   // Somebody else has raised it.
-  if (isCopy(copy, entry)) return current
+  if (isSame(copy, entry)) return current
   const mutation: PutMutation = {
     kind: 'put',
     draft: toDraft(entry),
@@ -120,9 +120,4 @@ export async function replaceCopy(
     if (!hasErrorCode(error, 'NOT_FOUND', 'PRECONDITION_FAILED')) throw error
   }
   return undefined
-}
-
-/** Whether both have the same version. */
-function isCopy(copy: ManifestEntry, stored: ManifestEntry): boolean {
-  return copy.op === stored.op && copy.rev === stored.rev && isSameRevision(copy, stored)
 }

@@ -1,7 +1,7 @@
 import { recordEtag } from '@umbra/core'
 import type { Deletion, ListedBlob, ManifestEntry, Namespace, StoredEntry } from '@umbra/core'
 import type { DifferenceKind, StoreDifference } from './comparison-report.ts'
-import { isOfEarlier, isSameRevision } from './decide-record.ts'
+import { isOfEarlier, isSame } from './decide-record.ts'
 import { mapConcurrently } from './map-concurrently.ts'
 import type { Pair } from './merge-ordered.ts'
 import type { ListedBackend } from './migration-context.ts'
@@ -20,7 +20,7 @@ export async function recordDifferences(
   namespace: Namespace,
   pairs: readonly Pair<StoredEntry>[],
 ): Promise<{ readonly equal: number; readonly differences: readonly StoreDifference[] }> {
-  const suspects = pairs.filter(({ source, target }) => !isSame(source?.entry, target?.entry))
+  const suspects = pairs.filter(({ source, target }) => !areSame(source?.entry, target?.entry))
   const ids = suspects.map(({ source, target }) => (source ?? target).entry.id)
   const [inSource, inTarget] = await Promise.all([
     sides.source.inventory.findDeletions(namespace, ids),
@@ -35,7 +35,7 @@ export async function recordDifferences(
     ])
     // An id that was used again stands at another place of the source's order: it is compared there.
     if (pair.source === undefined && source !== undefined) return undefined
-    if (isSame(source?.entry, target?.entry)) {
+    if (areSame(source?.entry, target?.entry)) {
       equal++
       return undefined
     }
@@ -63,13 +63,8 @@ export async function blobDifference(
   return kind && { kind, namespace: undefined, id: path, ...etags }
 }
 
-function isSame(source: ManifestEntry | undefined, target: ManifestEntry | undefined): boolean {
-  return (
-    source !== undefined &&
-    target !== undefined &&
-    source.rev === target.rev &&
-    isSameRevision(source, target)
-  )
+function areSame(source: ManifestEntry | undefined, target: ManifestEntry | undefined): boolean {
+  return source !== undefined && target !== undefined && isSame(source, target)
 }
 
 /** Whether one side deleted what the other one has, and not only an earlier record of its id. */

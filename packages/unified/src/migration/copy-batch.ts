@@ -1,11 +1,18 @@
 import { hasErrorCode, isUmbraError, recordEtag, retryDelayMs } from '@umbra/core'
-import type { ManifestEntry, Mutation, Namespace, StoredEntry, UmbraError } from '@umbra/core'
-import { decideRecord } from './decide-record.ts'
+import type { Expectation, ManifestEntry, Mutation, Namespace, StoredEntry, UmbraError } from '@umbra/core'
+import { judgeRecord } from './judge-record.ts'
 import type { SettledDecision } from './decide-record.ts'
 import { loadRevision } from './load-revision.ts'
 import type { LoadedRevision } from './load-revision.ts'
 import type { MigrationContext } from './migration-context.ts'
-import { addSent, basesOf, copyOf, isDiverged, settleEqual } from './version-bases.ts'
+import { noteEqual } from './note-equal.ts'
+import { addSent, copyOf } from './version-bases.ts'
+
+/** A revision to be copied, over what the target had when that was decided. */
+export interface Copy {
+  readonly stored: StoredEntry
+  readonly over: ManifestEntry | undefined
+}
 
 export interface BatchOutcome {
   readonly copied: readonly ManifestEntry[]
@@ -30,24 +37,24 @@ const RETRY_POLICY = { maxAttempts: MAX_TRIES, baseDelayMs: 200, maxDelayMs: 10_
 export async function copyBatch(
   context: MigrationContext,
   namespace: Namespace,
-  batch: readonly StoredEntry[],
+  batch: readonly Copy[],
 ): Promise<BatchOutcome> {
   const loads = await Promise.allSettled(
-    batch.map((stored) => context.bodyLimit(() => loadRevision(context.source, stored))),
+    batch.map(({ stored }) => context.bodyLimit(() => loadRevision(context.source, stored))),
   )
   const outcomes = loads.flatMap((load) => (load.status === 'fulfilled' ? [load.value] : []))
   const loaded = outcomes.flatMap((outcome) => (outcome.kind === 'loaded' ? [outcome.revision] : []))
   try {
     const failed = loads.find((load) => load.status === 'rejected')
     if (failed !== undefined) throw failed.reason
-    const entries = loaded.map(({ stored }) => stored.entry)
-    const current = context.isHybrid ? await addSent(context.source, namespace, entries) : new Set(entries)
-    const sent = loaded.filter(({ stored }) => current.has(stored.entry))
-    const { copied, overtaken } = await commitRevisions(context, namespace, sent)
+    const sent = await noteSent(context, namespace, loaded)
+    const over = new Map(batch.map((one) => [one.stored.entry.id, one.over]))
+    const { copied, overtaken, ...committed } = await commitRevisions(context, namespace, sent, over)
     await noteEqual(context, namespace, [...copied, ...overtaken.filter(isAlike).map(({ entry }) => entry)])
-    const moved = outcomes.filter(({ kind }) => kind === 'moved').length + loaded.length - sent.length
+    const goneBefore = outcomes.filter(({ kind }) => kind === 'moved').length
+    const moved = goneBefore + (loaded.length - sent.length) + committed.moved
     const unconvertible = outcomes.flatMap((outcome, index) => {
-      const entry = batch[index]?.entry
+      const entry = batch[index]?.stored.entry
       return outcome.kind === 'unconvertible' && entry !== undefined
         ? [{ entry, reason: outcome.reason }]
         : []
@@ -59,14 +66,18 @@ export async function copyBatch(
   }
 }
 
-/** Of entries that are the same on both sides: copied, or found so. */
-export async function noteEqual(
+/** What hybrid must know before a commit, should nothing be heard of it. Resolves to what is still to be sent. */
+async function noteSent(
   { source, target, isHybrid, onEqual }: MigrationContext,
   namespace: Namespace,
-  entries: readonly ManifestEntry[],
-): Promise<void> {
-  if (isHybrid) for (const side of [source, target]) await settleEqual(side, namespace, entries)
-  await onEqual(namespace, entries)
+  loaded: readonly LoadedRevision[],
+): Promise<readonly LoadedRevision[]> {
+  if (!isHybrid) return loaded
+  const entries = loaded.map(({ stored }) => stored.entry)
+  const current = await addSent(source, namespace, entries)
+  // R2 has what it lists: a copy in SQLite that is not known to be one would outlive its deletion there.
+  if (target.bases !== undefined) await onEqual(namespace, entries)
+  return loaded.filter(({ stored }) => current.has(stored.entry))
 }
 
 /** Ours, whose answer was lost, or another writer's: no later pass looks at it unless this one copied something else. */
@@ -78,33 +89,28 @@ async function commitRevisions(
   context: MigrationContext,
   namespace: Namespace,
   revisions: readonly LoadedRevision[],
-): Promise<Pick<BatchOutcome, 'copied' | 'overtaken'>> {
+  over: ReadonlyMap<string, ManifestEntry | undefined>,
+): Promise<Pick<BatchOutcome, 'copied' | 'overtaken' | 'moved'>> {
   let left = revisions
+  let targets = over
+  let moved = 0
   const overtaken: Overtaken[] = []
   for (let tries = 1; left.length > 0; tries++) {
-    // What both halves of a hybrid have may have been changed in both since it was listed.
-    const isAsked = tries > 1 || context.isHybrid
-    const { decisions, targets } = isAsked ? await decideAgain(context, namespace, left) : NOTHING_NEW
-    overtaken.push(
-      ...left.flatMap(({ stored: { entry } }) => {
-        const decision = decisions.get(entry.id)
-        return decision === undefined ? [] : [{ entry, decision }]
-      }),
-    )
-    left = left.filter(({ stored }) => !decisions.has(stored.entry.id))
-    if (left.length === 0) break
     try {
-      await context.target.commit(
-        namespace,
-        left.map((one) => toMutation(one, context, targets.get(one.stored.entry.id))),
-      )
+      const mutations = left.map((one) => toMutation(one, context, targets.get(one.stored.entry.id)))
+      await context.target.commit(namespace, mutations)
       break
     } catch (error) {
       if (tries >= MAX_TRIES || !mayBeRepeated(error)) throw error
       if (!isRefused(error)) await context.clock.sleep(retryDelayMs(RETRY_POLICY, tries, 1), context.signal)
     }
+    const again = await decideAgain(context, namespace, left)
+    left = again.left
+    targets = again.targets
+    moved += again.moved
+    overtaken.push(...again.overtaken)
   }
-  return { copied: left.map(({ stored }) => stored.entry), overtaken }
+  return { copied: left.map(({ stored }) => stored.entry), overtaken, moved }
 }
 
 /** Either it was rejected, or repeating it does no harm: a copy that landed is as new as itself, so is not older. */
@@ -119,60 +125,55 @@ function isRefused(error: unknown): boolean {
   return hasErrorCode(error, 'PRECONDITION_FAILED', 'NOT_FOUND')
 }
 
-interface DecidedAgain {
-  /** Of those that need not be copied any more, by id, why: another writer, or an earlier try of ours, was faster. */
-  readonly decisions: ReadonlyMap<string, SettledDecision>
+interface DecidedAgain extends Pick<BatchOutcome, 'overtaken' | 'moved'> {
+  /** What is to be copied all the same. */
+  readonly left: readonly LoadedRevision[]
   /** What the target has now. */
   readonly targets: ReadonlyMap<string, ManifestEntry>
 }
 
-const NOTHING_NEW: DecidedAgain = { decisions: new Map(), targets: new Map() }
-
+/** Another writer, or an earlier try of ours, was faster. */
 async function decideAgain(
-  { source, target, isHybrid }: MigrationContext,
+  context: MigrationContext,
   namespace: Namespace,
   revisions: readonly LoadedRevision[],
 ): Promise<DecidedAgain> {
+  const { target } = context
   const ids = revisions.map(({ stored }) => stored.entry.id)
   const [currents, deletions] = await Promise.all([
     Promise.all(ids.map((id) => target.getEntry(namespace, id))),
     target.inventory.findDeletions(namespace, ids),
   ])
-  const decisions = new Map<string, SettledDecision>()
-  const targets = new Map<string, ManifestEntry>()
-  for (const [index, { stored }] of revisions.entries()) {
-    const { entry } = stored
-    const there = currents[index]?.entry
-    if (there !== undefined) targets.set(entry.id, there)
-    if (
-      there !== undefined &&
-      isHybrid &&
-      isDiverged((await basesOf(source, namespace, entry)) ?? [], there)
-    ) {
-      decisions.set(entry.id, 'diverged')
-      continue
-    }
-    const decision = decideRecord({
+  const left: LoadedRevision[] = []
+  const overtaken: Overtaken[] = []
+  let moved = 0
+  for (const [index, revision] of revisions.entries()) {
+    const { entry } = revision.stored
+    const decision = await judgeRecord(context, namespace, {
       source: entry,
-      target: there,
+      target: currents[index]?.entry,
       deletedInSource: undefined,
       deletedInTarget: deletions.get(entry.id),
     })
-    if (decision !== 'copy' && decision !== 'delete') decisions.set(entry.id, decision)
+    if (decision === 'moved') moved++
+    else if (decision === 'copy' || decision === 'delete') left.push(revision)
+    else overtaken.push({ entry, decision })
   }
-  return { decisions, targets }
+  const targets = new Map(currents.flatMap((current) => (current ? [[current.entry.id, current.entry]] : [])))
+  return { left, overtaken, moved, targets }
 }
 
 function toMutation(
   { stored: { entry }, body }: LoadedRevision,
   { isHybrid }: MigrationContext,
-  target: ManifestEntry | undefined,
+  over: ManifestEntry | undefined,
 ): Mutation {
   const { key: _key, etag: _etag, rev, op: _op, ...draft } = entry
-  // Elsewhere the higher revision wins, whatever others write meanwhile.
-  const expect =
-    isHybrid && target
-      ? ({ kind: 'etag', etag: recordEtag(target) } as const)
-      : ({ kind: 'older', rev } as const)
+  // The higher revision wins, whatever others write meanwhile; in hybrid mode only over what it was judged by.
+  const expect: Expectation = !isHybrid
+    ? { kind: 'older', rev }
+    : over === undefined
+      ? { kind: 'older', rev, isLive: false }
+      : { kind: 'etag', etag: recordEtag(over) }
   return { kind: 'put', draft, body, rev, expect, ...(isHybrid && copyOf(entry)) }
 }

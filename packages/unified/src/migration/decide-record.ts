@@ -22,9 +22,11 @@ export type RecordDecision =
   | 'diverged'
   /** The other side deleted an earlier record of this id, at a revision this one does not reach. */
   | 'reused'
+  /** Not what it was any more when it was looked at: for the next pass. */
+  | 'moved'
 
 /** There is nothing to do. */
-export type SettledDecision = Exclude<RecordDecision, 'copy' | 'delete'>
+export type SettledDecision = Exclude<RecordDecision, 'copy' | 'delete' | 'moved'>
 
 /** The newer revision wins, and a deletion is a revision; nothing that is as new is ever replaced. */
 export function decideRecord(record: RecordOnBothSides): RecordDecision {
@@ -46,6 +48,11 @@ export function decideRecord(record: RecordOnBothSides): RecordDecision {
 /** Whether what was deleted is an earlier record that had the id, so that the deletion says nothing of this one. */
 export function isOfEarlier(deletion: Deletion, { timestamp }: ManifestEntry): boolean {
   return deletion.timestamp < timestamp
+}
+
+/** Whether both have the same version. */
+export function isSame(a: ManifestEntry, b: ManifestEntry): boolean {
+  return a.rev === b.rev && isSameRevision(a, b)
 }
 
 /** Everything but where the body lies, and but the search text, which follows from the rest. */

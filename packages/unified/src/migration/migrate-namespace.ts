@@ -1,14 +1,16 @@
 import { compareEntries, hasErrorCode, recordEtag } from '@umbra/core'
 import type { ManifestEntry, Namespace, StoredEntry } from '@umbra/core'
-import { copyBatch, noteEqual } from './copy-batch.ts'
-import { decideRecord } from './decide-record.ts'
+import { copyBatch } from './copy-batch.ts'
+import type { Copy } from './copy-batch.ts'
+import { judgeRecord } from './judge-record.ts'
 import type { RecordDecision } from './decide-record.ts'
 import { listEntries } from './list-entries.ts'
 import { inGroups, mergeOrdered } from './merge-ordered.ts'
 import type { Pair } from './merge-ordered.ts'
 import type { MigrationContext } from './migration-context.ts'
+import { noteEqual } from './note-equal.ts'
 import { PassTally } from './pass-tally.ts'
-import { basesOf, COPY_OF_DELETION, isDiverged } from './version-bases.ts'
+import { COPY_OF_DELETION } from './version-bases.ts'
 
 /** Records in one commit: each writes the head of R2 once. */
 const MAX_BATCH_RECORDS = 1_000
@@ -21,6 +23,7 @@ const byPosition = compareEntries('oldest')
 
 interface Decided {
   readonly stored: StoredEntry
+  readonly over: ManifestEntry | undefined
   readonly decision: RecordDecision
 }
 
@@ -34,7 +37,7 @@ export async function migrateNamespace(context: MigrationContext, namespace: Nam
     listEntries(target, namespace, since),
     (a, b) => byPosition(a.entry, b.entry),
   )
-  const work = async (batch: readonly StoredEntry[]) => {
+  const work = async (batch: readonly Copy[]) => {
     while (running.size >= PARALLEL_BATCHES) await Promise.race(running)
     const copying = context
       .batchLimit(() => copy(context, namespace, batch, tally))
@@ -55,8 +58,9 @@ export async function migrateNamespace(context: MigrationContext, namespace: Nam
           namespace,
           equal.map(({ stored }) => stored.entry),
         )
-      for (const { stored, decision } of decided) {
-        if (decision === 'copy') await batcher.add(stored)
+      for (const { stored, over, decision } of decided) {
+        if (decision === 'copy') await batcher.add({ stored, over })
+        else if (decision === 'moved') tally.moved++
         else if (decision === 'delete') await remove(context, namespace, stored.entry, tally)
         else tally.note(stored.entry, decision)
       }
@@ -71,10 +75,11 @@ export async function migrateNamespace(context: MigrationContext, namespace: Nam
 
 /** What to do about each, once it is known which of those on one side were deleted on the other. */
 async function decideGroup(
-  { source, target, isHybrid, findDeleted }: MigrationContext,
+  context: MigrationContext,
   namespace: Namespace,
   pairs: readonly Pair<StoredEntry>[],
 ): Promise<readonly Decided[]> {
+  const { source, target, findDeleted } = context
   const missing = pairs.flatMap((pair) => (pair.target === undefined ? [pair.source.entry.id] : []))
   const extra = pairs.flatMap((pair) => (pair.source === undefined ? [pair.target.entry.id] : []))
   const [inTarget, inSource] = await Promise.all([
@@ -88,62 +93,46 @@ async function decideGroup(
       if (!inSource.has(id) && (await source.getEntry(namespace, id)) !== undefined) moved.add(id)
     }),
   )
-  const diverged = isHybrid ? await findDiverged({ source, target }, namespace, pairs) : new Set()
-  const decided = pairs.flatMap((pair) => {
-    const stored = pair.source ?? pair.target
-    const { id } = stored.entry
-    if (pair.source === undefined && moved.has(id)) return []
-    const decision = decideRecord({
-      source: pair.source?.entry,
-      target: pair.target?.entry,
-      deletedInSource: inSource.get(id),
-      deletedInTarget: inTarget.get(id),
-    })
-    return [{ pair, stored, decision: diverged.has(pair) ? ('diverged' as const) : decision }]
-  })
+  const judged = await Promise.all(
+    pairs.map(async (pair) => {
+      const stored = pair.source ?? pair.target
+      const { id } = stored.entry
+      if (pair.source === undefined && moved.has(id)) return []
+      const decision = await judgeRecord(context, namespace, {
+        source: pair.source?.entry,
+        target: pair.target?.entry,
+        deletedInSource: inSource.get(id),
+        deletedInTarget: inTarget.get(id),
+      })
+      return [{ pair, stored, over: pair.target?.entry, decision }]
+    }),
+  )
+  const decided = judged.flat()
   const entriesOf = (some: readonly Decided[]) => some.map(({ stored }) => stored.entry)
   const onlyInSource = decided.filter(
     ({ pair, decision }) => pair.target === undefined && decision === 'copy',
   )
   const onlyInTarget = decided.filter(
-    ({ pair, decision }) => pair.source === undefined && decision !== 'delete',
+    ({ pair, decision }) => pair.source === undefined && decision !== 'delete' && decision !== 'diverged',
   )
   const [copies, left] = await Promise.all([
     findDeleted(namespace, entriesOf(onlyInSource), 'source'),
     findDeleted(namespace, entriesOf(onlyInTarget), 'target'),
   ])
-  return decided.map(({ stored, decision }) => {
-    if (copies.has(stored.entry)) return { stored, decision: 'deletedInTarget' }
-    return { stored, decision: left.has(stored.entry) ? 'delete' : decision }
+  return decided.map(({ stored, over, decision }) => {
+    if (copies.has(stored.entry)) return { stored, over, decision: 'deletedInTarget' }
+    return { stored, over, decision: left.has(stored.entry) ? 'delete' : decision }
   })
-}
-
-/** What is ahead on the side that keeps bases, but not of what the other side has by now. */
-async function findDiverged(
-  sides: Pick<MigrationContext, 'source' | 'target'>,
-  namespace: Namespace,
-  pairs: readonly Pair<StoredEntry>[],
-): Promise<ReadonlySet<Pair<StoredEntry>>> {
-  const diverged = new Set<Pair<StoredEntry>>()
-  for (const pair of pairs) {
-    if (pair.source === undefined || pair.target === undefined) continue
-    const order = Math.sign(pair.source.entry.rev - pair.target.entry.rev)
-    if (order === 0) continue
-    const [ahead, behind] = order > 0 ? (['source', 'target'] as const) : (['target', 'source'] as const)
-    const bases = (await basesOf(sides[ahead], namespace, pair[ahead].entry)) ?? []
-    if (isDiverged(bases, pair[behind].entry)) diverged.add(pair)
-  }
-  return diverged
 }
 
 async function copy(
   context: MigrationContext,
   namespace: Namespace,
-  batch: readonly StoredEntry[],
+  batch: readonly Copy[],
   tally: PassTally,
 ): Promise<void> {
   if (context.dryRun) {
-    tally.copied(batch.map(({ entry }) => entry))
+    tally.copied(batch.map(({ stored }) => stored.entry))
     return
   }
   context.signal?.throwIfAborted()
@@ -176,8 +165,8 @@ async function remove(
   }
 }
 
-function createBatcher(work: (batch: readonly StoredEntry[]) => Promise<void>) {
-  let batch: StoredEntry[] = []
+function createBatcher(work: (batch: readonly Copy[]) => Promise<void>) {
+  let batch: Copy[] = []
   let bytes = 0
   const flush = async () => {
     const full = batch
@@ -187,9 +176,10 @@ function createBatcher(work: (batch: readonly StoredEntry[]) => Promise<void>) {
   }
   return {
     flush,
-    async add(stored: StoredEntry) {
+    async add(copying: Copy) {
+      const { stored } = copying
       if (bytes + stored.entry.size > MAX_BATCH_BYTES) await flush()
-      batch.push(stored)
+      batch.push(copying)
       bytes += stored.entry.size
       if (batch.length >= MAX_BATCH_RECORDS) await flush()
     },

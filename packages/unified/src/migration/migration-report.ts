@@ -3,8 +3,8 @@ import type { Namespace } from '@umbra/core'
 /** Something that was left as it is and that a person should know of. */
 export interface MigrationFinding {
   /**
-   * `conflict`: both stores have this revision, with different content. `unconvertible`: it cannot be read whole from
-   * the source.
+   * `conflict`: neither is the newer one: both stores have this revision with different content, have changed what they had in
+   * common, or one has deleted an earlier record of this id. `unconvertible`: it cannot be read whole from the source.
    */
   readonly kind: 'conflict' | 'unconvertible'
   /** Undefined for a blob. */
@@ -14,7 +14,10 @@ export interface MigrationFinding {
   readonly reason: string
 }
 
-/** What became of the records of one namespace, or of the blobs. Nothing is counted twice. */
+/**
+ * What became of the records of one namespace, or of the blobs. Each is counted once; what an application changes meanwhile may be counted
+ * again by a later pass.
+ */
 export interface MigrationCounts {
   /** New in the target, or newer than what it had; in a dry run: would be. */
   readonly copied: number
@@ -61,7 +64,7 @@ export const NO_COUNTS: MigrationCounts = {
   unconvertible: 0,
 }
 
-/** What was done adds up over passes; what was there before is the first one's to say, what is left the last one's. */
+/** What was done adds up over passes; what is left, and what was there before, is the last one's to say. */
 export function addPass(before: MigrationCounts | undefined, pass: MigrationCounts): MigrationCounts {
   if (before === undefined) return pass
   return {
@@ -69,7 +72,8 @@ export function addPass(before: MigrationCounts | undefined, pass: MigrationCoun
     copied: before.copied + pass.copied,
     bytes: before.bytes + pass.bytes,
     deleted: before.deleted + pass.deleted,
-    alreadyThere: before.alreadyThere,
+    // Without what was copied by then.
+    alreadyThere: Math.max(0, pass.alreadyThere - before.copied),
   }
 }
 

@@ -111,11 +111,27 @@ export function isCopy(bases: readonly string[], entry: ManifestEntry): boolean 
   return bases.includes(versionOf(entry))
 }
 
-/** Whether the other backend has moved on from what the entry was made over: to a version that is none of its bases, nor before them. */
-export function isDiverged(bases: readonly string[], other: ManifestEntry): boolean {
-  return !isNamed(bases, other) && bases.some((base) => Number.parseInt(base) <= other.rev)
+/**
+ * Whether the other backend has moved on from what they had in common, and this one too: its version is none of the bases, nor before
+ * them. Or they are two records with one id.
+ */
+export function isDiverged(bases: readonly string[], own: ManifestEntry, other: ManifestEntry): boolean {
+  if (isNamed(bases, other)) return false
+  if (other.rev > own.rev && isUnchanged(bases, own, other)) return false
+  return own.timestamp !== other.timestamp || bases.some((base) => Number.parseInt(base) <= other.rev)
 }
 
-function isVersion(current: ManifestEntry, entry: ManifestEntry): boolean {
+/** Whether it is a copy; or the only version that was ever sent, over which the other backend's was made if it is of the same record. */
+export function isUnchanged(
+  bases: readonly string[],
+  own: ManifestEntry,
+  other?: Pick<ManifestEntry, 'timestamp'>,
+): boolean {
+  if (isCopy(bases, own)) return true
+  return bases.length === 1 && isNamed(bases, own) && own.timestamp === other?.timestamp
+}
+
+/** Whether it is still this version. */
+export function isVersion(current: ManifestEntry, entry: ManifestEntry): boolean {
   return current.op === entry.op && versionOf(current) === versionOf(entry)
 }

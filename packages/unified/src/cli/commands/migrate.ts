@@ -1,6 +1,7 @@
 import { UmbraError } from '@umbra/core'
 import { Option } from 'commander'
 import type { Command } from 'commander'
+import { isNotedBucket, noteBucket } from '../../hybrid/hybrid-bucket.ts'
 import { migrationNotes, notedDeletions } from '../../hybrid/migration-notes.ts'
 import { createOperationMeter } from '../../migration/count-operations.ts'
 import type { OperationMeter } from '../../migration/count-operations.ts'
@@ -79,6 +80,8 @@ interface Sides {
   readonly source: ListedBackend
   readonly target: ListedBackend
   readonly meter: OperationMeter
+  /** What hybrid writes to its notes, and reads in them, when these are its halves; a dry run only reads. */
+  readonly notes: Pick<MigrationOptions, 'isHybrid' | 'onEqual' | 'onEqualBlob' | 'findDeleted'>
 }
 
 async function withBothSides(
@@ -94,7 +97,11 @@ async function withBothSides(
   try {
     const target = await openStore(options.to, settings, { decorate, readOnly })
     try {
-      await use({ source, target, meter })
+      const side = options.from === 'sqlite' ? 'source' : 'target'
+      const sqlite = { source, target }[side]
+      const isHybrid = await areHalves(context, sqlite, options)
+      const notes = isHybrid ? { ...migrationNotes(sqlite), ...notedDeletions(sqlite, side) } : {}
+      await use({ source, target, meter, notes })
     } finally {
       await target.close()
     }
@@ -106,7 +113,7 @@ async function withBothSides(
 /** Looks first, unless it was agreed to already. */
 async function agreeToDeletions(
   context: CliContext,
-  { source, target }: Sides,
+  { source, target, notes }: Sides,
   options: MigrateOptions,
 ): Promise<boolean> {
   if (options.yes === true || options.dryRun === true) return true
@@ -114,7 +121,7 @@ async function agreeToDeletions(
     ...toScope(options),
     dryRun: true,
     signal: context.signal,
-    ...hybridNotes(context, { source, target }, options),
+    ...notes,
   })
   const { deleted } = plan.total
   if (deleted === 0) return true
@@ -124,7 +131,7 @@ async function agreeToDeletions(
 
 async function migrate(
   context: CliContext,
-  { source, target }: Sides,
+  { source, target, notes }: Sides,
   options: MigrateOptions,
 ): Promise<MigrationReport> {
   const progress = createProgressLine(context.stderr, context.clock)
@@ -135,22 +142,23 @@ async function migrate(
       dryRun: options.dryRun === true,
       signal: context.signal,
       onProgress: (state) => progress.update(state),
-      ...hybridNotes(context, { source, target }, options),
+      ...notes,
     })
   } finally {
     progress.clear()
   }
 }
 
-/** What hybrid writes to its notes, and reads in them; a dry run only reads. */
-function hybridNotes(
+/** Whether both are the halves of a hybrid, or were before the application went on with one of them. */
+async function areHalves(
   { env }: CliContext,
-  sides: Pick<Sides, 'source' | 'target'>,
-  { from }: MigrateOptions,
-): Pick<MigrationOptions, 'isHybrid' | 'onEqual' | 'onEqualBlob' | 'findDeleted'> {
-  if (env['STORAGE_BACKEND'] !== 'hybrid') return {}
-  const side = from === 'sqlite' ? 'source' : 'target'
-  return { ...migrationNotes(sides[side]), ...notedDeletions(sides[side], side) }
+  sqlite: ListedBackend,
+  { dryRun }: MigrateOptions,
+): Promise<boolean> {
+  const { r2 } = bothStores(env)
+  if (env['STORAGE_BACKEND'] !== 'hybrid') return isNotedBucket(sqlite, r2)
+  if (dryRun !== true) await noteBucket(sqlite, r2)
+  return true
 }
 
 function toScope({ module, user, since }: MigrateOptions): MigrationScope {

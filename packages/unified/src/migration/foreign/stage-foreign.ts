@@ -10,7 +10,7 @@ import {
   UmbraError,
 } from '@umbra/core'
 import type { Clock, ManifestEntry, Namespace, ParquetCodec, StorageBackend } from '@umbra/core'
-import { isSameRevision } from '../decide-record.ts'
+import { isSame } from '../decide-record.ts'
 import { inGroups } from '../merge-ordered.ts'
 import type { ForeignRecord, ForeignSource, Reject } from './foreign-record.ts'
 import type { ImportMirror } from './import-mirror.ts'
@@ -151,7 +151,7 @@ async function stageRecord(
 /** A record of the mirror alone must not be hidden by another one of the target, which would replace it at the next change. */
 function assertFree({ entry, onlyInMirror }: Current, staged: ManifestEntry): void {
   if (!onlyInMirror || entry === undefined) return
-  if (entry.rev === staged.rev && isSameRevision(entry, staged)) return
+  if (isSame(entry, staged)) return
   throw new UmbraError('INVALID_INPUT', `the id ${TAKEN}. id=${staged.id}`)
 }
 
