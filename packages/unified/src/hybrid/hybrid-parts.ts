@@ -1,5 +1,5 @@
-import { hasErrorCode } from '@umbra/core'
 import type { StorageBackend, StoredEntry } from '@umbra/core'
+import { isClosedToReaders } from '../outbox/classify-failure.ts'
 
 /** `primary` (R2) is the truth; `secondary` (SQLite) holds a copy of it, and records that are only there. */
 export interface HybridParts {
@@ -20,12 +20,12 @@ export function inSecondary(stored: StoredEntry): StoredEntry {
   return { ...stored, storedIn: 'sqlite' }
 }
 
-/** Reads the truth, or the copy while the truth cannot be reached. Every other failure is the caller's to see. */
+/** Reads the truth, or the copy while the truth cannot be reached or refuses our credentials. Every other failure is the caller's to see. */
 export async function readEither<T>(primary: () => Promise<T>, secondary: () => Promise<T>): Promise<T> {
   try {
     return await primary()
   } catch (error) {
-    if (!hasErrorCode(error, 'UNAVAILABLE', 'TIMEOUT')) throw error
+    if (!isClosedToReaders(error)) throw error
     return secondary()
   }
 }

@@ -40,3 +40,13 @@ export function isOutage(error: unknown): boolean {
   if (hasErrorCode(error, 'UNAVAILABLE', 'TIMEOUT')) return true
   return hasErrorCode(error, 'OUTCOME_PENDING') && (error.cause === undefined || isOutage(error.cause))
 }
+
+/** Whether the store does not let us in: also for a while, in an incident or while a change of credentials spreads. */
+export function isRefusal(error: unknown): boolean {
+  return hasErrorCode(error, 'UNAUTHENTICATED', 'FORBIDDEN')
+}
+
+/** Whether a reader gets nothing from the store just now, be it out of reach or closed to us. */
+export function isClosedToReaders(error: unknown): boolean {
+  return isOutage(error) || isRefusal(error)
+}

@@ -1,6 +1,6 @@
 import { blobEtag } from '@umbra/core'
 import type { BlobExpectation, BlobInfo, BlobStore } from '@umbra/core'
-import { isOutage } from './classify-failure.ts'
+import { isClosedToReaders } from './classify-failure.ts'
 import { blobLane } from './lane-of.ts'
 import type { OutboxWriter } from './outbox-writer.ts'
 import type { SendContext } from './send-context.ts'
@@ -43,7 +43,7 @@ export function createOutboxBlobs(
         (found) => found !== undefined,
         (error: unknown) => {
           // Not known: a deletion that finds nothing does no harm.
-          if (isOutage(error)) return true
+          if (isClosedToReaders(error)) return true
           throw error
         },
       )

@@ -17,7 +17,7 @@ import type {
   StoredEntry,
 } from '@umbra/core'
 import type { UnseenChange } from '@umbra/sqlite'
-import { isOutage } from './classify-failure.ts'
+import { isClosedToReaders, isRefusal } from './classify-failure.ts'
 import { laneOf } from './lane-of.ts'
 import type { SendContext } from './send-context.ts'
 
@@ -39,7 +39,7 @@ export interface OverlayReads {
 export function createOverlayReads(context: SendContext): OverlayReads {
   const { primary, outbox, breaker, lastSeen } = context
 
-  /** Asks the store; while it is away, the version of the namespace that was seen last. */
+  /** Asks the store; while it is away, or refuses our credentials, the version of the namespace that was seen last. */
   async function ask<T>(
     path: string,
     options: ReadOptions | undefined,
@@ -53,10 +53,11 @@ export function createOverlayReads(context: SendContext): OverlayReads {
       if (isNewest || !lastSeen.mayHaveSeen(path)) lastSeen.note(path, sighting)
       return { value, stale: undefined }
     } catch (error) {
-      if (!isOutage(error) || options?.consistency !== undefined) throw error
+      if (!isClosedToReaders(error) || options?.consistency !== undefined) throw error
       const stale = staleness(path)
       const value = await read(FROM_MEMORY).catch((cause: unknown) => {
-        throw hasErrorCode(cause, 'UNAVAILABLE', 'TIMEOUT') ? notSeen(error) : cause
+        if (!hasErrorCode(cause, 'UNAVAILABLE', 'TIMEOUT')) throw cause
+        throw isRefusal(error) ? error : notSeen(error)
       })
       return { value, stale }
     }
@@ -76,7 +77,8 @@ export function createOverlayReads(context: SendContext): OverlayReads {
     const answer = await ask(path, options, (how) => primary.getEntry(namespace, id, how)).catch(
       (error: unknown) => {
         // What is pending is known all the same; a reader who asked for more than that must not get it.
-        if (pending === undefined || options?.consistency !== undefined || !isOutage(error)) throw error
+        if (pending === undefined || options?.consistency !== undefined || !isClosedToReaders(error))
+          throw error
         return { value: undefined, stale: staleness(path) }
       },
     )
@@ -117,7 +119,7 @@ export function createOverlayReads(context: SendContext): OverlayReads {
     try {
       return await breaker.run(() => primary.openBody(stored, range))
     } catch (error) {
-      const kept = isOutage(error) ? outbox.openBody(path, entry, range) : undefined
+      const kept = isClosedToReaders(error) ? outbox.openBody(path, entry, range) : undefined
       if (kept === undefined) throw error
       return kept
     }
