@@ -1,4 +1,11 @@
-export type { BlobExpectation, BlobInfo, BlobStore, NamedWrite, StoredBlob } from './backend/blob-store.ts'
+export type {
+  BlobExpectation,
+  BlobInfo,
+  BlobReading,
+  BlobStore,
+  NamedWrite,
+  StoredBlob,
+} from './backend/blob-store.ts'
 export type { Capability, StorageCapabilities } from './backend/capabilities.ts'
 export {
   committedEntry,
@@ -59,7 +66,6 @@ export type {
   BackendHealth,
   BackendName,
   PresignDownloadOptions,
-  Staleness,
   StorageBackend,
   StoredEntry,
 } from './backend/storage-backend.ts'
@@ -126,6 +132,7 @@ export type { HeadHeader, ManifestHead, ManifestLine, Watermark } from './manife
 export type { OpenedRecord, StorageInfo, StorageManager, StoredBlobValue } from './manager/storage-manager.ts'
 export type {
   BinaryData,
+  BlobReadOptions,
   BlobWriteOptions,
   DeleteOptions,
   FinalizeUploadRequest,
@@ -164,6 +171,7 @@ export { CLOCK_SKEW_MS, isFreshUpload } from './manifest/upload-freshness.ts'
 export { rollHash } from './manifest/rolling-hash.ts'
 export { addSums, entryDigest, EMPTY_SUM, sumEntries, subtractSums } from './manifest/live-sum.ts'
 export type { LiveSum } from './manifest/live-sum.ts'
+export type { Staleness } from './staleness.ts'
 export type { Page } from './page.ts'
 export { DATA_FORMATS } from './records/data-format.ts'
 export type { DataFormat } from './records/data-format.ts'

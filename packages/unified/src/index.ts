@@ -3,6 +3,7 @@ export type {
   BackendHealth,
   BackendName,
   BinaryData,
+  BlobReadOptions,
   BlobWriteOptions,
   ByteRange,
   Capability,

@@ -1,3 +1,6 @@
+import type { Staleness } from '../staleness.ts'
+import type { Consistency } from './consistency.ts'
+
 /** A blob's version: `etag` is the MD5 of its bytes in lower-case hex, the same on every backend. */
 export interface BlobInfo {
   readonly etag: string
@@ -11,6 +14,13 @@ export interface BlobInfo {
 
 export interface StoredBlob extends BlobInfo {
   readonly bytes: Uint8Array
+  /** Present when the store could not be asked, so this may be out of date. */
+  readonly stale?: Staleness
+}
+
+export interface BlobReading {
+  /** The store is asked, or the read rejects. Default: only while it can be reached. */
+  readonly consistency?: Extract<Consistency, { readonly kind: 'strong' }>
 }
 
 /** `absent` creates only; an etag replaces exactly that version; undefined overwrites. */
@@ -40,7 +50,7 @@ export interface NamedWrite {
 export interface BlobStore {
   /** Rejects with `PRECONDITION_FAILED` and `details.currentEtag` (null when absent) when the expectation does not hold. */
   put(path: string, bytes: Uint8Array, expect: BlobExpectation, named?: NamedWrite): Promise<BlobInfo>
-  get(path: string): Promise<StoredBlob | undefined>
+  get(path: string, reading?: BlobReading): Promise<StoredBlob | undefined>
   /** Resolves to whether there was a blob to delete. */
   delete(path: string, expect: BlobExpectation, named?: NamedWrite): Promise<boolean>
   /** Names the current version, for {@link NamedWrite.since}; undefined where names are ignored. */

@@ -3,6 +3,7 @@ import type { Page } from '../page.ts'
 import type { ManifestEntry } from '../records/manifest-entry.ts'
 import type { Namespace } from '../records/namespace.ts'
 import type { StorageLocation } from '../records/storage-record.ts'
+import type { Staleness } from '../staleness.ts'
 import type { BaseVersions } from './base-versions.ts'
 import type { BulkImport } from './bulk-import.ts'
 import type { BlobStore } from './blob-store.ts'
@@ -25,14 +26,6 @@ export interface StoredEntry {
   readonly pending: boolean
   /** Present when the store could not be asked, so this may be out of date. */
   readonly stale?: Staleness
-}
-
-/** How old an answer may be that was given without asking the store. */
-export interface Staleness {
-  /** When the store was last seen: ISO 8601, UTC; null when this process never saw it. */
-  readonly asOf: string | null
-  /** Pending operations of the namespace that the answer includes. */
-  readonly pending: number
 }
 
 export interface PresignDownloadOptions {

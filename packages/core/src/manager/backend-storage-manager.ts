@@ -235,8 +235,8 @@ export class BackendStorageManager implements StorageManager {
     return this.#run(() => this.#blobs.put(key, value, options))
   }
 
-  getBlob(key: string): Promise<StoredBlobValue | null> {
-    return this.#run(() => this.#blobs.get(key))
+  getBlob(key: string, options: options.BlobReadOptions = {}): Promise<StoredBlobValue | null> {
+    return this.#run(() => this.#blobs.get(key, options))
   }
 
   deleteBlob(key: string, options: { readonly ifMatch?: string } = {}): Promise<boolean> {

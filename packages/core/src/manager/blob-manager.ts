@@ -2,11 +2,16 @@ import type { BlobExpectation } from '../backend/blob-store.ts'
 import { UmbraError } from '../errors/umbra-error.ts'
 import { assertJsonValue } from '../formats/json-value.ts'
 import { blobKey } from '../keys/key-paths.ts'
-import { blobDeleteOptionsSchema, blobKeySchema, blobWriteOptionsSchema } from './input-schemas.ts'
+import {
+  blobDeleteOptionsSchema,
+  blobKeySchema,
+  blobReadOptionsSchema,
+  blobWriteOptionsSchema,
+} from './input-schemas.ts'
 import type { ManagerContext } from './manager-context.ts'
 import { parseInput } from './parse-input.ts'
 import type { StoredBlobValue } from './storage-manager.ts'
-import type { BlobWriteOptions } from './store-options.ts'
+import type { BlobReadOptions, BlobWriteOptions } from './store-options.ts'
 
 /** JSON documents under a key, each replaced in place. */
 export class BlobManager {
@@ -40,16 +45,14 @@ export class BlobManager {
     return { etag, size, ...(pending && { pending }) }
   }
 
-  async get(key: string): Promise<StoredBlobValue | null> {
+  async get(key: string, options: BlobReadOptions): Promise<StoredBlobValue | null> {
     const path = blobKey(parseInput(blobKeySchema, key))
-    const stored = await this.#context.backend.blobs.get(path)
+    const stored = await this.#context.backend.blobs.get(path, parseInput(blobReadOptionsSchema, options))
     if (stored === undefined) return null
+    const { bytes, etag, size, pending, stale } = stored
     try {
-      return {
-        value: JSON.parse(new TextDecoder().decode(stored.bytes)),
-        etag: stored.etag,
-        size: stored.size,
-      }
+      const value = JSON.parse(new TextDecoder().decode(bytes))
+      return { value, etag, size, ...(pending && { pending }), ...(stale && { stale }) }
     } catch (cause) {
       throw new UmbraError('CORRUPT', `the stored blob is not JSON; replace it. key=${path}`, {
         cause,

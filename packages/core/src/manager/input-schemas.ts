@@ -153,6 +153,13 @@ export const blobWriteOptionsSchema = z
     message: 'ifMatch and ifNoneMatch exclude each other',
   })
 
+export const blobReadOptionsSchema = z.strictObject({
+  consistency: z
+    .literal('strong', "must be 'strong'")
+    .transform((kind) => ({ kind }))
+    .exactOptional(),
+})
+
 export const blobDeleteOptionsSchema = z.strictObject({ ifMatch: blobEtag.optional() })
 
 export const syncOptionsSchema = z.strictObject({ timeoutMs: z.int().min(0).exactOptional() })

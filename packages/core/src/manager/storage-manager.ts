@@ -6,7 +6,9 @@ import type { ByteRange } from '../bodies/record-body.ts'
 import type { JsonValue } from '../json.ts'
 import type { Page } from '../page.ts'
 import type { StorageRecord, StorageRecordInfo } from '../records/storage-record.ts'
+import type { Staleness } from '../staleness.ts'
 import type {
+  BlobReadOptions,
   BlobWriteOptions,
   DeleteOptions,
   FinalizeUploadRequest,
@@ -28,6 +30,10 @@ export interface StoredBlobValue {
   readonly etag: string
   /** Bytes. */
   readonly size: number
+  /** Present when the value is durable locally but not yet applied to its backend, which was not asked. */
+  readonly pending?: true
+  /** Present when the store could not be asked and this is its copy (hybrid), so it may be out of date. */
+  readonly stale?: Staleness
 }
 
 export interface OpenedRecord {
@@ -123,7 +129,11 @@ export interface StorageManager {
     value: unknown,
     options?: BlobWriteOptions,
   ): Promise<{ readonly etag: string; readonly size: number; readonly pending?: true }>
-  getBlob(key: string): Promise<StoredBlobValue | null>
+  /**
+   * The value under a key, or null. During an outage a null carries no flag: where it must not be out of date, ask with
+   * `consistency: 'strong'`. Rejects with `UNAVAILABLE` when the store does not answer and there is nothing else to tell.
+   */
+  getBlob(key: string, options?: BlobReadOptions): Promise<StoredBlobValue | null>
   /** Resolves to false when there was none. */
   deleteBlob(key: string, options?: { readonly ifMatch?: string }): Promise<boolean>
   /**

@@ -125,6 +125,14 @@ export interface FinalizeUploadRequest {
   readonly metadata?: JsonObject
 }
 
+export interface BlobReadOptions {
+  /**
+   * Default: strong while the store can be reached, else what is pending or, in hybrid, the copy (`stale`). With `strong` the read
+   * rejects then, with `UNAVAILABLE` or the store's refusal of the credentials.
+   */
+  readonly consistency?: 'strong'
+}
+
 export interface BlobWriteOptions {
   /** Replace exactly this version. */
   readonly ifMatch?: string

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../json.ts'
+import type { Staleness } from '../staleness.ts'
 import type { DataFormat } from './data-format.ts'
 
 /** Where a record was read from or written to. `memory` only in tests. */
@@ -32,7 +33,7 @@ export interface StorageRecordInfo {
   /** True when the search text was cut at its bound: a search may miss what lies beyond. */
   readonly searchTruncated: boolean
   /** Present when the store could not be asked: `asOf` is when it last was (null: never), `pending` how many writes wait. */
-  readonly stale?: { readonly asOf: string | null; readonly pending: number }
+  readonly stale?: Staleness
 }
 
 /** A record with its body decoded: a JSON value, `{ records }` for `jsonl` and `parquet`, bytes for `binary`. */

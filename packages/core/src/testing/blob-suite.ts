@@ -12,6 +12,7 @@ export function blobSuite(context: SuiteContext): void {
       const first = await storage.putBlob(key, { theme: 'dark' })
       expect(first.etag).toBe(createHash('md5').update('{"theme":"dark"}').digest('hex'))
       expect(await storage.getBlob(key)).toEqual({ value: { theme: 'dark' }, ...first })
+      expect(await storage.getBlob(key, { consistency: 'strong' })).toEqual(await storage.getBlob(key))
       await storage.putBlob(key, ['light', 'ü', null])
       expect((await storage.getBlob(key))?.value).toEqual(['light', 'ü', null])
       expect(await storage.deleteBlob(key)).toBe(true)

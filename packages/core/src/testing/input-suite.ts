@@ -187,6 +187,12 @@ const REFUSED: readonly (readonly [string, Call, string, string])[] = [
     'INVALID_INPUT',
     'ifMatch',
   ],
+  [
+    'a blob that may be of any age',
+    (storage) => storage.getBlob('k', untyped({ consistency: { maxAgeMs: 1 } })),
+    'INVALID_INPUT',
+    'consistency',
+  ],
   ['an enormous blob', (storage) => storage.putBlob('k', 'x'.repeat(5_000_000)), 'TOO_LARGE', 'value'],
 ]
 

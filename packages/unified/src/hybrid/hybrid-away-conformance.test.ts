@@ -39,7 +39,12 @@ function asIfStored(backend: StorageBackend, like: StorageBackend): StorageBacke
     presignDownload: (stored, options) => like.presignDownload(stored, options),
     health: async () => ({ ...(await backend.health()), healthy: true }),
     blobs: {
-      get: (path) => blobs.get(path),
+      async get(path) {
+        const found = await blobs.get(path)
+        if (found === undefined) return undefined
+        const { bytes, etag, size } = found
+        return { bytes, etag, size }
+      },
       delete: (path, condition) => blobs.delete(path, condition),
       async put(path, bytes, condition) {
         const { etag, size } = await blobs.put(path, bytes, condition)

@@ -115,7 +115,13 @@ describe('a hybrid whose R2 goes away', () => {
       { id: 'later', data: 'walnut', pending: true, ...inSqlite },
     ])
     expect(await restarted.retrieveData(...path('both'))).toMatchObject({ data: 'walnut', ...inSqlite })
-    expect((await restarted.getBlob('blob'))?.value).toBe('kept')
+    expect(await restarted.getBlob('blob')).toMatchObject({
+      value: 'kept',
+      stale: { asOf: null, pending: 0 },
+    })
+    await expect(restarted.getBlob('blob', { consistency: 'strong' })).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+    })
     const strong = restarted.retrieveData(...path('both'), { consistency: 'strong' })
     await expect(strong).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   })

@@ -1,4 +1,4 @@
-import type { StorageBackend, StoredEntry } from '@umbra/core'
+import type { Staleness, StorageBackend, StoredEntry } from '@umbra/core'
 import { isClosedToReaders } from '../outbox/classify-failure.ts'
 
 /** `primary` (R2) is the truth; `secondary` (SQLite) holds a copy of it, and records that are only there. */
@@ -6,6 +6,9 @@ export interface HybridParts {
   readonly primary: StorageBackend
   readonly secondary: StorageBackend
 }
+
+/** Said of a copy that is read in place of the truth. */
+export const FROM_COPY: Staleness = { asOf: null, pending: 0 }
 
 /** Where an entry's body is. */
 export function sideOf({ primary, secondary }: HybridParts, { storedIn }: StoredEntry): StorageBackend {

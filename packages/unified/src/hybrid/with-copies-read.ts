@@ -1,6 +1,6 @@
 import { recordEtag, UmbraError } from '@umbra/core'
 import type { ByteRange, ReadOptions, StorageBackend, StoredEntry } from '@umbra/core'
-import { readEither } from './hybrid-parts.ts'
+import { FROM_COPY, readEither } from './hybrid-parts.ts'
 import { isOfAnyAge } from './mirrored-backend.ts'
 
 /** A hybrid whose blobs and bodies are read from their copies while the primary cannot be reached. */
@@ -16,11 +16,16 @@ export function withCopiesRead(backend: StorageBackend, secondary: StorageBacken
       put: (...about) => blobs.put(...about),
       delete: (...about) => blobs.delete(...about),
       newest: async (...about) => blobs.newest?.(...about),
-      get: (path) =>
-        readEither(
+      async get(path, reading) {
+        if (reading?.consistency !== undefined) return blobs.get(path, reading)
+        return readEither(
           () => blobs.get(path),
-          () => secondary.blobs.get(path),
-        ),
+          async () => {
+            const copy = await secondary.blobs.get(path)
+            return copy && { ...copy, stale: FROM_COPY }
+          },
+        )
+      },
     },
     async openBody(stored, range) {
       // Found in the copies, so not a matter of the store, which may be left alone just now.

@@ -1,5 +1,6 @@
 import { blobEtag } from '@umbra/core'
-import type { BlobExpectation, BlobInfo, BlobStore } from '@umbra/core'
+import type { BlobExpectation, BlobInfo, BlobStore, StoredBlob } from '@umbra/core'
+import type { PendingBlob } from '@umbra/sqlite'
 import { isClosedToReaders } from './classify-failure.ts'
 import { blobLane } from './lane-of.ts'
 import type { OutboxWriter } from './outbox-writer.ts'
@@ -24,6 +25,10 @@ export function createOutboxBlobs(
     return delivery.kind
   }
 
+  function ask(path: string): Promise<StoredBlob | undefined> {
+    return breaker.run(() => primary.blobs.get(path))
+  }
+
   return {
     async put(path, bytes, expect): Promise<BlobInfo> {
       const etag = blobEtag(bytes)
@@ -31,11 +36,15 @@ export function createOutboxBlobs(
       return { etag, size: bytes.byteLength, ...(kind === 'pending' && { pending: true }) }
     },
 
-    async get(path) {
+    async get(path, reading) {
       noteUse()
+      const before = outbox.pendingBlob(path)
+      if (before !== undefined && reading?.consistency === undefined) return shown(before)
+      const stored = await ask(path)
+      if (before === undefined) return stored
       const pending = outbox.pendingBlob(path)
-      if (pending === undefined) return breaker.run(() => primary.blobs.get(path))
-      return pending.blob && { ...pending.blob, size: pending.blob.bytes.byteLength, pending: true }
+      // Decided while the store was asked, whose answer may be from before that.
+      return pending === undefined ? ask(path) : shown(pending)
     },
 
     async delete(path, expect) {
@@ -52,4 +61,8 @@ export function createOutboxBlobs(
       return existed
     },
   }
+}
+
+function shown({ blob }: PendingBlob): StoredBlob | undefined {
+  return blob && { ...blob, size: blob.bytes.byteLength, pending: true }
 }

@@ -77,7 +77,12 @@ it('opens while R2 is away, and hands over when it is back', async () => {
     data: 'kept',
     stale: { asOf: null, pending: 1 },
   })
-  expect(await storage.putBlob('settings', { a: 1 })).toMatchObject({ pending: true })
+  const blob = await storage.putBlob('settings', { a: 1 })
+  expect(blob.pending).toBe(true)
+  expect(await storage.getBlob('settings')).toEqual({ value: { a: 1 }, ...blob })
+  await expect(storage.getBlob('settings', { consistency: 'strong' })).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+  })
   await storage.close()
   await r2.start()
   const again = await open()

@@ -99,5 +99,9 @@ it('a hybrid shows its copies of records and blobs while its credentials are ref
   await storage.putBlob('settings', { theme: 'dark' })
   refuse(403)
   expect(await storage.retrieveData('m', 'u')).toMatchObject([{ data: { n: 1 }, storageBackend: 'sqlite' }])
-  expect(await storage.getBlob('settings')).toMatchObject({ value: { theme: 'dark' } })
+  expect(await storage.getBlob('settings')).toMatchObject({
+    value: { theme: 'dark' },
+    stale: { asOf: null, pending: 0 },
+  })
+  await expect(storage.getBlob('settings', STRONG)).rejects.toMatchObject(REFUSED)
 })
