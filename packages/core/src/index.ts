@@ -139,6 +139,7 @@ export type {
   ImportOptions,
   ImportReport,
   ImportRequest,
+  InfoOptions,
   ListOptions,
   PresignOptions,
   PresignUploadRequest,

@@ -19,6 +19,7 @@ export type {
   ImportOptions,
   ImportReport,
   ImportRequest,
+  InfoOptions,
   JsonObject,
   JsonValue,
   ListOptions,

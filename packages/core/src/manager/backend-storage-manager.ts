@@ -11,6 +11,7 @@ import { storeEncoded } from './store-encoded.ts'
 import {
   deleteOptionsSchema,
   importOptionsSchema,
+  infoOptionsSchema,
   listOptionsSchema,
   namespaceSchema,
   openOptionsSchema,
@@ -87,7 +88,12 @@ export class BackendStorageManager implements StorageManager {
     recordId: string,
     options?: options.RetrieveOptions,
   ): Promise<StorageRecord | null>
-  retrieveData(module: string, userId: string): Promise<StorageRecord[]>
+  retrieveData(
+    module: string,
+    userId: string,
+    recordId?: undefined,
+    options?: options.RetrieveOptions,
+  ): Promise<StorageRecord[]>
   retrieveData(
     module: string,
     userId: string,
@@ -103,10 +109,16 @@ export class BackendStorageManager implements StorageManager {
     })
   }
 
-  retrieveInfo(module: string, userId: string, recordId: string): Promise<StorageRecordInfo | null> {
+  retrieveInfo(
+    module: string,
+    userId: string,
+    recordId: string,
+    options: options.InfoOptions = {},
+  ): Promise<StorageRecordInfo | null> {
     return this.#run(async () => {
       const address = parseInput(recordAddressSchema, { module, userId, recordId })
-      const stored = await this.#context.backend.getEntry(address, address.recordId)
+      const reading = parseInput(infoOptionsSchema, options)
+      const stored = await this.#context.backend.getEntry(address, address.recordId, reading)
       return stored === undefined ? null : toRecordInfo(stored)
     })
   }
@@ -163,10 +175,12 @@ export class BackendStorageManager implements StorageManager {
     module: string,
     userId: string,
     recordId: string,
+    options: options.RetrieveOptions = {},
   ): AsyncGenerator<unknown, void, undefined> {
     this.#assertOpen()
     const address = parseInput(recordAddressSchema, { module, userId, recordId })
-    yield* stepwise(this.#reader.rows(address, address.recordId), (step) => this.#run(step))
+    const reading = parseInput(retrieveOptionsSchema, options)
+    yield* stepwise(this.#reader.rows(address, address.recordId, reading), (step) => this.#run(step))
   }
 
   updateData(request: options.UpdateRequest): Promise<StorageRecord> {

@@ -96,10 +96,8 @@ export const deleteOptionsSchema = z.strictObject({
   ifMatch: recordEtag.optional(),
   hard: z.boolean().default(false),
 })
-export const retrieveOptionsSchema = z.strictObject({
-  verify: z.boolean().default(true),
-  consistency: consistency.exactOptional(),
-})
+export const infoOptionsSchema = z.strictObject({ consistency: consistency.exactOptional() })
+export const retrieveOptionsSchema = infoOptionsSchema.extend({ verify: z.boolean().default(true) })
 
 export const openOptionsSchema = retrieveOptionsSchema.extend({
   range: z

@@ -110,13 +110,13 @@ export class RecordReader {
     }))
   }
 
-  async *rows(namespace: Namespace, id: string): AsyncGenerator<unknown, void, undefined> {
-    const found = await this.#context.backend.getEntry(namespace, id)
+  async *rows(namespace: Namespace, id: string, reading: Reading): AsyncGenerator<unknown, void, undefined> {
+    const found = await this.#context.backend.getEntry(namespace, id, reading)
     // Before anything is opened: an opened download must be read.
     if (found !== undefined) assertHasRows(found.entry)
-    const opened = await this.#retryWhenReplaced(found, {}, async (stored) => ({
+    const opened = await this.#retryWhenReplaced(found, reading, async (stored) => ({
       stored,
-      body: await this.#openBody(stored, { verify: true }),
+      body: await this.#openBody(stored, reading),
     }))
     if (opened === null) throw recordNotFound(id)
     yield* decodeRows(opened.stored.entry, opened.body, this.#context.parquet)

@@ -15,6 +15,7 @@ import type {
   ImportOptions,
   ImportReport,
   ImportRequest,
+  InfoOptions,
   ListOptions,
   PresignOptions,
   PresignUploadRequest,
@@ -73,7 +74,11 @@ export interface StorageManager {
     requests: Iterable<ImportRequest> | AsyncIterable<ImportRequest>,
     options?: ImportOptions,
   ): Promise<ImportReport>
-  /** One record, or null when there is none with this id. */
+  /**
+   * One record, or null when there is none with this id. A record says when the store could not be asked (`stale`); a null, as an
+   * empty array, cannot. Where it must not be out of date, ask with `consistency: 'strong'`, which rejects with `UNAVAILABLE` during
+   * an outage; `health()` tells whether there is one.
+   */
   retrieveData(
     module: string,
     userId: string,
@@ -81,9 +86,19 @@ export interface StorageManager {
     options?: RetrieveOptions,
   ): Promise<StorageRecord | null>
   /** All records of a namespace, oldest first. Use {@link iterateData} when they may not fit in memory. */
-  retrieveData(module: string, userId: string): Promise<StorageRecord[]>
-  /** What is known of a record, without its data; or null. */
-  retrieveInfo(module: string, userId: string, recordId: string): Promise<StorageRecordInfo | null>
+  retrieveData(
+    module: string,
+    userId: string,
+    recordId?: undefined,
+    options?: RetrieveOptions,
+  ): Promise<StorageRecord[]>
+  /** What is known of a record, without its data; or null, of which the same holds as of {@link retrieveData}'s. */
+  retrieveInfo(
+    module: string,
+    userId: string,
+    recordId: string,
+    options?: InfoOptions,
+  ): Promise<StorageRecordInfo | null>
   /** One page of records with their data. */
   listData(module: string, userId: string, options?: ListOptions): Promise<Page<StorageRecord>>
   /** One page of records without downloading their bodies. */
@@ -98,7 +113,12 @@ export interface StorageManager {
     options?: RetrieveOptions & { readonly range?: ByteRange },
   ): Promise<OpenedRecord | null>
   /** The rows of a `jsonl` or `parquet` record in bounded memory. Rejects with `NOT_FOUND`, or `UNSUPPORTED` for other formats. */
-  iterateRows(module: string, userId: string, recordId: string): AsyncIterable<unknown>
+  iterateRows(
+    module: string,
+    userId: string,
+    recordId: string,
+    options?: RetrieveOptions,
+  ): AsyncIterable<unknown>
   /** Replaces a record's data by a new revision. Rejects with `NOT_FOUND` or, given `ifMatch`, `PRECONDITION_FAILED`. */
   updateData(request: UpdateRequest): Promise<StorageRecord>
   /** Deletes a record. Resolves to false when there was none. Rejects, given `ifMatch`, with `PRECONDITION_FAILED`. */

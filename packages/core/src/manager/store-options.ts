@@ -71,12 +71,15 @@ export interface DeleteOptions {
  */
 export type ReadConsistency = 'strong' | { readonly maxAgeMs: number } | { readonly snapshot: string }
 
-export interface RetrieveOptions {
+export interface InfoOptions {
   /**
    * Default: strong while the store can be reached, else the version last seen, which says so (`stale`). A read that asks for
-   * `strong` rejects with `UNAVAILABLE` then. Backends that keep one version only (sqlite) are always strong, and know no snapshots.
+   * `strong` rejects then, with `UNAVAILABLE` or the store's refusal of the credentials. Backends that keep one version only (sqlite) are always strong, and know no snapshots.
    */
   readonly consistency?: ReadConsistency
+}
+
+export interface RetrieveOptions extends InfoOptions {
   /** Check the body against the SHA-256 in the manifest. Default true. */
   readonly verify?: boolean
 }

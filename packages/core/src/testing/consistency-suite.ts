@@ -11,6 +11,24 @@ export function consistencySuite(context: SuiteContext): void {
       expect(await context.storage.retrieveData(module, 'u', 'a', { consistency: 'strong' })).toEqual(stored)
     })
 
+    it('every kind of read can be strong', async () => {
+      const other = await context.connect()
+      const { storage } = context
+      const at = [context.newModule(), 'u'] as const
+      const strong = { consistency: 'strong' } as const
+      expect(await storage.retrieveData(...at, undefined, strong)).toEqual([])
+      const records = [{ text: 'walnut' }]
+      const rows = { module: at[0], userId: 'u', id: 'a', dataFormat: 'jsonl', data: { records } } as const
+      const stored = await other.storeData(rows)
+      const { data: _data, ...info } = stored
+      expect(await storage.retrieveData(...at, undefined, strong)).toEqual([stored])
+      expect(await storage.retrieveInfo(...at, 'a', strong)).toEqual(info)
+      expect(await storage.listData(...at, strong)).toEqual({ items: [stored] })
+      expect(await storage.searchEntries(...at, 'walnut', strong)).toEqual({ items: [info] })
+      for await (const row of storage.iterateRows(...at, 'a', strong)) expect(row).toEqual(records[0])
+      for await (const record of storage.iterateData(...at, strong)) expect(record).toEqual(stored)
+    })
+
     it('a read that may be old is never older than it may be, and sees its own writes', async () => {
       const { storage } = context
       const module = context.newModule()
