@@ -57,7 +57,7 @@ function asIfStored(backend: StorageBackend, like: StorageBackend): StorageBacke
       return stored && settled(stored)
     },
     async findEntries(namespace, query) {
-      const page = await backend.findEntries(namespace, query)
+      const { stale: _stale, ...page } = await backend.findEntries(namespace, query)
       return { ...page, items: page.items.map(settled) }
     },
     openBody: (stored, range) => backend.openBody(originals.get(stored) ?? stored, range),

@@ -4,6 +4,7 @@ import { UmbraError } from '@umbra/core'
 import { startLocalR2 } from '@umbra/r2/local'
 import type { LocalR2 } from '@umbra/r2/local'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { everyStrongRead } from '../every-strong-read.fixture.ts'
 import { plainBackend } from '../plain-backend.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
@@ -11,6 +12,9 @@ import { COPY_WARNING_CODE } from './copy-backlog.ts'
 import { withFullDisk } from './full-disk.fixture.ts'
 import { entriesOf, openHybrid } from './hybrid.fixture.ts'
 import type { HybridUnderTest } from './hybrid.fixture.ts'
+
+/** Without an outbox nothing is pending, and when R2 was last seen is not noted. */
+const OF_COPIES = { asOf: null, pending: 0 }
 
 const newModule = () => `m-${randomUUID()}`
 
@@ -231,16 +235,20 @@ describe('when R2 stops answering', () => {
       data: 'walnut one',
       storageBackend: 'sqlite',
       etag: expect.stringMatching(/^1-/),
+      stale: OF_COPIES,
     })
+    expect(await hybrid.listData(module, 'nobody')).toEqual({ items: [], stale: OF_COPIES })
     const expected = ['both', 'only']
     expect((await hybrid.retrieveData(module, 'u')).map(({ id }) => id)).toEqual(expected)
     const found = await hybrid.searchEntries(module, 'u', 'walnut', { order: 'oldest' })
-    expect(found.items.map(({ id }) => id)).toEqual(expected)
-    expect((await hybrid.getBlob(key))?.value).toBe('blob')
+    expect(found.items.map(({ id, stale }) => [id, stale])).toEqual(expected.map((id) => [id, OF_COPIES]))
+    expect(await hybrid.getBlob(key)).toMatchObject({ value: 'blob', stale: OF_COPIES })
     expect(inR2).toBeDefined()
 
     const before = await entriesOf(secondary, module)
     const unavailable = { code: 'UNAVAILABLE' }
+    const strong = await everyStrongRead(hybrid, { module, userId: 'u', id: 'both' })
+    expect(new Set(Object.values(strong))).toEqual(new Set(['UNAVAILABLE']))
     await expect(hybrid.storeData({ module, userId: 'u', data: 1 })).rejects.toMatchObject(unavailable)
     for (const recordId of expected) {
       const update = hybrid.updateData({ module, userId: 'u', recordId, data: 1 })

@@ -120,6 +120,8 @@ describe('a hybrid whose R2 goes away', () => {
       value: 'kept',
       stale: { asOf: null, pending: 0 },
     })
+    const nothing = await restarted.listData(at.module, 'nobody')
+    expect(nothing).toEqual({ items: [], stale: { asOf: null, pending: 0 } })
     const strong = await everyStrongRead(restarted, { ...at, id: 'both' })
     expect(new Set(Object.values(strong))).toEqual(new Set(['UNAVAILABLE']))
   })

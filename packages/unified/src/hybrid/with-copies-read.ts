@@ -1,6 +1,7 @@
 import { recordEtag, UmbraError } from '@umbra/core'
 import type { ByteRange, ReadOptions, StorageBackend, StoredEntry } from '@umbra/core'
 import { FROM_COPY, readEither } from './hybrid-parts.ts'
+import { withStaleness } from '../outbox/with-staleness.ts'
 import { isOfAnyAge } from './mirrored-backend.ts'
 
 /** A hybrid whose blobs and bodies are read from their copies while the primary cannot be reached. */
@@ -22,7 +23,7 @@ export function withCopiesRead(backend: StorageBackend, secondary: StorageBacken
           () => blobs.get(path),
           async () => {
             const copy = await secondary.blobs.get(path)
-            return copy && { ...copy, stale: FROM_COPY }
+            return copy && withStaleness(copy, FROM_COPY)
           },
         )
       },

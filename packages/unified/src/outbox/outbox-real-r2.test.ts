@@ -56,11 +56,15 @@ it('commits while R2 answers, keeps what is stored while it does not, and sends 
     [first.id, false, 1],
     [second.id, true, 1],
   ])
+  expect(listed.stale).toEqual({ asOf: expect.any(String), pending: 1 })
+  // Nothing is found, and that may be out of date.
+  expect(await storage.searchData('m', 'u', 'walnut')).toEqual({ items: [], stale: listed.stale })
   const strong = await everyStrongRead(storage, { ...AT, id: second.id })
   expect(new Set(Object.values(strong))).toEqual(new Set(['UNAVAILABLE']))
   expect((await storage.health()).outbox).toMatchObject({ depth: 2 })
   await r2.start()
   expect(await storage.sync({ timeoutMs: 20_000 })).toEqual({ pending: 0 })
+  expect(await storage.searchData('m', 'u', 'walnut')).toEqual({ items: [] })
   const records = await storage.retrieveData('m', 'u')
   expect(records.map(({ data, pending, etag }) => [data, pending, etag])).toEqual([
     [{ n: 1 }, false, first.etag],

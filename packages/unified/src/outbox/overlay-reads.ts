@@ -20,6 +20,7 @@ import type { UnseenChange } from '@umbra/sqlite'
 import { isClosedToReaders, isRefusal } from './classify-failure.ts'
 import { laneOf } from './lane-of.ts'
 import type { SendContext } from './send-context.ts'
+import { withStaleness } from './with-staleness.ts'
 
 /** Without asking the store. */
 export const FROM_MEMORY: ReadOptions = { consistency: { kind: 'bounded', maxAgeMs: Infinity } }
@@ -149,10 +150,6 @@ function withChange({ entry, pending }: UnseenChange, stale: Staleness | undefin
   return withStaleness(stored, stale)
 }
 
-function withStaleness(stored: StoredEntry, stale: Staleness | undefined): StoredEntry {
-  return stale === undefined ? stored : { ...stored, stale }
-}
-
 function overlay(
   stored: StoredEntry | undefined,
   change: UnseenChange | undefined,
@@ -175,7 +172,8 @@ function overlayPage(
 ): Page<StoredEntry> {
   const stored = new Map(page.items.map((item) => [item.entry.id, item]))
   const changed = new Map([...changes].filter(([id, change]) => !isBehind(change, stored.get(id)?.entry)))
-  if (changed.size === 0) return { ...page, items: page.items.map((item) => withStaleness(item, stale)) }
+  if (changed.size === 0)
+    return withStaleness({ ...page, items: page.items.map((item) => withStaleness(item, stale)) }, stale)
   const last = page.items.at(-1)
   const compare = compareEntries(query.order)
   // What lies beyond a page that has a successor belongs to that one.
@@ -193,7 +191,7 @@ function overlayPage(
   const shown = items.slice(0, query.limit)
   const end =
     items.length > query.limit ? shown.at(-1)?.entry : page.cursor === undefined ? undefined : last?.entry
-  return { items: shown, ...(end && { cursor: encodeCursor(query.order, end) }) }
+  return withStaleness({ items: shown, ...(end && { cursor: encodeCursor(query.order, end) }) }, stale)
 }
 
 function notSeen(cause: unknown): UmbraError {
