@@ -1,4 +1,10 @@
-import type { Namespace, StorageManager, StorageRecord, StorageRecordInfo } from '@umbra/core'
+import type {
+  Namespace,
+  RetrieveOptions,
+  StorageManager,
+  StorageRecord,
+  StorageRecordInfo,
+} from '@umbra/core'
 
 /** Records past this size are listed without their data, bytes. */
 const MAX_INLINE_BYTES = 1024 * 1024
@@ -13,10 +19,11 @@ export async function* loadRecords(
   storage: StorageManager,
   { module, userId }: Namespace,
   entries: readonly StorageRecordInfo[],
+  reading: RetrieveOptions = {},
 ): AsyncGenerator<ListedRecord, void, undefined> {
   const load = async (entry: StorageRecordInfo): Promise<ListedRecord | null> => {
     if (entry.dataFormat === 'binary' || entry.size > MAX_INLINE_BYTES) return entry
-    return storage.retrieveData(module, userId, entry.id)
+    return storage.retrieveData(module, userId, entry.id, reading)
   }
   const waiting = entries.values()
   const loading: Promise<ListedRecord | null>[] = []

@@ -1,15 +1,19 @@
+import type { Page } from '@umbra/core'
 import type { ListedRecord } from '../records/load-records.ts'
 import type { Response } from 'express'
 import { joinText, sendChunks } from './send-chunks.ts'
 
-/** `{ items, cursor }`, written while the records are still being read. */
+/** What a page says besides its records. */
+type PageEnd = Pick<Page<unknown>, 'cursor' | 'stale'>
+
+/** `{ items, cursor, stale }`, written while the records are still being read. */
 export async function sendPage(
   response: Response,
   records: AsyncIterable<ListedRecord>,
-  cursor: string | undefined,
+  page: PageEnd,
 ): Promise<void> {
   response.status(200).set('content-type', 'application/json; charset=utf-8')
-  await sendChunks(response, joinText(renderPage(records, cursor)))
+  await sendChunks(response, joinText(renderPage(records, page)))
 }
 
 /** One record a line. */
@@ -20,7 +24,7 @@ export async function sendLines(response: Response, records: AsyncIterable<Liste
 
 async function* renderPage(
   records: AsyncIterable<ListedRecord>,
-  cursor: string | undefined,
+  { cursor, stale }: PageEnd,
 ): AsyncGenerator<string> {
   let separator = ''
   yield '{"items":['
@@ -28,7 +32,8 @@ async function* renderPage(
     yield separator + JSON.stringify(record)
     separator = ','
   }
-  yield `],"cursor":${JSON.stringify(cursor ?? null)}}`
+  // The brace that opens it is the page's own.
+  yield `],${JSON.stringify({ cursor: cursor ?? null, stale }).slice(1)}`
 }
 
 async function* renderLines(records: AsyncIterable<ListedRecord>): AsyncGenerator<string> {

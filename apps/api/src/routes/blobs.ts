@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { defined } from '../defined.ts'
 import { chooseVersion } from '../headers/choose-version.ts'
 import { includesEtag, parseEntityTags, quoteEtag } from '../headers/entity-tags.ts'
+import { consistency } from '../schemas/consistency.ts'
 import { problems } from '../schemas/problem-schema.ts'
 import { etagHeader } from '../schemas/record-schemas.ts'
 import type { RouteContext } from './route-context.ts'
@@ -23,7 +24,7 @@ export function readBlob({ storage }: RouteContext): Route {
     operationId: 'readBlob',
     summary: 'Read a JSON value by its key',
     params,
-    query: {},
+    query: { consistency },
     headers: { 'if-none-match': z.string().optional() },
     responses: {
       200: {
@@ -34,9 +35,9 @@ export function readBlob({ storage }: RouteContext): Route {
       304: { description: 'Unchanged', headers: etagHeader },
       ...problems(404),
     },
-    async handle({ response, namespace, params: { key }, headers }) {
+    async handle({ response, namespace, params: { key }, query, headers }) {
       const known = parseEntityTags(headers['if-none-match'], 'if-none-match')
-      const blob = await storage.getBlob(blobKey(namespace, key))
+      const blob = await storage.getBlob(blobKey(namespace, key), defined(query))
       if (blob === null) throw blobNotFound(key)
       response.set('etag', quoteEtag(blob.etag))
       if (includesEtag(known, blob.etag)) response.status(304).end()

@@ -2,7 +2,7 @@ import type { ListOptions, Namespace, StorageManager } from '@umbra/core'
 import { loadRecords } from '../records/load-records.ts'
 import type { ListedRecord } from '../records/load-records.ts'
 import { sendLines, sendPage } from '../responses/send-page.ts'
-import { listQuery, toListOptions } from '../schemas/list-query.ts'
+import { listQuery, toListOptions, toReading } from '../schemas/list-query.ts'
 import { recordPage } from '../schemas/record-schemas.ts'
 import type { RouteContext } from './route-context.ts'
 import { namespaceRoute } from './route.ts'
@@ -37,7 +37,7 @@ export function listRecords({ storage }: RouteContext): Route {
         return
       }
       const page = await storage.listEntries(namespace.module, namespace.userId, options)
-      await sendPage(response, loadRecords(storage, namespace, page.items), page.cursor)
+      await sendPage(response, loadRecords(storage, namespace, page.items, toReading(options)), page)
     },
   })
 }
@@ -51,7 +51,7 @@ async function* allRecords(
   do {
     const paged = cursor === undefined ? options : { ...options, cursor }
     const page = await storage.listEntries(namespace.module, namespace.userId, paged)
-    yield* loadRecords(storage, namespace, page.items)
+    yield* loadRecords(storage, namespace, page.items, toReading(options))
     cursor = page.cursor
   } while (cursor !== undefined)
 }

@@ -2,11 +2,13 @@ import { UmbraError, recordNotFound } from '@umbra/core'
 import type { Namespace, OpenedRecord, StorageManager, StorageRecordInfo } from '@umbra/core'
 import type { Request } from 'express'
 import { z } from 'zod'
+import { defined } from '../defined.ts'
 import { requestedRange } from '../headers/byte-range.ts'
 import type { RangeRequest } from '../headers/byte-range.ts'
 import { includesEtag, parseEntityTags, quoteEtag } from '../headers/entity-tags.ts'
 import { closeBody } from '../records/record-info.ts'
 import { sendAsBytes, sendAsJson } from '../responses/send-record.ts'
+import { consistency } from '../schemas/consistency.ts'
 import { recordId } from '../schemas/names.ts'
 import { problems } from '../schemas/problem-schema.ts'
 import { etagHeader, record } from '../schemas/record-schemas.ts'
@@ -34,7 +36,7 @@ export function readRecord({ storage }: RouteContext): Route {
       'As JSON with its data; binary records, and all with raw=1 or Accept: application/octet-stream, as the stored ' +
       'bytes, of which a Range may be asked. A binary record answers Accept: application/json with its description.',
     params: { id: recordId },
-    query: { raw },
+    query: { raw, consistency },
     headers: {
       'if-none-match': z.string().optional(),
       range: z.string().optional().meta({ example: 'bytes=0-1023' }),
@@ -51,7 +53,8 @@ export function readRecord({ storage }: RouteContext): Route {
     },
     async handle({ request, response, namespace, params: { id }, query, headers }) {
       const known = parseEntityTags(headers['if-none-match'], 'if-none-match')
-      const opened = await storage.openData(namespace.module, namespace.userId, id)
+      const reading = defined({ consistency: query.consistency })
+      const opened = await storage.openData(namespace.module, namespace.userId, id, reading)
       if (opened === null) throw recordNotFound(id)
       response.vary('accept').set('etag', quoteEtag(opened.record.etag))
       if (includesEtag(known, opened.record.etag)) {

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { defined } from '../defined.ts'
 import { loadRecords } from '../records/load-records.ts'
 import { sendPage } from '../responses/send-page.ts'
-import { listQuery, toListOptions } from '../schemas/list-query.ts'
+import { listQuery, toListOptions, toReading } from '../schemas/list-query.ts'
 import { recordPage } from '../schemas/record-schemas.ts'
 import type { RouteContext } from './route-context.ts'
 import { namespaceRoute } from './route.ts'
@@ -31,7 +31,7 @@ export function searchRecords({ storage }: RouteContext): Route {
     async handle({ response, namespace, query: { q, mode, ...query } }) {
       const options = { ...toListOptions(query), ...defined({ mode }) }
       const page = await storage.searchEntries(namespace.module, namespace.userId, q, options)
-      await sendPage(response, loadRecords(storage, namespace, page.items), page.cursor)
+      await sendPage(response, loadRecords(storage, namespace, page.items, toReading(options)), page)
     },
   })
 }

@@ -1,8 +1,9 @@
 import { DATA_FORMATS } from '@umbra/core'
-import type { JsonPrimitive, ListOptions } from '@umbra/core'
+import type { JsonPrimitive, ListOptions, RetrieveOptions } from '@umbra/core'
 import { z } from 'zod'
 import 'zod-openapi'
 import { defined } from '../defined.ts'
+import { consistency } from './consistency.ts'
 
 const MAX_LIMIT = 1_000
 const moment = z.union([z.iso.datetime({ offset: true }), z.iso.date()], 'must be an ISO 8601 date or time')
@@ -41,6 +42,7 @@ export const listQuery = {
   format: z.enum(DATA_FORMATS).meta({ description: 'Only records of this format' }).optional(),
   order: z.enum(['newest', 'oldest']).optional(),
   metadata: metadataFilter.optional(),
+  consistency,
 }
 
 const listQueryObject = z.object(listQuery)
@@ -49,6 +51,11 @@ const listQueryObject = z.object(listQuery)
 export function toListOptions(query: z.output<typeof listQueryObject>): ListOptions {
   const { format, ...same } = query
   return defined({ ...same, dataFormat: format })
+}
+
+/** How the records behind such a listing are read. */
+export function toReading({ consistency }: ListOptions): RetrieveOptions {
+  return defined({ consistency })
 }
 
 function toPrimitive(text: string): JsonPrimitive {

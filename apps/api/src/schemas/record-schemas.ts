@@ -2,6 +2,17 @@ import { DATA_FORMATS } from '@umbra/core'
 import { z } from 'zod'
 import 'zod-openapi'
 
+const stale = z
+  .strictObject({
+    asOf: z.iso
+      .datetime()
+      .nullable()
+      .meta({ description: 'When the store was last seen; null when that is not known' }),
+    pending: z.int().min(0).meta({ description: 'Pending writes of the module and user that this includes' }),
+  })
+  .optional()
+  .meta({ description: 'Present when the store could not be asked, so this may be out of date' })
+
 const recordFields = {
   id: z.string(),
   module: z.string(),
@@ -22,6 +33,7 @@ const recordFields = {
   filename: z.string().nullable(),
   pending: z.boolean().meta({ description: 'Durable, but not yet applied to its backend' }),
   searchTruncated: z.boolean().meta({ description: 'A search may miss the end of a long text' }),
+  stale,
 }
 
 export const recordInfo = z.strictObject(recordFields).meta({ id: 'RecordInfo' })
@@ -40,6 +52,7 @@ export const recordPage = z
   .strictObject({
     items: z.array(record),
     cursor: z.string().nullable().meta({ description: 'For the next page; null on the last' }),
+    stale,
   })
   .meta({ id: 'RecordPage' })
 
