@@ -1,12 +1,28 @@
 import { assertSimulations, DEFAULT_STORE_RULES, simulate } from '@umbra/core/testing'
-import type { PlannedOperation, SimulationPlan, SimulationResult, Violation } from '@umbra/core/testing'
+import type {
+  PlannedOperation,
+  SimulatedProcess,
+  SimulationPlan,
+  SimulationResult,
+  Violation,
+} from '@umbra/core/testing'
 import { expect } from 'vitest'
 import { simulateManifest } from '../manifest/manifest-simulation.fixture.ts'
 import type { ManifestSimulation } from '../manifest/manifest-simulation.fixture.ts'
+import { startManifest } from '../manifest/simulated-manifest.fixture.ts'
 import type { SimulatedOperation } from '../manifest/simulated-manifest.fixture.ts'
 
 export type Result = SimulationResult<SimulatedOperation>
 export type Step = PlannedOperation<SimulatedOperation>
+
+export interface Circumstances {
+  /** What a process has of the world. */
+  readonly around?: (process: SimulatedProcess) => SimulatedProcess
+  /** What else befalls every plan. */
+  readonly befall?: (plan: SimulationPlan<SimulatedOperation>) => SimulationPlan<SimulatedOperation>
+  /** Other plans than those of other properties. */
+  readonly seed?: number
+}
 
 /** How many plans each property is tried with on its own, besides those of the whole. */
 const PLANS = 250
@@ -42,9 +58,11 @@ export function schedule(
 export async function run(
   plan: SimulationPlan<SimulatedOperation>,
   simulation: ManifestSimulation = {},
+  { around = (process) => process }: Pick<Circumstances, 'around'> = {},
 ): Promise<Result> {
   const { simulation: options, check } = simulateManifest(simulation)
-  const result = await simulate(plan, options())
+  const start = (process: SimulatedProcess) => startManifest(around(process), simulation)
+  const result = await simulate(plan, { ...options(), system: { start } })
   expect(await check?.(result)).toEqual([])
   return result
 }
@@ -53,15 +71,21 @@ export async function run(
 export async function survives(
   simulation: ManifestSimulation,
   check: (result: Result) => readonly string[] = () => [],
+  { around = (process) => process, befall = (plan) => plan, seed = 1 }: Circumstances = {},
 ): Promise<void> {
   const simulated = simulateManifest(simulation)
   await assertSimulations({
     ...simulated,
+    plans: simulated.plans.map(befall),
+    simulation: () => ({
+      ...simulated.simulation(),
+      system: { start: (process) => startManifest(around(process), simulation) },
+    }),
     check: async (result) => [
       ...((await simulated.check?.(result)) ?? []),
       ...check(result).map((message): Violation => ({ property: 'unexplained-change', message })),
     ],
-    runs: { numRuns: PLANS, seed: 1 },
+    runs: { numRuns: PLANS, seed },
   })
 }
 

@@ -8,7 +8,6 @@ import { openSimulatedBackend, recordId, storeRecords } from '../manifest/simula
 import { createSimulatedContext, putMutation } from '../manifest/simulated-context.fixture.ts'
 import { createSimulatedStore } from '../manifest/simulated-store.fixture.ts'
 import type { SimulatedStore } from '../manifest/simulated-store.fixture.ts'
-import { survives } from './planned-operations.fixture.ts'
 
 const NAMESPACE = { module: 'm', userId: 'u' }
 const HEAD = headKey(NAMESPACE)
@@ -229,10 +228,6 @@ describe('reads and bad states', () => {
     await reader.context.clock.sleep(10_001)
     expect(await has(10_000)).toBe(true)
     expect(await has(0)).toBe(true)
-  })
-
-  it('31. keeps every promise with clocks ten minutes off and jumping', async () => {
-    await survives({ plans: { maxSkewMs: 600_000, maxProcesses: 3 } })
   })
 
   it('33. takes two unicode spellings of a name for one head, and different names for different ones', () => {
