@@ -1,4 +1,4 @@
-import { headKey, recordEtag } from '@umbra/core'
+import { headKey } from '@umbra/core'
 import type { ObjectStore, StorageManager } from '@umbra/core'
 import { describe, expect, it } from 'vitest'
 import { createMaintenance } from '../maintenance/create-maintenance.ts'
@@ -166,30 +166,6 @@ describe('reads and bad states', () => {
     const old = { consistency: { maxAgeMs: 60_000 } }
     expect(await readEverything(reader, old)).toEqual(await readEverything(writer.storage))
     expect(missed).not.toEqual([])
-  })
-
-  it('22. rebuilds a lost head to the same records, in a new epoch', async () => {
-    const { store, manifest, maintenance } = await filled(30)
-    const entry = await (await manifest.snapshot())?.lookupOne('r3')
-    const etag = recordEtag(entry ?? { rev: 0, sha256: '' })
-    await manifest.commit([putMutation('r3', 'replaced', etag)])
-    await maintenance.compact(NAMESPACE)
-    await manifest.finish()
-    const ids = Array.from({ length: 30 }, (_, n) => `r${n}`)
-    const before = (await manifest.snapshot())?.version.head.header
-    const texts = async (from: NamespaceManifest) =>
-      [...((await from.read((snapshot) => snapshot.lookup(ids))) ?? new Map()).values()].map(
-        ({ text }) => text,
-      )
-    const expected = await texts(manifest)
-    await store.delete(HEAD)
-    const operator = open(store, 'operator')
-    await operator.maintenance.rebuild(NAMESPACE)
-    const { manifest: after } = open(store, 'after')
-    expect(await texts(after)).toEqual(expected)
-    const header = (await after.snapshot())?.version.head.header
-    expect(header?.live).toBe(before?.live)
-    expect(header?.epoch).not.toBe(before?.epoch)
   })
 
   it('23. writes no more for a record among two thousand than for one among a hundred, in as many requests', async () => {
