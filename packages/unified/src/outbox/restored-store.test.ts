@@ -55,16 +55,32 @@ async function restore(options?: OutboxOptions): Promise<StorageManager> {
   return open(options)
 }
 
-it('gets again what it lost, as far as it is kept', async () => {
+/** The number of its revisions is the first part of a record's etag. */
+const revisions = async (of: StorageManager) =>
+  Object.fromEntries((await of.retrieveData('m', 'u')).map(({ id, etag }) => [id, Number.parseInt(etag, 10)]))
+
+it('gets again what it lost, as far as it is kept, and nothing twice (property 14)', async () => {
   const one = await open()
   await one.storeData({ ...AT, id: 'a', data: 1 })
+  await one.storeData({ ...AT, id: 'kept', data: 1 })
+  await one.updateData({ ...AT, recordId: 'kept', data: 2 })
   await backUp()
   await one.storeData({ ...AT, id: 'b', data: 2 })
+  await one.updateData({ ...AT, recordId: 'a', data: 2 })
+  await one.updateData({ ...AT, recordId: 'a', data: 3 })
   const two = await restore()
   await two.storeData({ ...AT, id: 'c', data: 3 })
   expect(await two.sync({ timeoutMs: 20_000 })).toEqual({ pending: 0 })
-  const records = await two.retrieveData('m', 'u')
-  expect(records.map(({ id }) => id)).toEqual(['a', 'b', 'c'])
+  const once = { a: 3, b: 1, c: 1, kept: 2 }
+  expect(await revisions(two)).toEqual(once)
+  expect((await two.retrieveData('m', 'u', 'a'))?.data).toBe(3)
+  // Nor by a process that finds the same operations in the file once more.
+  await two.close()
+  const three = await open()
+  await three.storeData({ ...AT, id: 'd', data: 4 })
+  expect(await three.sync({ timeoutMs: 20_000 })).toEqual({ pending: 0 })
+  expect(await revisions(three)).toEqual({ ...once, d: 1 })
+  expect(await three.conflicts()).toEqual([])
 })
 
 it('takes what is new when nothing of what it lost is kept', async () => {
