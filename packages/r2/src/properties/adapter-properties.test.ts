@@ -24,6 +24,29 @@ async function connect(change: Partial<R2Settings> = {}): Promise<StorageManager
 }
 
 describe('the adapter on a real store', () => {
+  it('33. an object key of 1,024 bytes is stored, replaced, merged and read back, one of 1,025 is refused', async () => {
+    const backend = await createR2Backend(server.settings)
+    const storage = manageBackend(backend)
+    onTestFinished(() => storage.close())
+    const namespace = { module: 'long', userId: 'u' }
+    // With the number and the nonce that are longest of all later revisions.
+    const around = 'long/u/2026/01/01/~9999999999-01AAAAAAAAAAAAAAAAAAAAAAAA.json'.length
+    const named = (keyBytes: number) => {
+      const bytes = keyBytes - around
+      return '日'.repeat(Math.floor(bytes / 9)) + 'a'.repeat(bytes % 9)
+    }
+    const id = named(1_024)
+    await storage.storeData({ ...namespace, id, data: 1 })
+    await storage.updateData({ ...namespace, recordId: id, data: 2 })
+    await backend.maintenance?.compact(namespace)
+    expect((await storage.retrieveData('long', 'u', id))?.data).toBe(2)
+    await expect(storage.storeData({ ...namespace, id: named(1_025), data: 1 })).rejects.toMatchObject({
+      code: 'TOO_LARGE',
+      details: { bytes: 1_025, limit: 1_024 },
+    })
+    expect(await storage.retrieveData('long', 'u')).toHaveLength(1)
+  })
+
   // More of links: presign.test.ts and the conformance suite.
   it('34. a link lives for seven days at most, an upload cannot be overwritten, and finalizing twice makes one record', async () => {
     const storage = await connect()
