@@ -23,9 +23,11 @@ export async function storeRun(
   const path = await context.cache.temporaryPath(context.runs.extension)
   const written = await context.runs.write(content.entries(), path)
   if (written === undefined || written.rows !== content.rows || written.sum !== content.sum) {
-    throw new UmbraError('CORRUPT', 'a run does not hold the entries it was made of; nothing was written', {
-      details: { ...namespace, rows: written?.rows ?? 0, expectedRows: content.rows },
-    })
+    throw new UmbraError(
+      'CORRUPT',
+      'a run does not hold the entries it was made of, and was not stored; import its records again, and check the disk under UMBRA_CACHE_DIR if that fails too',
+      { details: { ...namespace, rows: written?.rows ?? 0, expectedRows: content.rows } },
+    )
   }
   const { path: _, body, ...summary } = written
   const level = levelOf(written.rows, context.limits)
