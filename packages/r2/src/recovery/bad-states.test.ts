@@ -1,10 +1,11 @@
 import { parseHead, renderHead } from '@umbra/core'
-import type { Clock, ObjectStore } from '@umbra/core'
+import type { Clock, ObjectStore, WriterMark } from '@umbra/core'
 import { describe, expect, it } from 'vitest'
 import { anchorKey } from '../manifest/anchor.ts'
 import { NamespaceManifest } from '../manifest/namespace-manifest.ts'
 import { putMutation } from '../manifest/simulated-context.fixture.ts'
 import { createSimulatedStore } from '../manifest/simulated-store.fixture.ts'
+import { checkNamespace } from './check-namespace.ts'
 import {
   BODIES,
   bytesAt,
@@ -16,6 +17,7 @@ import {
   startHistory,
   startRichHistory,
 } from './namespace-history.fixture.ts'
+import { rebuildNamespace } from './rebuild-namespace.ts'
 
 /** Records the keys that are written through it. */
 function watchWrites(store: ObjectStore): { readonly objects: ObjectStore; readonly written: string[] } {
@@ -107,6 +109,76 @@ describe('a manifest in a bad state', () => {
     await expectRefusal(history.store, history.manifest)
     for (const [key, etag] of await contentOf(history.store))
       if (!key.startsWith(BODIES)) expect(before.get(key)).toBe(etag)
+  })
+
+  it('that is older than one only others have seen is taken by a new process for the newest, and written over; a check tells until then', async () => {
+    const { store, manifest } = await startRichHistory()
+    const lost = (await headOf(store)).header.seq
+    await store.put(HEAD, store.history(HEAD)[3] ?? new Uint8Array())
+    const { problems } = await checkNamespace(NAMESPACE, {}, contextOver(store, 'check'))
+    expect(problems).toMatchObject([{ kind: 'head-damaged', message: expect.stringContaining('older than') }])
+    const late = new NamespaceManifest(NAMESPACE, contextOver(store, 'late'))
+    await late.commit([putMutation('r40', 'new')])
+    expect((await late.read((snapshot) => snapshot.lookup(['r1', 'r23', 'r40'])))?.size).toBe(2)
+    // The version a process has seen protects from older ones, and not from what others make of them.
+    await expectRefusal(store, manifest)
+    for (let n = 41; (await headOf(store)).header.seq <= lost; n++)
+      await late.commit([putMutation(`r${n}`, 'new')])
+    expect((await manifest.read((snapshot) => snapshot.lookup(['r23', 'r40'])))?.size).toBe(1)
+  })
+
+  it('that is older and looks whole is not rebuilt while it is there; once it is deleted, all that came later is back', async () => {
+    const history = startHistory()
+    await history.run([{ kind: 'put', id: 1 }])
+    const backup = await bytesAt(history.store, HEAD)
+    await history.run([{ kind: 'put', id: 2 }])
+    await history.store.put(HEAD, backup)
+    const context = contextOver(history.store, 'operator')
+    // What came later looks like a body that was never committed.
+    const { problems } = await checkNamespace(NAMESPACE, {}, context)
+    expect(problems.map(({ kind }) => kind)).toEqual(['orphans'])
+    const rebuild = () => rebuildNamespace(NAMESPACE, {}, context)
+    await expect(rebuild()).rejects.toMatchObject({ code: 'CONFLICT' })
+    await history.store.delete(HEAD)
+    expect(await rebuild()).toMatchObject({ records: 2, uncertain: ['r1', 'r2'] })
+  })
+
+  it('that is older than what a writer was told that counts for itself is refused to it, and nothing is written', async () => {
+    const { store } = await startRichHistory()
+    const writer = new NamespaceManifest(NAMESPACE, contextOver(store, 'writer'))
+    const send = (from: NamespaceManifest, n: number, mark?: WriterMark) => {
+      const operation = { n, opId: `op-${n}`, queuedAt: 0, mutations: [putMutation(`r${40 + n}`, 'new')] }
+      return from.commitNumbered({ writer: 'outbox', mark, operations: [operation] })
+    }
+    const first = await send(writer, 1)
+    const backup = await bytesAt(store, HEAD)
+    const { mark } = await send(writer, 2, first.mark)
+    await store.put(HEAD, backup)
+    const { objects, written } = watchWrites(store)
+    const late = new NamespaceManifest(NAMESPACE, contextOver(objects, 'late'))
+    // Up to where it must send again.
+    await expect(send(late, 3, mark)).rejects.toMatchObject({
+      code: 'CONFLICT',
+      details: { reason: 'head-regressed', mark: first.mark },
+    })
+    expect(written).toEqual([])
+  })
+
+  it('with a part that is gone stays in use for all that does not need the part', async () => {
+    const { store, model } = await startRichHistory()
+    const { parts } = await headOf(store)
+    const lost = parts.at(-1)
+    if (lost === undefined) throw new Error('there are no parts')
+    await store.delete(lost.key)
+    const manifest = new NamespaceManifest(NAMESPACE, contextOver(store, 'late'))
+    const outcomes = await Promise.allSettled(
+      [...model.keys()].map((id) => manifest.read((snapshot) => snapshot.lookupOne(id))),
+    )
+    const refused = outcomes.filter((outcome) => outcome.status === 'rejected')
+    for (const { reason } of refused) expect(reason).toMatchObject({ code: 'CORRUPT' })
+    expect([refused.length > 0, refused.length < model.size]).toEqual([true, true])
+    const [committed] = await manifest.commit([putMutation('s', 'beyond every id of the part')])
+    expect(committed).toMatchObject({ id: 's', rev: 1 })
   })
 
   it.each([
