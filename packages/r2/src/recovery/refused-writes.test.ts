@@ -50,4 +50,40 @@ describe('a write that was refused because the manifest is damaged', () => {
     const { store } = await startDamaged()
     expect(await rebuild(store, true)).toMatchObject({ records: 25, uncertain: [] })
   })
+
+  it('of a writer that counts for itself is told by its etag, when it is sent again after a rebuild that has adopted it', async () => {
+    const { store } = await startRichHistory()
+    const manifest = new NamespaceManifest(NAMESPACE, contextOver(store, 'sender'))
+    const operation = (n: number) => ({
+      n,
+      opId: `op-${n}`,
+      queuedAt: contextOver(store, 'clock').clock.now(),
+      mutations: [putMutation(`r${40 + n}`, `"by ${n}"`)],
+    })
+    const first = { writer: 'outbox', mark: undefined, operations: [operation(1)] }
+    const { mark } = await manifest.commitNumbered(first)
+    await truncateAt(store, HEAD, 0.99)
+    const second = { writer: 'outbox', mark, attempted: true, operations: [operation(2)] }
+    await expect(manifest.commitNumbered(second)).rejects.toMatchObject({ code: 'CORRUPT' })
+    await rebuild(store)
+    const adopted = (await liveEntries(store)).get('r42')
+    const later = new NamespaceManifest(NAMESPACE, contextOver(store, 'later'))
+    // Then it takes a new name, and compares what is there with what it sends.
+    await expect(later.commitNumbered(second)).rejects.toMatchObject({
+      code: 'CONFLICT',
+      details: { reason: 'writer-forgotten' },
+    })
+    const { outcomes } = await later.commitNumbered({
+      ...first,
+      writer: 'renamed',
+      operations: second.operations,
+    })
+    expect(outcomes).toMatchObject([
+      {
+        kind: 'rejected',
+        error: { code: 'ALREADY_EXISTS', details: { currentEtag: adopted && recordEtag(adopted) } },
+      },
+    ])
+    expect(adopted).toMatchObject({ rev: 1, op: 'put' })
+  })
 })
