@@ -54,6 +54,14 @@ export function partsPrefix(namespace: Namespace): string {
   return `manifests.d/${namespacePath(namespace)}/`
 }
 
+/** Twelve digits are more versions than there will be; a ULID has 26 characters. */
+const LONGEST_PART = `r/L10/${'0'.repeat(12)}-${'0'.repeat(26)}.parquet`
+
+/** @throws `TOO_LARGE` for a namespace of which a part of the manifest could not be stored once there are many records. */
+export function checkPartKeys(namespace: Namespace): void {
+  checkedKey(`${partsPrefix(namespace)}${LONGEST_PART}`)
+}
+
 /** The folder of callers' blobs. */
 export const BLOBS_PREFIX = 'json_blobs/'
 

@@ -5,7 +5,7 @@ import { UmbraError } from '../errors/umbra-error.ts'
 import { encodeJsonLines } from '../formats/json-lines.ts'
 import { assertJsonValue } from '../formats/json-value.ts'
 import type { ParquetCodec } from '../formats/parquet-codec.ts'
-import { dataKey, headKey } from '../keys/key-paths.ts'
+import { checkPartKeys, dataKey, headKey } from '../keys/key-paths.ts'
 import type { JsonObject } from '../json.ts'
 import type { DataFormat } from '../records/data-format.ts'
 import type { EntryDraft } from '../records/manifest-entry.ts'
@@ -62,6 +62,7 @@ export async function encodeRecord(
 /** Every key the record may ever need, so that a record which can be stored can also be updated. */
 function assertKeysFit({ namespace, id, timestamp, dataFormat, filename }: RevisionDescription): void {
   headKey(namespace)
+  checkPartKeys(namespace)
   dataKey({ namespace, id, timestamp, format: dataFormat, filename, later: LONGEST_SUFFIX })
 }
 

@@ -35,7 +35,8 @@ export async function importChunk(request: ChunkRequest): Promise<number> {
     if (append !== undefined) await manifest.append(append)
     return spool.rows
   } catch (error) {
-    if (!hasErrorCode(error, 'OUTCOME_PENDING')) await discardBodies(spool, context)
+    // A rebuild of a damaged manifest may be making records of them just now (docs/decisions/028).
+    if (!hasErrorCode(error, 'OUTCOME_PENDING', 'CORRUPT')) await discardBodies(spool, context)
     throw error
   } finally {
     await spool.dispose()

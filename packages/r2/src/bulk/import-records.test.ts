@@ -68,6 +68,23 @@ describe('a bulk import', () => {
     expect(header.sum).toBe(items.map(({ entry }) => entryDigest(entry)).reduce(addSums, EMPTY_SUM))
   })
 
+  it('leaves the bodies where a rebuild may be making records of them: when the head turns out to be damaged', async () => {
+    const { r2, storage, module } = await open((objects) => ({
+      ...objects,
+      async put(key, ...about) {
+        const damage = new TextEncoder().encode('{')
+        if (key.includes('/r/')) await objects.put(`manifests/${module}/u/manifest.jsonl`, damage)
+        return objects.put(key, ...about)
+      },
+    }))
+    await storage.storeData({ module, userId: 'u', id: 'x', data: 0 })
+    const importing = storage.importData(module, 'u', records('a', 'b'))
+    await expect(importing).rejects.toMatchObject({ code: 'CORRUPT' })
+    const bodies: string[] = []
+    for await (const { key } of r2.objects.list(`${module}/u/`)) bodies.push(key)
+    expect(bodies).toHaveLength(3)
+  })
+
   it('says how many are stored when a later chunk is refused, and removes the bodies of that chunk', async () => {
     const { r2, storage, module } = await open()
     await storage.storeData({ module, userId: 'u', id: 'f', data: 0 })

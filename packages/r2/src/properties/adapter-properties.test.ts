@@ -47,6 +47,26 @@ describe('the adapter on a real store', () => {
     expect(await storage.retrieveData('long', 'u')).toHaveLength(1)
   })
 
+  it('33. a namespace is refused of which a part of the manifest would have a key of 1,025 bytes, and not with one less', async () => {
+    const backend = await createR2Backend(server.settings)
+    const storage = manageBackend(backend)
+    onTestFinished(() => storage.close())
+    const around = `manifests.d/m//r/L10/${'0'.repeat(12)}-01AAAAAAAAAAAAAAAAAAAAAAAA.parquet`.length
+    const named = (keyBytes: number) => {
+      const bytes = keyBytes - around
+      return '日'.repeat(Math.floor(bytes / 9)) + 'a'.repeat(bytes % 9)
+    }
+    const at = { module: 'm', userId: named(1_024) }
+    await storage.storeData({ ...at, id: 'i', data: 1 })
+    await backend.maintenance?.compact(at)
+    expect((await storage.retrieveData('m', at.userId, 'i'))?.data).toBe(1)
+    const tooLong = storage.storeData({ module: 'm', userId: named(1_025), id: 'i', data: 1 })
+    await expect(tooLong).rejects.toMatchObject({
+      code: 'TOO_LARGE',
+      details: { bytes: 1_025, limit: 1_024 },
+    })
+  })
+
   // More of links: presign.test.ts and the conformance suite.
   it('34. a link lives for seven days at most, an upload cannot be overwritten, and finalizing twice makes one record', async () => {
     const storage = await connect()
