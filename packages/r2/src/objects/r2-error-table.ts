@@ -19,10 +19,10 @@ const denied = refused('FORBIDDEN', 'does not allow this; check what the access 
 const tooLarge = refused('TOO_LARGE', 'refuses the size; send less')
 const timedOut = unsure('TIMEOUT', 'did not answer in time; try later')
 const unavailable = unsure('UNAVAILABLE', 'did not answer; try later')
+const wrongClock = refused('CONFIGURATION', 'sees another time than this machine; check its clock')
 const wrongEndpoint = refused('CONFIGURATION', 'expects another endpoint or region; check both settings')
 
-/** By the store's own error code; these win over the HTTP status. */
-export const MEANING_BY_S3_CODE: Readonly<Record<string, FailureMeaning>> = {
+const BY_S3_CODE = {
   PreconditionFailed: lostRace,
   ConditionalRequestConflict: contended,
   ConcurrentModification: contended,
@@ -32,20 +32,37 @@ export const MEANING_BY_S3_CODE: Readonly<Record<string, FailureMeaning>> = {
   TooManyRequests: slowDown,
   RequestTimeout: timedOut,
   IncompleteBody: unsure('UNAVAILABLE', 'did not receive the whole body; try again'),
+  ClientDisconnect: unsure('UNAVAILABLE', 'lost the connection before it had the whole request; try again'),
+  BadDigest: refused('UNAVAILABLE', 'received other bytes than were sent; try again'),
   InvalidAccessKeyId: badCredentials,
   SignatureDoesNotMatch: badCredentials,
   ExpiredToken: badCredentials,
   Unauthorized: badCredentials,
   AccessDenied: denied,
+  NotEntitled: refused('FORBIDDEN', 'is not open to this account; check its R2 subscription'),
+  ObjectLockedByBucketPolicy: refused(
+    'FORBIDDEN',
+    "protects the object by a lock; wait until that ends, or change the bucket's lock rules",
+  ),
   NoSuchBucket: refused('CONFIGURATION', 'has no such bucket; check its name and the endpoint'),
+  InvalidBucketName: refused('CONFIGURATION', 'can have no bucket of this name; check it'),
   AuthorizationHeaderMalformed: wrongEndpoint,
   PermanentRedirect: wrongEndpoint,
-  RequestTimeTooSkewed: refused('CONFIGURATION', 'sees another time than this machine; check its clock'),
+  RequestTimeTooSkewed: wrongClock,
+  // Our signatures are made for each request and last for minutes: only a clock that is behind makes them expire.
+  ExpiredRequest: wrongClock,
   EntityTooLarge: tooLarge,
   MetadataTooLarge: tooLarge,
+  InvalidObjectName: refused('INVALID_INPUT', 'cannot hold anything under this key; choose a shorter one'),
   InvalidRange: refused('INVALID_INPUT', 'has no such range; the object is shorter'),
   NotImplemented: refused('UNSUPPORTED', 'does not implement this; use a store that does'),
-}
+} satisfies Record<string, FailureMeaning>
+
+/** Codes that mean something else than their HTTP status, or need another advice. */
+export type KnownS3Code = keyof typeof BY_S3_CODE
+
+/** By the store's own error code; these win over the HTTP status. */
+export const MEANING_BY_S3_CODE: Readonly<Record<string, FailureMeaning>> = BY_S3_CODE
 
 /** By HTTP status, for answers without a code of their own (HEAD never has one). */
 export const MEANING_BY_STATUS: Readonly<Record<number, FailureMeaning>> = {

@@ -19,8 +19,10 @@ export function classifyFailure(error: unknown): FailureClass {
       return 'pause'
     case 'TOO_LARGE':
     case 'INVALID_INPUT':
-    case 'INTERNAL':
       return 'poison'
+    case 'INTERNAL':
+      // Otherwise it may have been applied, or failed at something that is nothing to do with it.
+      return error.details['outcome'] === 'not-applied' ? 'poison' : 'retry'
     case 'CONFLICT':
       return classifyConflict(error.details['reason'])
     default:
