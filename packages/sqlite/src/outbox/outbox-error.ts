@@ -9,7 +9,7 @@ export function toErrorJson(error: UmbraError): string {
 
 /** The inverse of {@link toErrorJson}; what cannot be read is a defect of the file. */
 export function fromErrorJson(text: string | null): UmbraError {
-  const parsed: unknown = JSON.parse(text ?? 'null')
+  const parsed = parseJson(text)
   if (typeof parsed !== 'object' || parsed === null || !('code' in parsed) || !isCode(parsed.code))
     return new UmbraError('CORRUPT', 'the outbox does not say why the operation was refused')
   const message = 'message' in parsed && typeof parsed.message === 'string' ? parsed.message : parsed.code
@@ -48,6 +48,14 @@ export function bodyGone(): UmbraError {
   return new UmbraError('CONFLICT', 'the content is not in the outbox any more; read the record again', {
     details: { reason: 'outbox-body' },
   })
+}
+
+function parseJson(text: string | null): unknown {
+  try {
+    return JSON.parse(text ?? 'null')
+  } catch {
+    return null
+  }
 }
 
 function isCode(value: unknown): value is ErrorCode {

@@ -1,8 +1,17 @@
-import { committedEntry, recordEtag, revisionKey, UmbraError, uniqueRevisionKey } from '@umbra/core'
-import type { BlobExpectation, Expectation, ManifestEntry, Mutation } from '@umbra/core'
+import { committedEntry, recordEtag, revisionKey, uniqueRevisionKey } from '@umbra/core'
+import type {
+  BlobExpectation,
+  DeleteMutation,
+  EntryDraft,
+  Expectation,
+  ManifestEntry,
+  Mutation,
+} from '@umbra/core'
+import { bodyGone } from './outbox-error.ts'
 import type { OutboxBodies, StoredBody } from './outbox-body.ts'
 import type { BlobWrite, Lane, QueuedOperation } from './outbox-port.ts'
 import type { outboxLanes, outboxMutations, outboxOps } from './outbox-schema.ts'
+import { unreadable } from './unreadable.ts'
 
 export type LaneRow = typeof outboxLanes.$inferSelect
 export type OpRow = typeof outboxOps.$inferSelect
@@ -61,11 +70,12 @@ export function predictedEntry(row: MutationRow, opId: string, lane: Lane): Mani
     data_type: 'json',
     key: '',
     etag: '',
-    size: 0,
+    size: row.size,
     metadata: {},
     rev,
-    op: 'del',
-    sha256: '',
+    // A write whose description is damaged is no deletion.
+    op: row.kind === 'delete' ? 'del' : 'put',
+    sha256: row.sha256,
     record_count: null,
     text: '',
     updated_at: row.at,
@@ -74,14 +84,14 @@ export function predictedEntry(row: MutationRow, opId: string, lane: Lane): Mani
 
 export function toMutation(row: MutationRow, bodies: OutboxBodies): Mutation {
   const expect = toExpectation(row.expect)
+  const { id, at } = row
   if (row.kind === 'delete') {
-    if (expect.kind !== 'etag') throw new UmbraError('CORRUPT', 'a deletion in the outbox names no version')
-    return { kind: 'delete', id: row.id, expect, at: row.at }
+    const named = expect.kind === 'etag' ? expect : unreadable<DeleteMutation['expect']>({ kind: 'etag' }, id)
+    return { kind: 'delete', id, expect: named, at }
   }
-  if (row.draft === null) throw new UmbraError('CORRUPT', 'a write in the outbox has no description')
   return {
     kind: 'put',
-    draft: row.draft,
+    draft: row.draft ?? unreadable<EntryDraft>({ id }, id),
     body: bodies.toRecordBody(storedBody(row)),
     expect,
     ...(row.freshId && { freshId: true }),
@@ -111,16 +121,18 @@ export function toQueued(
     createdAt: op.createdAt,
     mutations: isBlob ? [] : rows.map((row) => toMutation(row, bodies)),
     entries: isBlob ? [] : rows.map((row) => predictedEntry(row, op.opId, lane)),
-    blob: isBlob && first !== undefined ? toBlob(op, first, bodies) : undefined,
+    blob: isBlob ? toBlob(op, first, bodies) : undefined,
     blobEtag: isBlob ? (first?.etag ?? '') : '',
   }
 }
 
-function toBlob(op: OpRow, row: MutationRow, bodies: OutboxBodies): BlobWrite {
+/** The row may be missing from a damaged file. */
+function toBlob(op: OpRow, row: MutationRow | undefined, bodies: OutboxBodies): BlobWrite {
   return {
-    expect: fromExpectColumn(row.expect),
+    expect: fromExpectColumn(row?.expect ?? null),
     base: op.base,
     get bytes() {
+      if (row === undefined) throw bodyGone()
       return row.kind === 'delete' ? undefined : bodies.whole(storedBody(row))
     },
   }

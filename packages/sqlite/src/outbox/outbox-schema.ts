@@ -1,6 +1,6 @@
-import type { EntryDraft } from '@umbra/core'
 import { sql } from 'drizzle-orm'
 import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
+import { draftColumn } from './draft-column.ts'
 
 /** One row: what is true of the whole file. */
 export const outboxState = sqliteTable('outbox_state', {
@@ -103,8 +103,8 @@ export const outboxMutations = sqliteTable(
     kind: text().$type<'put' | 'delete'>().notNull(),
     /** The record's id, or the blob's key. */
     id: text().notNull(),
-    /** Null for a deletion or a blob. */
-    draft: text({ mode: 'json' }).$type<EntryDraft>(),
+    /** Null for a deletion or a blob, and when it is damaged. */
+    draft: draftColumn(),
     /** The etag it replaces, `-` for none, null for any (blobs only). */
     expect: text(),
     freshId: integer('fresh_id', { mode: 'boolean' }).notNull(),

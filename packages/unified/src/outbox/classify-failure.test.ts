@@ -119,6 +119,11 @@ describe('a failure to send', () => {
     expect(classifyFailure(new UmbraError('CONFLICT', 'failed', { details: { reason } }))).toBe(failure)
   })
 
+  it('that is damage of the operation itself gives up that one alone', () => {
+    const error = new UmbraError('CORRUPT', 'damaged', { details: { reason: 'outbox-row' } })
+    expect(classifyFailure(error)).toBe('poison')
+  })
+
   it('after which the operation may have been applied never gives it up', () => {
     const unknown = answered('TypeError', undefined)
     expect(unknown).toMatchObject({ code: 'INTERNAL', details: { outcome: 'unknown' } })

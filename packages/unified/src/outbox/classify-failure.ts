@@ -15,8 +15,9 @@ export function classifyFailure(error: unknown): FailureClass {
     case 'FORBIDDEN':
     case 'CONFIGURATION':
     case 'UNSUPPORTED':
-    case 'CORRUPT':
       return 'pause'
+    case 'CORRUPT':
+      return error.details['reason'] === 'outbox-row' ? 'poison' : 'pause'
     case 'TOO_LARGE':
     case 'INVALID_INPUT':
       return 'poison'
