@@ -21,9 +21,12 @@ export interface WriteConflict {
 
 /** What a listener is told. Only `degraded` and `conflict` ask for anything to be done. */
 export interface StorageEvents {
-  /** The store cannot be reached, or refuses the credentials: writes are kept and reads may be stale from now on. */
+  /**
+   * The store cannot be reached, or refuses a namespace's writes until somebody mends what the reason names, or the outbox file fails:
+   * writes are kept and reads may be stale from now on.
+   */
   readonly degraded: { readonly reason: UmbraError }
-  /** The store answers again. What is pending is being sent. */
+  /** All that `degraded` told of is over: the store takes operations again. What is pending is being sent. */
   readonly recovered: { readonly pending: number }
   readonly conflict: WriteConflict
   /** Nothing is pending any more. */

@@ -160,11 +160,11 @@ export class Dispatcher {
   }
 
   async #fail(state: LaneState, error: unknown): Promise<void> {
-    const { clock, events } = this.#context
+    const { clock, alerts } = this.#context
     if (!isNotTried(error)) state.failures++
     state.losses = 0
     if (classifyFailure(error) === 'pause' && isUmbraError(error)) {
-      if (state.paused === undefined) events.emit('degraded', { reason: error })
+      alerts.begin(state, error)
       state.paused = error
     }
     state.retryAt = clock.now() + retryDelayOf(state, this.#context)

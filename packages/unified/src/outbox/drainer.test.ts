@@ -24,10 +24,13 @@ it('goes on when the file could not be read for a while, and says so once', asyn
   for (let n = 0; n < 3; n++) await storage.storeData({ module: 'm', userId: 'u', data: n })
   const reasons: string[] = []
   storage.on('degraded', ({ reason }) => reasons.push(reason.message))
+  storage.on('recovered', () => reasons.push('recovered'))
   failures = 3
   store.usually = 'ok'
   await expect.poll(async () => manageBackend(store.direct).retrieveData('m', 'u')).toHaveLength(3)
+  await expect.poll(() => reasons.at(-1)).toBe('recovered')
   expect(reasons.filter((one) => one === 'the disk failed to read')).toHaveLength(1)
+  expect(reasons.filter((one) => one === 'recovered')).toHaveLength(1)
   await storage.close()
   await folder.remove()
 })

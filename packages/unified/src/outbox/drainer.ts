@@ -79,12 +79,12 @@ export class Drainer {
 
   /** When the file itself fails it says so once, and tries again: nobody else would send what waits in it. */
   async #runSafely(): Promise<void> {
-    for (let failures = 0; !this.#closed; failures++) {
+    while (!this.#closed) {
       try {
         await this.#run()
         break
       } catch (error) {
-        if (failures === 0) this.#context.events.emit('degraded', { reason: toReason(error) })
+        this.#context.alerts.begin('file', toReason(error))
       }
       await this.#sleeper.sleep(this.#context.policy.maxBreakMs)
     }
@@ -94,6 +94,7 @@ export class Drainer {
   async #run(): Promise<void> {
     while (!this.#closed) {
       const backlog = this.#context.outbox.backlog()
+      this.#context.alerts.end('file')
       this.#lanes.forgetDrained(backlog)
       if (backlog.length === 0) {
         if (this.#hadBacklog) this.#context.events.emit('drained', {})

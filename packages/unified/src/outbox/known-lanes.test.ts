@@ -4,6 +4,7 @@ import type { Outbox, OutboxSettings } from '@umbra/sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
+import { Alerts } from './alerts.ts'
 import { Breaker } from './breaker.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { Drainer } from './drainer.ts'
@@ -50,9 +51,10 @@ async function open(
   const policy = { ...DEFAULT_OUTBOX_POLICY, ...QUICK, ...patience }
   const breaker = new Breaker({ clock, ids, policy, onOpen: () => {}, onClose: () => {} })
   const events = createEventHub()
+  const alerts = new Alerts(events, () => 0)
   const lastSeen = new LastSeen(outbox, clock, false)
-  const context = { primary: store.client(), outbox, breaker, lastSeen, events, policy, clock, ids }
-  lanes = new KnownLanes(() => outbox.backlog())
+  const context = { primary: store.client(), outbox, breaker, lastSeen, events, alerts, policy, clock, ids }
+  lanes = new KnownLanes(() => outbox.backlog(), alerts)
   const dispatcher = new Dispatcher(context, lanes, {
     onPending: () => drainer.wake(),
     onRefused: async () => {},

@@ -1,5 +1,6 @@
 import type { UmbraError } from '@umbra/core'
 import type { Lane, LaneBacklog } from '@umbra/sqlite'
+import type { Alerts } from './alerts.ts'
 import { newLaneState } from './lane-state.ts'
 import type { LaneState } from './lane-state.ts'
 
@@ -7,9 +8,11 @@ import type { LaneState } from './lane-state.ts'
 export class KnownLanes {
   readonly #states = new Map<string, LaneState>()
   readonly #backlog: () => readonly LaneBacklog[]
+  readonly #alerts: Pick<Alerts, 'end'>
 
-  constructor(backlog: () => readonly LaneBacklog[]) {
+  constructor(backlog: () => readonly LaneBacklog[], alerts: Pick<Alerts, 'end'>) {
     this.#backlog = backlog
+    this.#alerts = alerts
   }
 
   get size(): number {
@@ -56,7 +59,10 @@ export class KnownLanes {
 
   /** The lane's sender has ended, and nothing is left in it. */
   forget(state: LaneState): void {
-    if (isIdle(state)) this.#states.delete(state.lane.path)
+    if (!isIdle(state)) return
+    this.#states.delete(state.lane.path)
+    // What it waited for somebody to mend, another process has sent.
+    this.#alerts.end(state)
   }
 
   /** Forgets the lanes that others have emptied. */

@@ -5,6 +5,7 @@ import type { Outbox } from '@umbra/sqlite'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
+import { Alerts } from './alerts.ts'
 import { Breaker } from './breaker.ts'
 import { createEventHub } from './event-hub.ts'
 import { sendLane } from './lane-sender.ts'
@@ -56,6 +57,7 @@ function createSender(answer: (request: NumberedRequest) => NumberedResult, fail
     breaker,
     lastSeen,
     events,
+    alerts: new Alerts(events, () => 0),
     policy,
     clock,
     ids,

@@ -103,7 +103,7 @@ async function sendNow(
 }
 
 async function record(
-  { outbox }: SendContext,
+  { outbox, alerts }: SendContext,
   state: LaneState,
   { lease, sent, hooks }: GroupRequest & { readonly sent: Sent },
 ): Promise<Step> {
@@ -114,6 +114,7 @@ async function record(
   state.retryAt = 0
   state.paused = undefined
   await hooks.decided(state, sent.decided)
+  alerts.end(state)
   return result.lease === undefined ? { kind: 'empty' } : { kind: 'sent', lease: result.lease }
 }
 

@@ -195,7 +195,7 @@ describe('health', () => {
 describe('refused credentials', () => {
   it('pause, are announced, and drop nothing', async () => {
     const storage = await open()
-    const seen = record(storage, 'degraded', 'drained')
+    const seen = record(storage, 'degraded', 'recovered', 'drained')
     store.usually = 'forbidden'
     const stored = []
     for (let n = 0; n < 5; n++) stored.push(await storage.storeData({ ...AT, data: n }))
@@ -208,8 +208,33 @@ describe('refused credentials', () => {
     expect(await storage.sync()).toEqual({ pending: 0 })
     expect(await contents()).toEqual(stored.map(({ id }, n) => [id, n]))
     expect(await storage.conflicts()).toEqual([])
-    expect(seen).toEqual(['degraded', 'drained'])
+    expect(seen).toEqual(['degraded', 'recovered', 'drained'])
     expect((await storage.health()).outbox?.paused).toEqual([])
+  })
+
+  it('are over when the last namespace is sent again', async () => {
+    const storage = await open()
+    const seen = record(storage, 'degraded', 'recovered')
+    store.usually = 'forbidden'
+    for (const userId of ['u', 'v']) await storage.storeData({ module: 'm', userId, data: 1 })
+    store.usually = 'ok'
+    await storage.sync()
+    expect(seen).toEqual(['degraded', 'degraded', 'recovered'])
+  })
+
+  it('are over when another process, that has others, has sent what was pending', async () => {
+    const storage = await open({ policy: { pausedRetryMs: 60_000 } })
+    const seen = record(storage, 'degraded', 'recovered')
+    store.fates.push('forbidden')
+    await storage.storeData({ ...AT, data: 1 })
+    const other = await open()
+    await other.sync()
+    expect(await contents()).toHaveLength(1)
+    // Something else to send, so that it looks at once.
+    store.fates.push('down')
+    await storage.storeData({ module: 'm', userId: 'v', data: 1 })
+    await storage.sync()
+    expect(seen).toEqual(['degraded', 'recovered'])
   })
 })
 

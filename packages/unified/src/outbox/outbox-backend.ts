@@ -11,6 +11,7 @@ import type {
   StoredEntry,
 } from '@umbra/core'
 import type { DecidedOperation, Outbox } from '@umbra/sqlite'
+import { Alerts } from './alerts.ts'
 import { backlogDepth } from './backlog-depth.ts'
 import { Breaker } from './breaker.ts'
 import { checkLastSeen } from './check-last-seen.ts'
@@ -60,6 +61,7 @@ export interface OutboxParts {
 export function createOutboxBackend(parts: OutboxParts): StorageBackend {
   const { primary, outbox, clock = systemClock, ids = createIdSource() } = parts
   const events = createEventHub()
+  const alerts = new Alerts(events, () => backlogDepth(outbox.backlog()))
   const policy = { ...DEFAULT_OUTBOX_POLICY, ...parts.policy }
   const breaker: Breaker = new Breaker({
     clock,
@@ -67,16 +69,16 @@ export function createOutboxBackend(parts: OutboxParts): StorageBackend {
     policy,
     onOpen: (reason) => {
       drainer.onOutage()
-      events.emit('degraded', { reason })
+      alerts.begin('store', reason)
     },
     onClose: () => {
       drainer.onRecovery()
-      events.emit('recovered', { pending: backlogDepth(outbox.backlog()) })
+      alerts.end('store')
     },
   })
   const lastSeen = new LastSeen(outbox, clock, parts.sharesLastSeen === true)
-  const context: SendContext = { primary, lastSeen, outbox, breaker, events, policy, clock, ids }
-  const lanes = new KnownLanes(() => outbox.backlog())
+  const context: SendContext = { primary, lastSeen, outbox, breaker, events, alerts, policy, clock, ids }
+  const lanes = new KnownLanes(() => outbox.backlog(), alerts)
   const dispatcher: Dispatcher = new Dispatcher(context, lanes, {
     onPending: () => drainer.wake(),
     onRefused: async (state, decided) => {

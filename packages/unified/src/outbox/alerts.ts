@@ -1,0 +1,28 @@
+import type { UmbraError } from '@umbra/core'
+import type { EventHub } from './event-hub.ts'
+
+/**
+ * What keeps writes from being sent just now: the store, the file, lanes that wait until somebody mends something. Each is announced when it
+ * begins (`degraded`), and the end of the last of them (`recovered`), so that who raises an alarm at the one can end it at the other.
+ */
+export class Alerts {
+  readonly #standing = new Set<object | string>()
+  readonly #events: EventHub
+  readonly #countPending: () => number
+
+  constructor(events: EventHub, countPending: () => number) {
+    this.#events = events
+    this.#countPending = countPending
+  }
+
+  begin(what: object | string, reason: UmbraError): void {
+    if (this.#standing.has(what)) return
+    this.#standing.add(what)
+    this.#events.emit('degraded', { reason })
+  }
+
+  end(what: object | string): void {
+    if (!this.#standing.delete(what) || this.#standing.size > 0) return
+    this.#events.emit('recovered', { pending: this.#countPending() })
+  }
+}
