@@ -4,7 +4,7 @@ import { CircuitState, ConsecutiveBreaker, CountBreaker } from 'cockatiel'
 import { isOutage } from './classify-failure.ts'
 import type { OutboxPolicy } from './outbox-policy.ts'
 
-/** Opens too when this part of the last calls failed. */
+/** Opens too when more than this part of the last calls failed. */
 const FAILED_PART = { threshold: 0.5, size: 20 }
 
 export interface BreakerContext {
