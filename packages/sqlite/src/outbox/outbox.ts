@@ -49,6 +49,8 @@ export async function openOutbox(
       const now = clock.now()
       if (statements.findState.get() === undefined)
         statements.insertState.run({ writer: ids.next(now), createdAt: now })
+      // Changes nothing. A file that can only be read says so here, and not when the first write comes.
+      statements.releaseAll.run({ holder: holder.name })
     })
     await bodyStore.sweep()
   } catch (error) {
