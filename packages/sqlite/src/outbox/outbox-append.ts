@@ -29,8 +29,9 @@ export async function appendOperation(
   request: { readonly write: OutboxWrite; readonly state: 'trying' | 'pending' },
 ): Promise<Appended> {
   const bytes = bytesOf(request.write)
-  // Before anything is written aside: the limit is one of the disk.
-  translated(() => assertRoom(context, bytes))
+  // Before anything is written aside, and with what others write aside just now: the limit is one of the disk.
+  translated(() => assertRoom(context, bytes, context.aside.bytes))
+  context.aside.bytes += bytes
   const prepared: PreparedWrite[] = []
   try {
     if ('blob' in request.write) prepared.push(await prepareBlob(context, lane, request.write.blob))
@@ -41,6 +42,8 @@ export async function appendOperation(
   } catch (error) {
     await Promise.allSettled(prepared.map(async ({ body }) => body && context.bodyStore.discard(body)))
     throw error
+  } finally {
+    context.aside.bytes -= bytes
   }
 }
 
@@ -135,13 +138,17 @@ function insert(context: OutboxContext, lane: Lane, operation: PreparedOperation
 }
 
 /**
- * Returns the bytes that are left.
+ * Returns the bytes that are left. `asideBytes`: what is taken besides operations that wait or are listed.
  *
  * @throws `OUTBOX_FULL`, and `TOO_LARGE` for what no waiting makes room for.
  */
-function assertRoom({ statements, limits: { maxBytes } }: OutboxContext, bytes: number): number {
+function assertRoom(
+  { statements, limits: { maxBytes } }: OutboxContext,
+  bytes: number,
+  asideBytes = 0,
+): number {
   if (bytes > maxBytes) throw largerThanOutbox({ bytes, maxBytes })
-  const used = statements.findState.get()?.bytes ?? 0
+  const used = (statements.findState.get()?.bytes ?? 0) + asideBytes
   if (used + bytes > maxBytes) throw outboxFull({ bytes: used, maxBytes })
   return maxBytes - used - bytes
 }

@@ -28,4 +28,6 @@ export interface OutboxContext {
   readonly ids: IdSource
   readonly holder: OutboxHolder
   readonly limits: OutboxLimits
+  /** What this process is about to queue: its bodies are on the disk before it is. */
+  readonly aside: { bytes: number }
 }

@@ -227,6 +227,22 @@ describe('the bound', () => {
     await append(outbox, fresh('b', 'x'.repeat(CHUNK_BYTES)))
   })
 
+  it('holds for what is written aside too, however many large writes come together', async () => {
+    const chunks: string[] = []
+    const trace = (statement: string) => {
+      if (statement.startsWith('insert into "body_chunks"')) chunks.push(statement.slice(0, 100))
+    }
+    const outbox = await openTestOutbox({ maxBytes: 14 * CHUNK_BYTES }, { trace })
+    // Taken twice: as the content, and in the description.
+    const text = 'x'.repeat(3 * CHUNK_BYTES)
+    const writes = [1, 2, 3, 4, 5].map((id) => append(outbox, fresh(`r${id}`, text)))
+    const outcomes = await Promise.allSettled(writes)
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(2)
+    expect(chunks).toHaveLength(2 * 3)
+    // What was refused takes no room.
+    await append(outbox, fresh('small', 'x'.repeat(1_000)))
+  })
+
   it('keeps committed bodies within their own limit and no longer than told', async () => {
     const clock = createSetClock()
     const outbox = await openTestOutbox({ keepBytes: 10_000, keepMs: 1_000 }, { clock })

@@ -43,7 +43,7 @@ export async function openOutbox(
   const bodyStore = createBodyStore(database.db, writes, clock)
   const limits = { ...DEFAULT_OUTBOX_LIMITS, ...definedLimits(settings) }
   const bodies = createOutboxBodies(database.db)
-  const context = { statements, bodies, bodyStore, writes, clock, ids, holder, limits }
+  const context = { statements, bodies, bodyStore, writes, clock, ids, holder, limits, aside: { bytes: 0 } }
   try {
     await writes.run(() => {
       const now = clock.now()
