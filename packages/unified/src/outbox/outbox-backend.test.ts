@@ -208,7 +208,7 @@ describe('refused credentials', () => {
     expect(await storage.sync()).toEqual({ pending: 0 })
     expect(await contents()).toEqual(stored.map(({ id }, n) => [id, n]))
     expect(await storage.conflicts()).toEqual([])
-    expect(seen).toEqual(['degraded', 'recovered', 'drained'])
+    await expect.poll(() => seen).toEqual(['degraded', 'recovered', 'drained'])
     expect((await storage.health()).outbox?.paused).toEqual([])
   })
 
@@ -219,7 +219,20 @@ describe('refused credentials', () => {
     for (const userId of ['u', 'v']) await storage.storeData({ module: 'm', userId, data: 1 })
     store.usually = 'ok'
     await storage.sync()
-    expect(seen).toEqual(['degraded', 'degraded', 'recovered'])
+    await expect.poll(() => seen).toEqual(['degraded', 'degraded', 'recovered'])
+  })
+
+  it('are over as soon as one write is taken, and announced again when the next is refused', async () => {
+    const storage = await open()
+    const seen = record(storage, 'degraded', 'recovered')
+    store.usually = 'forbidden'
+    for (const value of [1, 2]) await storage.putBlob('k', value)
+    // Asked what it holds, and sent the first.
+    store.fates.push('ok', 'ok')
+    await expect.poll(() => seen).toEqual(['degraded', 'recovered', 'degraded'])
+    store.usually = 'ok'
+    await storage.sync()
+    await expect.poll(() => seen).toEqual(['degraded', 'recovered', 'degraded', 'recovered'])
   })
 
   it('are over when another process, that has others, has sent what was pending', async () => {
@@ -234,7 +247,7 @@ describe('refused credentials', () => {
     store.fates.push('down')
     await storage.storeData({ module: 'm', userId: 'v', data: 1 })
     await storage.sync()
-    expect(seen).toEqual(['degraded', 'recovered'])
+    await expect.poll(() => seen).toEqual(['degraded', 'recovered'])
   })
 })
 
