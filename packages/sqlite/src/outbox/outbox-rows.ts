@@ -33,11 +33,14 @@ const NO_ROW = 0
 
 /** How an expectation of a revision below another begins. */
 const BELOW = '<'
+/** And how it ends when nothing that is live may be replaced. */
+const NOT_LIVE = '-'
 
 export function toExpectColumn(expect: Expectation | undefined): string | null {
   if (expect === undefined) return null
   if (expect.kind === 'absent') return NONE
-  return expect.kind === 'etag' ? expect.etag : `${BELOW}${expect.rev}`
+  if (expect.kind === 'etag') return expect.etag
+  return `${BELOW}${expect.rev}${expect.isLive === false ? NOT_LIVE : ''}`
 }
 
 export function fromExpectColumn(expect: string | null): BlobExpectation {
@@ -46,7 +49,10 @@ export function fromExpectColumn(expect: string | null): BlobExpectation {
 }
 
 function toExpectation(expect: string | null): Expectation {
-  if (expect?.startsWith(BELOW) === true) return { kind: 'older', rev: Number(expect.slice(BELOW.length)) }
+  if (expect?.startsWith(BELOW) === true) {
+    const rev = Number.parseInt(expect.slice(BELOW.length))
+    return { kind: 'older', rev, ...(expect.endsWith(NOT_LIVE) && { isLive: false }) }
+  }
   return fromExpectColumn(expect) ?? { kind: 'absent' }
 }
 

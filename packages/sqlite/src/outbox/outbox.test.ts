@@ -38,6 +38,20 @@ describe('the queue', () => {
     ])
   })
 
+  it('keeps what each mutation expects', async () => {
+    const outbox = await openTestOutbox()
+    const expectations = [
+      { kind: 'absent' },
+      { kind: 'etag', etag: '3-x' },
+      { kind: 'older', rev: 12 },
+      { kind: 'older', rev: 12, isLive: false },
+    ] as const
+    const mutations = expectations.map((expected, index) => ({ ...put(`r${index}`, 'x'), expect: expected }))
+    await append(outbox, ...mutations)
+    const [waiting] = outbox.waiting(await leaseOf(outbox), 100)
+    expect(waiting?.mutations.map(({ expect: kept }) => kept)).toEqual(expectations)
+  })
+
   it('tells one of several callers, in whatever processes, that its change of a version is pending', async () => {
     const path = await newDatabasePath()
     const [one, two] = [await openTestOutbox({ path }), await openTestOutbox({ path })]
