@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { startLocalR2 } from '@umbra/r2/local'
 import { expect, it } from 'vitest'
+import { createApplicationAtWork, readAtWork } from './application-at-work.fixture.ts'
 
 const run = promisify(execFile)
 const ROOT = resolve(import.meta.dirname, '..')
@@ -16,21 +17,35 @@ const TSX = [
 
 const quoted = (words: readonly string[]) => words.map((word) => `'${word}'`).join(' ')
 
-/** One script of all blocks in their order, so that what one exports counts for the next. */
-async function toScript(folder: string, guide: string): Promise<string> {
-  const blocks = [...guide.matchAll(/```(sh|ts)\n([\s\S]*?)```/g)]
-  expect(blocks).toHaveLength(8)
-  const steps = blocks.map(async ([, language, code = ''], index) => {
-    if (language === 'sh') return code
-    const file = join(folder, `step-${index}.ts`)
-    await writeFile(file, code)
-    return `${quoted([...TSX, file])}\n`
-  })
-  return `set -e\n${(await Promise.all(steps)).join('')}`
+/** What a block is for a shell, with what the ones before it have exported. */
+async function toScript({ language, code }: Block, { folder, index }: { folder: string; index: number }) {
+  const step = join(folder, `step-${index}.ts`)
+  if (language === 'ts') await writeFile(step, code)
+  const command = language === 'ts' ? quoted([...TSX, step]) : code
+  return `set -e\n. ./exported.sh\n${command}\nexport -p > exported.sh\n`
 }
 
-it('the migration guide runs as it stands, from SQLite to R2 and back', async () => {
+interface Block {
+  readonly language: string
+  readonly code: string
+}
+
+/** Which stores have everything once a block has run. */
+function storesWithAll(phase: string, { code }: Block): readonly string[] {
+  if (code.includes('umbra migrate')) return ['r2', 'sqlite']
+  return phase === 'hybrid' ? [] : [phase]
+}
+
+/** The exit code of `umbra migrate` when both sides are not equal. */
+const SIDES_DIFFER = 3
+
+it('the migration guide runs as it stands, from SQLite to R2 and back, with an application at work', async () => {
   const guide = await readFile(join(ROOT, 'docs/migration.md'), 'utf8')
+  const blocks = [...guide.matchAll(/```(sh|ts)\n([\s\S]*?)```/g)].map(([, language = '', code = '']) => ({
+    language,
+    code,
+  }))
+  expect(blocks).toHaveLength(8)
   // Inside the workspace, so that packages resolve as they do for its readers.
   const folder = await mkdtemp(join(ROOT, 'tools', '.readme-guide-'))
   const server = await startLocalR2()
@@ -41,6 +56,7 @@ it('the migration guide runs as it stands, from SQLite to R2 and back', async ()
       `#!/bin/sh\nexec ${quoted([...TSX, join(ROOT, 'packages/unified/src/cli/main.ts')])} "$@"\n`,
     )
     await chmod(command, 0o755)
+    await writeFile(join(folder, 'exported.sh'), '')
     const env = {
       PATH: `${folder}:${process.env['PATH']}`,
       NO_COLOR: '1',
@@ -49,15 +65,52 @@ it('the migration guide runs as it stands, from SQLite to R2 and back', async ()
       R2_BUCKET: server.bucket,
       R2_ACCESS_KEY_ID: server.accessKeyId,
       R2_SECRET_ACCESS_KEY: server.secretAccessKey,
+      UMBRA_CACHE_DIR: join(folder, 'cache'),
     }
-    const { stdout } = await run('bash', ['-c', await toScript(folder, guide)], { env, cwd: folder })
+    const application = createApplicationAtWork()
+    const on = (backend: string) => ({
+      ...env,
+      SQLITE_PATH: join(folder, 'data/umbra.sqlite'),
+      STORAGE_BACKEND: backend,
+    })
+    const has = (backend: string) => readAtWork(on(backend))
+    let stdout = ''
+    let phase = ''
+    for (const [index, block] of blocks.entries()) {
+      phase = /^export STORAGE_BACKEND=(\w+)/m.exec(block.code)?.[1] ?? phase
+      const script = await toScript(block, { folder, index })
+      const runBlock = async () => {
+        const shell = await run('bash', ['-c', script], { env, cwd: folder })
+        stdout += shell.stdout
+      }
+      const ended = new AbortController()
+      const working = application.writeUntil(ended.signal, on(phase))
+      const rest = async () => {
+        ended.abort()
+        await working
+      }
+      try {
+        await runBlock()
+      } catch (error) {
+        // What was stored between the two looks of `--verify`: run again, as the guide says.
+        if (!(error instanceof Error && 'code' in error && error.code === SIDES_DIFFER)) throw error
+        await rest()
+        await runBlock()
+      } finally {
+        await rest()
+      }
+      // What it writes from now on is where it is looked for, too.
+      await application.writeUntil(AbortSignal.abort(), on(phase))
+      expect(application.told().size).toBeGreaterThan(0)
+      for (const store of storesWithAll(phase, block)) expect(await has(store)).toEqual(application.told())
+    }
     expect(stdout.match(/\[ 'coffee', 'tea' \]/g)).toHaveLength(2)
     expect(stdout).toContain("{ currency: 'USD' }")
-    expect(stdout).toContain('2 would be copied')
+    expect(stdout).toMatch(/\d would be copied/)
     expect(stdout.match(/Both sides hold the same\./g)).toHaveLength(2)
     expect(stdout.trimEnd().endsWith('{"amount":4}')).toBe(true)
   } finally {
     await server.close()
     await rm(folder, { recursive: true })
   }
-})
+}, 240_000)
