@@ -5,12 +5,18 @@ import { contentsOf } from './migration.fixture.ts'
 import type { MigratedApplication } from './migrated-application.fixture.ts'
 import { assertListed } from './migration-context.ts'
 import type { MigrationReport } from './migration-report.ts'
+import type { MigrationOptions } from './migration-options.ts'
 import { runMigration } from './run-migration.ts'
 import { verifyMigration } from './verify-migration.ts'
 
 interface Sides {
   readonly source: StorageBackend
   readonly target: StorageBackend
+}
+
+export interface AuditOptions {
+  /** The application wrote to both sides, in hybrid mode; then blobs too are the same on both. */
+  readonly notes?: Pick<MigrationOptions, 'isHybrid' | 'onEqual' | 'onEqualBlob' | 'findDeleted'>
 }
 
 /**
@@ -21,15 +27,18 @@ interface Sides {
 export async function auditMigration(
   sides: Sides,
   application: Pick<MigratedApplication, 'records' | 'blobs' | 'violations'>,
+  { notes }: AuditOptions = {},
 ): Promise<readonly string[]> {
-  const report = await runMigration(sides.source, sides.target)
+  const report = await runMigration(sides.source, sides.target, notes)
   const { namespaces } = await verifyMigration(sides.source, sides.target)
   return [
     ...application.violations,
     ...(report.settled ? [] : ['the last run did not settle']),
     ...namespaces.flatMap((one) => (one.equal ? [] : [`${one.userId} has another sum in the target`])),
     ...(await recordDefects(sides, namespaces, application)),
-    ...(await blobDefects(sides, report, application)),
+    ...(await (notes === undefined
+      ? blobDefects(sides, report, application)
+      : hybridBlobDefects(sides, application))),
     ...countDefects(report),
   ]
 }
@@ -55,8 +64,10 @@ async function recordDefects(
     const known = new Set(told.map(({ id }) => id))
     defects.push(...to.flatMap(({ id }) => (known.has(id) ? [] : [`${userId}/${id} is nobody's`])))
     // Downloads every body.
-    const { problems } = (await target.maintenance?.check(namespace, { deep: true })) ?? { problems: [] }
-    defects.push(...problems.map(({ kind, subject }) => `${userId}: ${kind}: ${subject}`))
+    for (const { maintenance } of [source, target]) {
+      const { problems } = (await maintenance?.check(namespace, { deep: true })) ?? { problems: [] }
+      defects.push(...problems.map(({ kind, subject }) => `${userId}: ${kind}: ${subject}`))
+    }
   }
   return defects
 }
@@ -84,6 +95,26 @@ async function blobDefects(
   const known = new Set([...blobs.keys()].map(blobKey))
   defects.push(...[...to.keys()].flatMap((path) => (known.has(path) ? [] : [`${path} is nobody's`])))
   if (left !== onlyInTarget) defects.push(`${left} blobs are only in the target, ${onlyInTarget} are counted`)
+  return defects
+}
+
+async function hybridBlobDefects(
+  { source, target }: Sides,
+  { blobs }: Pick<MigratedApplication, 'blobs'>,
+): Promise<readonly string[]> {
+  const told = new Map<string, string>()
+  for (const { key, etag } of blobs.values()) if (etag !== undefined) told.set(blobKey(key), etag)
+  const defects: string[] = []
+  for (const [side, found] of [
+    ['source', await blobsOf(source)],
+    ['target', await blobsOf(target)],
+  ] as const) {
+    for (const path of new Set([...told.keys(), ...found.keys()])) {
+      const [expected, there] = [told.get(path) ?? 'absent', found.get(path) ?? 'absent']
+      if (expected !== there)
+        defects.push(`${path} is ${there} in the ${side}, the application was told ${expected}`)
+    }
+  }
   return defects
 }
 

@@ -6,23 +6,33 @@ import { createSeededRandom } from '@umbra/core/testing'
 import { createR2Backend } from '@umbra/r2'
 import type { R2Settings } from '@umbra/r2'
 import { createSqliteBackend } from '@umbra/sqlite'
+import { createHybridBackend } from '../hybrid/hybrid-backend.ts'
 import { bundleApplication } from '../process-kills/bundle-application.fixture.ts'
 import { auditMigration } from './audit-migration.fixture.ts'
 import { assertListed } from './migration-context.ts'
 import { startMigratedApplication } from './migrated-application.fixture.ts'
 import type { MigratedApplication } from './migrated-application.fixture.ts'
+import { notesOf } from './notes-of.fixture.ts'
 
 /** Some die before their first commit, some between two, some after it and before its answer. */
-const MAX_WRITES = 30
+const MAX_WRITES = { r2: 30, sqlite: 10 } as const
 /** They come last, so not every run gets there. */
 const MAX_BLOB_WRITES = 3
 const MAX_DELAY_MS = 8
+/** Enough that a run which is killed does not come to the end of them. */
+const MAX_KILLED_NAMESPACES = 4
 
-export interface KillMigrationsOptions {
+export interface MigrationToKill {
   /** A database that is not there yet. */
   readonly path: string
   /** An empty bucket. */
   readonly settings: R2Settings
+  readonly from: 'sqlite' | 'r2'
+  /** What the application writes to meanwhile: the source alone, or in hybrid mode both sides. */
+  readonly application: 'source' | 'hybrid'
+}
+
+export interface KillMigrationsOptions extends MigrationToKill {
   /** Says when each is killed, and what the application does. */
   readonly seed: number
   readonly kills: number
@@ -30,7 +40,7 @@ export interface KillMigrationsOptions {
 
 export interface KilledMigrations {
   readonly kills: number
-  /** What the application wrote while a migration was at work. */
+  /** What the application wrote while the migrations were started and at work. */
   readonly written: number
   /** What the target had before the last run, and deletions that it had heard of. */
   readonly carriedOver: { readonly records: number; readonly deletions: number; readonly blobs: number }
@@ -39,28 +49,43 @@ export interface KilledMigrations {
 }
 
 /**
- * Migrates from a database to a bucket while an application goes on writing to it. The process that migrates is killed in
+ * Migrates from one store to the other while an application goes on writing. The process that migrates is killed in
  * the middle of it so many times; then the application rests, one run goes through, and both sides are looked at.
  */
 export async function killMigrations(options: KillMigrationsOptions): Promise<KilledMigrations> {
-  const { path, settings, seed } = options
-  const source = await createSqliteBackend({ path })
-  const application = await startMigratedApplication(source, seed)
+  const { path, settings, from, seed } = options
+  const sqlite = await createSqliteBackend({ path })
+  const r2 = await createR2Backend(settings)
+  const [source, target] = from === 'sqlite' ? [sqlite, r2] : [r2, sqlite]
+  const isHybrid = options.application === 'hybrid'
+  const application = await startMigratedApplication(source, seed, {
+    ...(isHybrid && {
+      writesTo: createHybridBackend({ primary: r2, secondary: sqlite }),
+      // What it writes reaches both sides by itself, so this is all there is to copy.
+      more: { namespaces: MAX_KILLED_NAMESPACES * options.kills, blobs: MAX_BLOB_WRITES * options.kills },
+    }),
+  })
   const program = await bundleApplication(join(import.meta.dirname, 'migrate-until-killed.fixture.ts'))
-  const command = [program.path, path, JSON.stringify(settings)]
+  const migration: MigrationToKill = { path, settings, from, application: options.application }
+  const command = [program.path, JSON.stringify(migration)]
   // Not the application's, which draws as many as the machine lets it.
   const random = createSeededRandom(seed)
+  const most = MAX_WRITES[from === 'sqlite' ? 'r2' : 'sqlite']
+  const points = Array.from({ length: 2 * options.kills }, () => killPoint(random, most))
+  // Blobs come last: whoever is killed there has copied all records.
+  if (isHybrid) points.splice(0, options.kills, ...recordsFirst(points.slice(0, options.kills)))
   let kills = 0
   try {
-    for (let attempt = 0; kills < options.kills && attempt < 2 * options.kills; attempt++) {
-      if (await migrateUntil(killPoint(random), command, application)) kills++
+    for (const point of points) {
+      if (kills < options.kills && (await migrateUntil(point, command, application))) kills++
     }
   } finally {
     await program.remove()
   }
-  const target = await createR2Backend(settings)
   const carriedOver = await countCarriedOver(target, application)
-  const defects = await auditMigration({ source, target }, application)
+  const defects = await auditMigration({ source, target }, application, {
+    ...(isHybrid && { notes: notesOf({ source, target }, from) }),
+  })
   await Promise.all([source.close(), target.close()])
   return { kills, written: application.written(), carriedOver, defects }
 }
@@ -86,10 +111,14 @@ interface KillPoint {
   readonly delayMs: number
 }
 
-function killPoint(random: () => number): KillPoint {
+function killPoint(random: () => number, mostWrites: number): KillPoint {
   const kind = random() < 0.3 ? 'b' : 'r'
-  const most = kind === 'b' ? MAX_BLOB_WRITES : MAX_WRITES
+  const most = kind === 'b' ? MAX_BLOB_WRITES : mostWrites
   return { kind, writes: 1 + Math.floor(random() * most), delayMs: random() * MAX_DELAY_MS }
+}
+
+function recordsFirst(points: readonly KillPoint[]): readonly KillPoint[] {
+  return [...points.filter(({ kind }) => kind === 'r'), ...points.filter(({ kind }) => kind === 'b')]
 }
 
 /** Resolves to whether the process was killed; false when it had finished before. */
@@ -102,10 +131,10 @@ async function migrateUntil(
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const ended = new AbortController()
-  let writing: Promise<void> | undefined
+  // Before it begins, too: it is to meet what was changed since the one before was killed.
+  const writing = application.writeUntil(ended.signal)
   let seen = 0
   child.stdout.on('data', (begun: Buffer) => {
-    writing ??= application.writeUntil(ended.signal)
     const before = seen
     seen += begun.toString().split(kind).length - 1
     if (before < writes && seen >= writes) setTimeout(() => child.kill('SIGKILL'), delayMs)

@@ -41,16 +41,27 @@ export interface MigratedApplication {
   written(): number
 }
 
+export interface MigratedApplicationOptions {
+  /** Where it writes once it has begun; what it begins with is in `backend` in any case. */
+  readonly writesTo?: StorageBackend
+  /** What it begins with besides the little that all begin with. */
+  readonly more?: { readonly namespaces: number; readonly blobs: number }
+}
+
 export async function startMigratedApplication(
   backend: StorageBackend,
   seed: number,
+  { writesTo = backend, more = { namespaces: 0, blobs: 0 } }: MigratedApplicationOptions = {},
 ): Promise<MigratedApplication> {
-  const storage = manageBackend(backend)
+  let storage = manageBackend(backend)
   const random = createSeededRandom(seed)
   const records = new Map<string, ToldRecord>()
   const blobs = new Map<string, ToldBlob>()
   const violations: string[] = []
-  const namespaces = Array.from({ length: NAMESPACES }, (_, n) => ({ module: `m${n % 3}`, userId: `u${n}` }))
+  const namespaces = Array.from({ length: NAMESPACES + more.namespaces }, (_, n) => ({
+    module: `m${n % 3}`,
+    userId: `u${n}`,
+  }))
   let written = 0
 
   const pick = <T>(from: readonly T[]): T | undefined => from[Math.floor(random() * from.length)]
@@ -115,7 +126,8 @@ export async function startMigratedApplication(
       tell({ namespace, id: entry.id, etag: recordEtag(entry) })
     }
   }
-  for (let n = 0; n < BLOBS; n++) await putBlob(`b${n}`)
+  for (let n = 0; n < BLOBS + more.blobs; n++) await putBlob(`b${n}`)
+  storage = manageBackend(writesTo)
 
   return {
     records,
