@@ -162,10 +162,26 @@ describe('umbra conflicts', () => {
   it('puts a refused version over the current one when told to retry', async () => {
     const id = await refuse()
     expect(await dataOf('a')).toBe('theirs')
-    const { exitCode, stdout } = await runUmbra(['conflicts', 'retry', id, '--json'], { env })
+    const words = ['conflicts', 'retry', id, '--yes', '--json']
+    const { exitCode, stdout } = await runUmbra(words, { env })
     expect([exitCode, JSON.parse(stdout)]).toMatchObject([0, { outcome: 'stored', conflicts: [] }])
     expect(await dataOf('a')).toBe('ours')
     expect((await runUmbra(['conflicts'], { env })).exitCode).toBe(0)
+  })
+
+  it('asks before it puts a refused version over the current one', async () => {
+    const id = await refuse()
+    const retry = ['conflicts', 'retry', id]
+    const asked = await runUmbra(retry, { env, answer: 'n' })
+    expect(asked).toMatchObject({ exitCode: 1, stdout: '' })
+    expect(asked.stderr).toContain(
+      'Put the refused update of finance/ada/a over what is there now, whoever wrote it? [y/N]',
+    )
+    expect((await runUmbra(retry, { env })).exitCode).toBe(2)
+    expect(await dataOf('a')).toBe('theirs')
+    expect((await runUmbra(['conflicts'], { env })).exitCode).toBe(3)
+    expect(await runUmbra(retry, { env, answer: 'y' })).toMatchObject({ exitCode: 0 })
+    expect(await dataOf('a')).toBe('ours')
   })
 
   it('asks before it discards', async () => {

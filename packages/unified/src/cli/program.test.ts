@@ -117,6 +117,11 @@ describe('umbra completion', () => {
     expect(await once(bash, 'exit')).toEqual([0, null])
   })
 
+  it('prints a script and nothing else, so it knows no --json', async () => {
+    const { exitCode, stdout } = await runUmbra(['completion', 'bash', '--json'])
+    expect([exitCode, JSON.parse(stdout)]).toMatchObject([2, { error: { code: 'INVALID_INPUT' } }])
+  })
+
   it('refuses a shell there is not', async () => {
     expect(await runUmbra(['completion', 'cmd'])).toMatchObject({ exitCode: 2, stdout: '' })
   })

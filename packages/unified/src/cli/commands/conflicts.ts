@@ -29,7 +29,7 @@ export const createConflictsCommand: CreateCommand = (context, finish): Command 
   createCommand('conflicts', 'list refused writes that were pending before; retry or discard one')
     .addArgument(new Argument('[action]', 'what to do').choices(ACTIONS).default('list'))
     .argument('[id]', 'which one, for retry and discard')
-    .option('--yes', 'do not ask before discarding')
+    .option('--yes', 'do not ask before discarding, or before putting a version over the current one')
     .option('--timeout <seconds>', 'the longest wait for a retry', timeoutSeconds, DEFAULT_SYNC_SECONDS)
     .action(async (action: Action, id: string | undefined, options: ConflictsOptions) => {
       if ((id === undefined) !== (action === 'list'))
@@ -63,7 +63,12 @@ async function list(context: CliContext, options: ConflictsOptions): Promise<Exi
 /** Over the version that is current now, whoever wrote it. */
 async function retry(context: CliContext, id: string, options: ConflictsOptions): Promise<ExitCode> {
   const before = await listAll(context)
-  findIn(before, id)
+  const found = findIn(before, id)
+  // One that was refused for another reason still names the version it is made over.
+  if (found.kind === 'conflict') {
+    const question = `Put the refused ${nameOf(found)} over what is there now, whoever wrote it?`
+    if (!(await confirm(context, question, options))) return EXIT_CODES.failed
+  }
   const pending = await withSender(context.env, async (storage) => {
     await storage.resolveConflict(id, 'retry')
     return drainOutbox(context, storage, options.timeout * 1_000)
@@ -80,8 +85,7 @@ async function retry(context: CliContext, id: string, options: ConflictsOptions)
 
 async function discard(context: CliContext, id: string, options: ConflictsOptions): Promise<ExitCode> {
   const found = findIn(await listAll(context), id)
-  const place = found.module === null ? '' : `${found.module}/${found.userId}/`
-  const question = `Drop the refused ${found.changes[0]?.operation ?? 'write'} of ${place}${subjectOf(found)} for good?`
+  const question = `Drop the refused ${nameOf(found)} for good?`
   if (!(await confirm(context, question, options))) return EXIT_CODES.failed
   await withOutbox(context.env, async (outbox) => outbox?.discard(id))
   printResult(context, options, {
@@ -89,6 +93,12 @@ async function discard(context: CliContext, id: string, options: ConflictsOption
     text: () => `${id}  discarded\n`,
   })
   return EXIT_CODES.ok
+}
+
+function nameOf(conflict: DescribedConflict): string {
+  const { module, userId, changes } = conflict
+  const place = module === null ? '' : `${module}/${userId}/`
+  return `${changes[0]?.operation ?? 'write'} of ${place}${subjectOf(conflict)}`
 }
 
 function listAll({ env }: CliContext): Promise<readonly DescribedConflict[]> {
