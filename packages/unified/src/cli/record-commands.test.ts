@@ -112,6 +112,7 @@ describe('umbra put and get', () => {
 
   it.each([
     ['text that is not JSON', ['put', 'm', 'u'], '{', 2],
+    ['a number that would be rounded', ['put', 'm', 'u'], '9007199254740993', 2],
     ['a line that is not JSON', ['put', 'm', 'u', '--format', 'jsonl'], '{}\nx\n', 2],
     ['metadata that is no object', ['put', 'm', 'u', '--metadata', '[1]'], '1', 2],
     ['a format there is not', ['put', 'm', 'u', '--format', 'xml'], '1', 2],

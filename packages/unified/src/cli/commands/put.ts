@@ -1,9 +1,10 @@
 import { createReadStream } from 'node:fs'
 import { basename, extname } from 'node:path'
-import { collectBytes, DATA_FORMATS, UmbraError } from '@umbra/core'
+import { collectBytes, DATA_FORMATS, isUmbraError, UmbraError } from '@umbra/core'
 import type { DataFormat, JsonObject, StorageManager } from '@umbra/core'
 import { Option } from 'commander'
 import type { Command } from 'commander'
+import { parseExactJson } from '../../migration/foreign/parse-exact-json.ts'
 import { readJsonLinesFile } from '../../migration/foreign/read-json-lines-file.ts'
 import type { CliContext } from '../cli-context.ts'
 import { confirm } from '../confirm.ts'
@@ -144,8 +145,9 @@ function parseObject(text: string): JsonObject {
 
 function parseJson(text: string, what: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseExactJson(text)
   } catch (cause) {
-    throw new UmbraError('INVALID_INPUT', `${what} is not JSON`, { cause })
+    if (!isUmbraError(cause)) throw cause
+    throw new UmbraError('INVALID_INPUT', `${what} ${cause.message}`, { cause })
   }
 }

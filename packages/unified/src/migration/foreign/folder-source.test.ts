@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process'
 import { mkdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { createMemoryBackend, manageBackend } from '@umbra/core'
 import type { Namespace, ParquetCodec } from '@umbra/core'
 import { createParquetCodec } from '@umbra/r2/duckdb'
@@ -66,6 +68,41 @@ describe('a folder', () => {
       { origin: 'd.json', place: undefined, reason: 'is a link or a device, not a file' },
       { origin: 'b.json', place: undefined, reason: 'cannot be read. error=ENOENT' },
     ])
+  })
+
+  it('lists what JavaScript would change, whole files and rows alike, and takes over the others', async () => {
+    await write('large.json', '{"n":9007199254740993}')
+    await write('rows.jsonl', '{"n":1}\n{"n":9007199254740993}\n{"n":1,"n":2}\n')
+    await write('twice.json', '{"n":1,"n":2}')
+    const source = createFolderSource(files, { namespace: PLACE, parquet })
+    expect(await run(source)).toMatchObject({ rejected: 4, migration: { total: { copied: 1 } } })
+    const rounded = 'has a whole number that JavaScript would round'
+    const twice = 'has a key twice in one object. key=n'
+    const byOrigin = (one: Rejection, other: Rejection) => (one.origin < other.origin ? -1 : 1)
+    expect(rejections.toSorted(byOrigin)).toEqual([
+      { origin: 'large.json', place: undefined, reason: rounded },
+      { origin: 'rows.jsonl', place: 'line 2', reason: rounded, raw: '{"n":9007199254740993}' },
+      { origin: 'rows.jsonl', place: 'line 3', reason: twice, raw: '{"n":1,"n":2}' },
+      { origin: 'twice.json', place: undefined, reason: twice },
+    ])
+  })
+
+  it('lists a folder that cannot be read, and takes over what is beside it', async () => {
+    await write('a.json', '1')
+    // A path longer than any system takes, which keeps out the superuser too.
+    const name = 'x'.repeat(200)
+    const program = `for (let n = 0; n < 21; n++) { fs.mkdirSync('${name}'); process.chdir('${name}') }`
+    await promisify(execFile)(process.execPath, ['-e', program], { cwd: files })
+    try {
+      const source = createFolderSource(files, { namespace: PLACE, parquet })
+      expect(await run(source)).toMatchObject({ rejected: 1, migration: { total: { copied: 1 } } })
+      expect(rejections).toMatchObject([
+        { origin: expect.stringContaining(name), reason: 'cannot be read. error=ENAMETOOLONG' },
+      ])
+    } finally {
+      // Node would name it by its path.
+      await promisify(execFile)('rm', ['-r', name], { cwd: files })
+    }
   })
 
   it('names rows by whole numbers of any size, and keeps what JSON does not have', async () => {

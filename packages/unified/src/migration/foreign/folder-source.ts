@@ -5,6 +5,7 @@ import { basename, extname, join, relative, sep } from 'node:path'
 import { isUmbraError, UmbraError } from '@umbra/core'
 import type { DataFormat, Namespace, ParquetCodec } from '@umbra/core'
 import type { ForeignRecord, ForeignSource, Reject } from './foreign-record.ts'
+import { parseExactJson } from './parse-exact-json.ts'
 import { rawText } from './raw-text.ts'
 import { readCsv } from './read-csv.ts'
 import { readJsonLinesFile } from './read-json-lines-file.ts'
@@ -67,12 +68,12 @@ async function* findFiles(
   options: FolderSourceOptions,
   reject: Reject,
 ): AsyncGenerator<FoundFile> {
-  for (const { path, isFile } of await listFiles(root)) {
+  for (const { path, problem } of await listFiles(root)) {
     const name = relative(root, path).split(sep).join('/') || basename(path)
     const kind = KINDS[extname(path).toLowerCase()]
     const [module, userId, ...rest] = name.split('/')
-    if (!isFile) {
-      reject({ origin: name, place: undefined, reason: 'is a link or a device, not a file' })
+    if (problem !== undefined) {
+      reject({ origin: name, place: undefined, reason: problem })
     } else if (kind === undefined) {
       reject({ origin: name, place: undefined, reason: 'is no JSON, JSONL, Parquet or CSV file' })
     } else if (options.namespace !== undefined) {
@@ -88,8 +89,8 @@ async function* findFiles(
 
 interface FolderEntry {
   readonly path: string
-  /** Links are not followed: they may lead out of the folder, or in a circle. */
-  readonly isFile: boolean
+  /** Why it is not read. */
+  readonly problem: string | undefined
 }
 
 /** In a stable order. */
@@ -97,12 +98,26 @@ async function listFiles(root: string): Promise<readonly FolderEntry[]> {
   const found = await stat(root).catch((cause: unknown) => {
     throw new UmbraError('INVALID_INPUT', `there is no such file or folder. path=${root}`, { cause })
   })
-  if (!found.isDirectory()) return [{ path: root, isFile: true }]
-  const entries = await readdir(root, { recursive: true, withFileTypes: true })
-  return entries
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => ({ path: join(entry.parentPath, entry.name), isFile: entry.isFile() }))
-    .sort((a, b) => (a.path < b.path ? -1 : 1))
+  if (!found.isDirectory()) return [{ path: root, problem: undefined }]
+  const entries: FolderEntry[] = []
+  for await (const entry of walk(root)) entries.push(entry)
+  return entries.sort((a, b) => (a.path < b.path ? -1 : 1))
+}
+
+async function* walk(folder: string): AsyncGenerator<FolderEntry> {
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name)
+    if (entry.isDirectory()) {
+      try {
+        yield* walk(path)
+      } catch (cause) {
+        yield { path, problem: cannotBeRead(cause).message }
+      }
+    } else {
+      // Links are not followed: they may lead out of the folder, or in a circle.
+      yield { path, problem: entry.isFile() ? undefined : 'is a link or a device, not a file' }
+    }
+  }
 }
 
 async function fileRecord(
@@ -186,7 +201,7 @@ async function* readBytes(path: string): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** One file that is gone or not ours to read says nothing of the others. */
+/** One file or folder that is gone or not ours to read says nothing of the others. */
 function cannotBeRead(cause: unknown): UmbraError {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown'
   return new UmbraError('INVALID_INPUT', `cannot be read. error=${code}`, { cause })
@@ -207,10 +222,14 @@ async function readJson({ path }: FoundFile): Promise<unknown> {
   const bytes = await readFile(path).catch((cause: unknown) => {
     throw cannotBeRead(cause)
   })
+  return parseExactJson(decode(bytes))
+}
+
+function decode(bytes: Uint8Array): string {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (cause) {
-    throw new UmbraError('INVALID_INPUT', 'is not JSON', { cause })
+    throw new UmbraError('INVALID_INPUT', 'is not UTF-8', { cause })
   }
 }
 

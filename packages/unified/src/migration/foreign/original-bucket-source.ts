@@ -12,6 +12,7 @@ import {
   parseOriginalKey,
 } from './original-key.ts'
 import type { OriginalKey } from './original-key.ts'
+import { parseExactJson } from './parse-exact-json.ts'
 import { readJsonLinesFile } from './read-json-lines-file.ts'
 
 /** What is needed of a bucket: `createR2StorageManager` has it. */
@@ -69,7 +70,7 @@ export function createOriginalBucketSource(bucket: ReadableBucket, parquet: Parq
         const { key } = object
         const bytes = await bucket.downloadData(key)
         if (bytes === null) continue
-        if (parseJson(bytes) !== undefined) yield { path: key, bytes }
+        if (isJson(bytes)) yield { path: key, bytes }
         else reject({ origin: key, place: undefined, reason: 'is not JSON' })
       }
     },
@@ -161,11 +162,8 @@ async function load(
   const bytes = await bucket.downloadData(key)
   if (bytes === null) throw new UmbraError('INVALID_INPUT', 'is gone since it was listed')
   switch (format) {
-    case 'json': {
-      const data = parseJson(bytes)
-      if (data === undefined) throw new UmbraError('INVALID_INPUT', 'is not JSON')
-      return data
-    }
+    case 'json':
+      return parseExactJson(decode(bytes))
     case 'jsonl':
       return { records: readLines(bytes, key, reject) }
     case 'parquet':
@@ -199,11 +197,20 @@ async function* readLines(bytes: Uint8Array, origin: string, reject: Reject): As
   }
 }
 
-/** Undefined when it is not JSON, which has no such value. */
-function parseJson(bytes: Uint8Array): unknown {
+/** Whether it can be kept, as the very bytes it is. */
+function isJson(bytes: Uint8Array): boolean {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    JSON.parse(decode(bytes))
+    return true
   } catch {
-    return undefined
+    return false
+  }
+}
+
+function decode(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (cause) {
+    throw new UmbraError('INVALID_INPUT', 'is not UTF-8', { cause })
   }
 }

@@ -1,4 +1,7 @@
-/** A line that is JSON, or one that is not, counted from 1. Empty lines are passed over. */
+import { isUmbraError } from '@umbra/core'
+import { parseExactJson } from './parse-exact-json.ts'
+
+/** A line that is JSON, or one that is not or cannot be held exactly, counted from 1. Empty lines are passed over. */
 export type JsonLine =
   | { readonly kind: 'row'; readonly line: number; readonly value: unknown }
   | {
@@ -40,9 +43,10 @@ function parseLine(bytes: Uint8Array, line: number): JsonLine | undefined {
   }
   if (text.trim() === '') return undefined
   try {
-    return { kind: 'row', line, value: JSON.parse(text) }
-  } catch {
-    return { kind: 'rejected', line, reason: 'is not JSON', raw: text }
+    return { kind: 'row', line, value: parseExactJson(text) }
+  } catch (error) {
+    if (!isUmbraError(error)) throw error
+    return { kind: 'rejected', line, reason: error.message, raw: text }
   }
 }
 
