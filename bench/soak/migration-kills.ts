@@ -4,12 +4,12 @@ import type { MigrationToKill } from '../../packages/unified/src/migration/kill-
 import { createStorageFolder } from '../../packages/unified/src/storage-folder.fixture.ts'
 import type { SoakLoop, SoakSize } from './soak-loop.ts'
 
-/** Passes take turns. */
+/** Passes take turns, by their seed. */
 const MIGRATIONS: readonly Pick<MigrationToKill, 'from' | 'application'>[] = [
+  { from: 'r2', application: 'hybrid' },
   { from: 'sqlite', application: 'source' },
   { from: 'r2', application: 'source' },
   { from: 'sqlite', application: 'hybrid' },
-  { from: 'r2', application: 'hybrid' },
 ]
 
 /** Migrations that are killed and begun again while an application writes; each pass between a database and a server of its own. */
