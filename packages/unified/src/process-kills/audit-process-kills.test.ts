@@ -1,7 +1,8 @@
 import { rm } from 'node:fs/promises'
 import { createMemoryBackend, manageBackend } from '@umbra/core'
 import type { StorageManager } from '@umbra/core'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { createSqliteBackend } from '@umbra/sqlite'
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { COUNTER_ID } from '../../../r2/src/kill-rounds/worker-event.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import { auditProcessKills, namespaceDefects } from './audit-process-kills.fixture.ts'
@@ -19,11 +20,7 @@ describe('the audit of the process kills', () => {
     }
   })
 
-  const audit = async () => {
-    const { defects, conflicts } = await auditProcessKills(history)
-    // Etags follow from the rest.
-    return { defects: defects.map((text) => text.replaceAll(/\d-[0-9a-f]{32}/g, 'etag')), conflicts }
-  }
+  const audit = () => auditOf(history)
 
   it('finds nothing in a history that kept every promise', async () => {
     expect(await audit()).toEqual({ defects: [], conflicts: 2 })
@@ -78,6 +75,31 @@ describe('the audit of the process kills', () => {
   })
 })
 
+it('in hybrid mode the audit notices a copy in SQLite that was lost, changed, or not deleted', async () => {
+  const folder = await createStorageFolder()
+  const history = await recordSmallHistory(folder.path, 'hybrid')
+  onTestFinished(async () => {
+    await history.close()
+    await folder.remove()
+  })
+  expect(await auditOf(history)).toEqual({ defects: [], conflicts: 2 })
+  const sqlite = manageBackend(await createSqliteBackend({ path: history.paths[0] ?? '' }))
+  await sqlite.deleteData(AT.module, AT.userId, 'lost')
+  await sqlite.updateData({ ...AT, recordId: 'kept', data: { trail: ['w.0', 'w.0'] } })
+  await sqlite.close()
+  await history.inR2((storage) => storage.deleteData(AT.module, AT.userId, 'doubled'))
+  expect(await auditOf(history)).toEqual({
+    conflicts: 2,
+    defects: [
+      'small: kept is etag in R2 and etag in SQLite (different)',
+      'small: lost is etag in R2 and absent in SQLite (deletedInTarget)',
+      'small: doubled is absent in R2 and etag in SQLite (deletedInSource)',
+      // All that shows of it through the hybrid.
+      'small: doubled is absent, expected w.2 (etag)',
+    ],
+  })
+})
+
 it('a record that is listed twice is noticed', async () => {
   const memory = createMemoryBackend()
   await manageBackend(memory).storeData({ ...AT, id: 'a', data: 1 })
@@ -90,6 +112,12 @@ it('a record that is listed twice is noticed', async () => {
   })
   expect(await namespaceDefects(doubling, AT, [])).toContain('small: a is listed twice')
 })
+
+async function auditOf(history: SmallHistory) {
+  const { defects, conflicts } = await auditProcessKills(history)
+  // Etags follow from the rest.
+  return { defects: defects.map((text) => text.replaceAll(/\d-[0-9a-f]{32}/g, 'etag')), conflicts }
+}
 
 /** Does behind the audit's back what a broken engine would. */
 async function tamper(storage: StorageManager): Promise<void> {

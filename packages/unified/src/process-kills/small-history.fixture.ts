@@ -29,12 +29,15 @@ type Stored = Pick<StorageRecord, 'etag' | 'pending'>
  * A history with one of everything, in which every promise is kept. Its records are named after what is to become of them.
  * The writes from w.7 on are pending when it ends; two of them will be refused, because somebody else was there before.
  */
-export async function recordSmallHistory(folder: string): Promise<SmallHistory> {
+export async function recordSmallHistory(
+  folder: string,
+  mode: 'r2' | 'hybrid' = 'r2',
+): Promise<SmallHistory> {
   const r2 = await startStoppableR2(folder)
   const path = join(folder, '0.sqlite')
-  const environment = (file: string): Environment => environmentOf('r2', file, r2.server)
+  const environment = (file: string): Environment => environmentOf(mode, file, r2.server)
   const ledger = createWriteLedger()
-  const history: AuditedKills = { mode: 'r2', ledger, namespaces: [AT], paths: [path], environment }
+  const history: AuditedKills = { mode, ledger, namespaces: [AT], paths: [path], environment }
   await createSharedRecords(history)
 
   async function tell(token: string, kind: WriteKind, id: string, run: () => Promise<Stored | undefined>) {
