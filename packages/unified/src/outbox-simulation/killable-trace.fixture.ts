@@ -6,7 +6,7 @@ export interface KillableTrace {
   readonly trace: (statement: string) => void
   /** From now on, the n-th statement is never executed, nor any after it; its transaction is undone. */
   killAt(nth: number): void
-  /** Statements so far. */
+  /** Statements since then, or since the file was opened. */
   readonly count: () => number
   /** Lets everything pass again, to close the file. */
   release(): void
@@ -30,6 +30,7 @@ export function createKillableTrace(onKill: () => void): KillableTrace {
     },
     killAt: (nth) => {
       left = nth
+      count = 0
     },
     count: () => count,
     release: () => {

@@ -86,6 +86,11 @@ export class OutboxWorld {
     this.#opened.push(opened)
   }
 
+  /** How many SQL statements the first process made from its last task `kill-<n>` on. */
+  statements(): number {
+    return this.#opened[0]?.trace.count() ?? 0
+  }
+
   /** A second file with everything in it that is committed in the first one. */
   clone({ path }: OutboxFile): OutboxFile {
     const copy = this.file()
