@@ -31,6 +31,7 @@ export async function checkOutbox(
     ...found,
     ...checkDrained(world),
     ...checkRenames(world),
+    ...checkReasons(world),
     ...checkAccounted(result, world, applied),
     ...checkOrder(world, applied),
   ]
@@ -66,6 +67,22 @@ function checkDrained({ undrained }: OutboxWorld): readonly Violation[] {
 function checkRenames({ renames, copies }: OutboxWorld): readonly Violation[] {
   if (renames === 0 || copies > 0) return []
   return [{ property: 'defect', message: `a file that nobody copied was taken for a copy ${renames} times` }]
+}
+
+/** Another write was first, or the store can never take it: nothing else is a reason to give a write up. */
+const REASONS: ReadonlySet<string> = new Set([
+  'PRECONDITION_FAILED',
+  'NOT_FOUND',
+  'ALREADY_EXISTS',
+  'TOO_LARGE',
+])
+
+function checkReasons({ refused }: OutboxWorld): readonly Violation[] {
+  return refused.flatMap(({ contents, code }): readonly Violation[] =>
+    REASONS.has(code)
+      ? []
+      : [{ property: 'defect', message: `${contents.join()} is listed as refused for no reason: ${code}` }],
+  )
 }
 
 function checkAccounted(

@@ -1,9 +1,10 @@
-import { hasErrorCode, isUmbraError } from '@umbra/core'
-import type { Namespace, NumberedOutcome, NumberedRequest, StorageBackend, UmbraError } from '@umbra/core'
+import { hasErrorCode, isUmbraError, UmbraError } from '@umbra/core'
+import type { Namespace, NumberedOutcome, NumberedRequest, StorageBackend } from '@umbra/core'
 import type { ViolatedProperty } from '@umbra/core/testing'
 import type { Outbox } from '@umbra/sqlite'
 import type { OutboxSeams } from './open-simulated-outbox.fixture.ts'
 import type { OutboxSimulation } from './outbox-simulation.fixture.ts'
+import { poisoned } from './poisoned-store.fixture.ts'
 
 /** What an outbox could do wrong, and what the check must then say. */
 export interface OutboxMistake {
@@ -15,6 +16,9 @@ export interface OutboxMistake {
   /** Which of them is seen first depends on the schedule. */
   readonly properties: readonly ViolatedProperty[]
 }
+
+/** What is not sent by then never is; an hour of trying takes too many steps. */
+const SOON_MS = 120_000
 
 export const OUTBOX_MISTAKES: readonly OutboxMistake[] = [
   {
@@ -51,6 +55,37 @@ export const OUTBOX_MISTAKES: readonly OutboxMistake[] = [
     seams: { primary: withoutNoticingCopies },
     setting: { freshIds: true, tasks: ['wait', 'clone'] },
     properties: ['acknowledged-yet-absent'],
+  },
+  {
+    name: 'sends what was queued later first',
+    seams: { outbox: withPairsSwapped },
+    setting: { kinds: ['create'], tasks: ['wait'] },
+    properties: ['out-of-order'],
+  },
+  {
+    name: 'sends nothing before there are two to send together',
+    seams: { primary: waitingForCompany },
+    setting: { tasks: ['wait'], drainMs: SOON_MS },
+    properties: ['never-ended'],
+  },
+  {
+    name: 'tries what can never be stored again and again, before everything behind it',
+    seams: { primary: (store) => takingPoisonForOutage(poisoned(store)) },
+    setting: { tasks: ['wait'], drainMs: SOON_MS },
+    properties: ['never-ended'],
+  },
+  {
+    name: 'drops what can never be stored without listing it',
+    seams: { primary: (store) => droppingPoison(poisoned(store)) },
+    setting: { tasks: ['wait'] },
+    properties: ['acknowledged-yet-absent'],
+  },
+  {
+    name: 'gives up what is sent with credentials that are refused for a while',
+    seams: { primary: withoutPausing },
+    seed: 3,
+    setting: { tasks: ['wait'] },
+    properties: ['defect'],
   },
 ]
 
@@ -142,5 +177,59 @@ function withoutReturningFirst(primary: StorageBackend): StorageBackend {
     if (operations.length === 0) return { outcomes, mark }
     const rest = await numbered.commitNumbered(namespace, { ...request, mark, operations })
     return { outcomes: [...outcomes, ...rest.outcomes], mark: rest.mark }
+  })
+}
+
+/** Numbers follow the order of sending, as they do in any engine: only the order of queueing is not kept. */
+function withPairsSwapped(outbox: Outbox): Outbox {
+  return {
+    ...outbox,
+    waiting: (...about) => {
+      const operations = outbox.waiting(...about)
+      return operations.map((operation, index) => {
+        const other = operations[operation.n % 2 === 1 ? index + 1 : index - 1]
+        return other === undefined ? operation : { ...other, n: operation.n }
+      })
+    },
+  }
+}
+
+function waitingForCompany(primary: StorageBackend): StorageBackend {
+  return sendingWith(primary, async (namespace, request) => {
+    if (request.operations.length === 1) throw new UmbraError('UNAVAILABLE', 'it waits for another one')
+    return numberedOf(primary).commitNumbered(namespace, request)
+  })
+}
+
+function takingPoisonForOutage(primary: StorageBackend): StorageBackend {
+  return sendingWith(primary, async (...about) => {
+    try {
+      return await numberedOf(primary).commitNumbered(...about)
+    } catch (error) {
+      if (!hasErrorCode(error, 'TOO_LARGE')) throw error
+      throw new UmbraError('UNAVAILABLE', 'it is tried again', { cause: error })
+    }
+  })
+}
+
+function droppingPoison(primary: StorageBackend): StorageBackend {
+  return sendingWith(primary, async (namespace, request) => {
+    try {
+      return await numberedOf(primary).commitNumbered(namespace, request)
+    } catch (error) {
+      if (!hasErrorCode(error, 'TOO_LARGE') || request.operations.length > 1) throw error
+      return allCommitted(namespace, request)
+    }
+  })
+}
+
+function withoutPausing(primary: StorageBackend): StorageBackend {
+  return sendingWith(primary, async (...about) => {
+    try {
+      return await numberedOf(primary).commitNumbered(...about)
+    } catch (error) {
+      if (!hasErrorCode(error, 'UNAUTHENTICATED', 'FORBIDDEN')) throw error
+      throw new UmbraError('INVALID_INPUT', 'it is not tried again', { cause: error })
+    }
   })
 }

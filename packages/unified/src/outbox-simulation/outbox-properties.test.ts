@@ -1,9 +1,8 @@
-import { UmbraError } from '@umbra/core'
-import type { StorageBackend } from '@umbra/core'
 import { describe, expect, it } from 'vitest'
 import { HEAD } from '../../../r2/src/manifest/simulated-manifest.fixture.ts'
 import { away, create, held, planOf, run, step, task, update } from './outbox-properties.fixture.ts'
 import type { Step } from './outbox-properties.fixture.ts'
+import { poisonedBy } from './poisoned-store.fixture.ts'
 
 /** A bit of everything, a part of it while the store is away. */
 const WORK: readonly Step[] = [
@@ -81,6 +80,9 @@ describe('property 28: a copied outbox', () => {
 })
 
 describe('property 29: an operation that can never be stored', () => {
+  const refusingPoison = poisonedBy(
+    ({ draft, expect: over }) => draft.id === 'poison' && over.kind === 'absent',
+  )
   it('is listed with what was queued over it, and the others go on in order', async () => {
     const steps = [
       create('a', away(60_000)),
@@ -132,23 +134,3 @@ describe('property 31: clocks that are wrong by ten minutes, or set back or forw
 })
 
 // Property 32, a migration that may be killed and begun again, needs whole processes: see killed-migration.test.ts.
-
-function refusingPoison(primary: StorageBackend): StorageBackend {
-  const { numbered } = primary
-  if (numbered === undefined) throw new Error('the engine numbers commits')
-  return {
-    ...primary,
-    numbered: {
-      commitNumbered: async (namespace, request) => {
-        const mutations = request.operations.flatMap((one) => one.mutations)
-        if (
-          mutations.some(
-            (one) => one.kind === 'put' && one.draft.id === 'poison' && one.expect.kind === 'absent',
-          )
-        )
-          throw new UmbraError('TOO_LARGE', 'EntityTooLarge')
-        return numbered.commitNumbered(namespace, request)
-      },
-    },
-  }
-}

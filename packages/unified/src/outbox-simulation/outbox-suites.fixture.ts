@@ -1,5 +1,6 @@
 import { KILLS } from './outbox-simulation.fixture.ts'
 import type { OutboxSimulation } from './outbox-simulation.fixture.ts'
+import { poisoned } from './poisoned-store.fixture.ts'
 
 export interface OutboxSuite {
   readonly name: string
@@ -31,5 +32,10 @@ export const OUTBOX_SUITES: readonly OutboxSuite[] = [
     name: 'restored files',
     simulation: { freshIds: true, tasks: ['wait', 'back-up', 'back-up', 'restore', 'restore'] },
     plans: 50,
+  },
+  {
+    name: 'a write that can never be stored',
+    simulation: { seams: { primary: poisoned }, tasks: ['wait'] },
+    plans: 30,
   },
 ]

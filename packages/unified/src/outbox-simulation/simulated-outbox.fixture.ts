@@ -21,6 +21,8 @@ export interface SimulatedOutboxOptions {
   readonly seams?: OutboxSeams
   /** All processes use one file. Default: each has its own. */
   readonly sharesFile?: true
+  /** How long what the others have left may take to be sent, milliseconds. Default: an hour. */
+  readonly drainMs?: number
   /** Ids are minted: every record gets one of its own. */
   readonly freshIds?: true
 }
@@ -137,7 +139,7 @@ class OutboxApplication implements ProcessUnderTest<OutboxOperation> {
 
   async #do(task: OutboxTask): Promise<void> {
     const [first] = this.#opened
-    if (task === 'drain') return drainWorld(this.#process, this.#world)
+    if (task === 'drain') return drainWorld(this.#process, { ...this.#options, world: this.#world })
     if (task === 'wait' || first === undefined) return this.#process.clock.sleep(WAIT_MS)
     if (task === 'back-up') return this.#world.backUp(first.file)
     if (task === 'restore') return this.#restore(first)
