@@ -114,22 +114,27 @@ function counterDefects(
 ): readonly string[] {
   if (record === undefined) return ['the counter is gone']
   const { total, by } = record.data as CounterData
-  const loops = groupBy(writes, ({ token }) => token.slice(0, token.lastIndexOf('.')))
-  const names = new Set([...loops.keys(), ...Object.keys(by)])
   return [
     ...(total === record.revision - 1
       ? []
       : [`the counter is ${total} after ${record.revision - 1} additions`]),
-    ...[...names].flatMap((name) => {
-      const ofLoop = loops.get(name) ?? []
-      const least = ofLoop.filter(({ outcome }) => outcome === 'acknowledged').length
-      const most = ofLoop.filter(({ outcome }) => outcome !== 'rejected').length
-      const counted = by[name] ?? 0
-      return counted >= least && counted <= most
-        ? []
-        : [`the counter has ${counted} additions of ${name}, expected ${least} to ${most}`]
-    }),
+    ...additionDefects(writes, by),
   ]
+}
+
+/** Each writer's additions to a counter are as many as it was told, or up to as many as it does not know of more. */
+export function additionDefects(writes: readonly LedgerEntry[], by: CounterData['by']): readonly string[] {
+  const loops = groupBy(writes, ({ token }) => token.slice(0, token.lastIndexOf('.')))
+  const names = new Set([...loops.keys(), ...Object.keys(by)])
+  return [...names].flatMap((name) => {
+    const ofLoop = loops.get(name) ?? []
+    const least = ofLoop.filter(({ outcome }) => outcome === 'acknowledged').length
+    const most = ofLoop.filter(({ outcome }) => outcome !== 'rejected').length
+    const counted = by[name] ?? 0
+    return counted >= least && counted <= most
+      ? []
+      : [`the counter has ${counted} additions of ${name}, expected ${least} to ${most}`]
+  })
 }
 
 function describe(record: StorageRecord | undefined): string {

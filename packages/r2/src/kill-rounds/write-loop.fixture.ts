@@ -21,7 +21,7 @@ interface OwnRecord {
   trail: readonly string[]
 }
 
-type Acknowledged = Pick<StorageRecord, 'id' | 'etag' | 'pending'>
+type Acknowledged = Pick<StorageRecord, 'id' | 'etag'> & Partial<Pick<StorageRecord, 'pending'>>
 
 const at = ({ module, userId }: Namespace) => ({ module, userId })
 
@@ -131,7 +131,7 @@ async function add(loop: WriteLoop, token: string, namespace: Namespace): Promis
 }
 
 /** Announces the write, does it and tells how it ended; undefined unless it was acknowledged. */
-async function attempt(
+export async function attempt(
   { print }: WriteLoop,
   write: WriteAttempt,
   run: () => Promise<readonly Acknowledged[]>,
@@ -140,7 +140,7 @@ async function attempt(
   print({ event: 'try', write })
   try {
     const stored = await run()
-    const pending = stored.some((one) => one.pending)
+    const pending = stored.some((one) => one.pending === true)
     print({ event: 'ack', token, etags: stored.map(({ etag }) => etag), ...(pending && { pending }) })
     return stored
   } catch (error) {

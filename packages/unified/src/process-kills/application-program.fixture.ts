@@ -9,7 +9,7 @@ export interface ApplicationTask {
   readonly name: string
   readonly environment: Environment
   readonly namespaces: readonly Namespace[]
-  /** How many writes it keeps going at once. */
+  /** How many writes of records it keeps going at once, besides one of a blob. */
   readonly loops: number
   /** Pause after each write, milliseconds at most. */
   readonly maxPauseMs: number

@@ -5,6 +5,7 @@ import type { WorkerEvent } from '../../../r2/src/kill-rounds/worker-event.fixtu
 import { runWriteLoop } from '../../../r2/src/kill-rounds/write-loop.fixture.ts'
 import { createStorageManager } from '../create-storage-manager.ts'
 import type { ApplicationTask } from './application-program.fixture.ts'
+import { runBlobLoop } from './blob-loop.fixture.ts'
 
 /** An application, opened as one opens it: from its environment. Writes until it is killed. */
 
@@ -35,11 +36,12 @@ try {
   }
   const storage = await createStorageManager(settings, { outbox })
   print({ event: 'ready' })
-  await Promise.all(
-    Array.from({ length: task.loops }, (_, loop) =>
+  await Promise.all([
+    ...Array.from({ length: task.loops }, (_, loop) =>
       runWriteLoop({ storage, task, print, random, name: `${task.name}.${loop}` }),
     ),
-  )
+    runBlobLoop({ storage, task, print, random, name: `${task.name}.blobs` }),
+  ])
 } catch (error) {
   if (!isUmbraError(error) || !error.retryable) throw error
   print({ event: 'not-started', code: error.code })

@@ -1,11 +1,14 @@
 import { collectBytes, parseSettings } from '@umbra/core'
 import type { Namespace, StorageManager, StorageRecord } from '@umbra/core'
 import { openOutbox } from '@umbra/sqlite'
+import type { BlobWrite } from '@umbra/sqlite'
 import { recordDefects } from '../../../r2/src/kill-rounds/record-defects.fixture.ts'
 import type { CounterData, TrailData } from '../../../r2/src/kill-rounds/worker-event.fixture.ts'
 import { isShared } from '../../../r2/src/kill-rounds/write-ledger.fixture.ts'
 import type { LedgerEntry } from '../../../r2/src/kill-rounds/write-ledger.fixture.ts'
 import { createStorageManager } from '../create-storage-manager.ts'
+import { blobDefects } from './blob-defects.fixture.ts'
+import { BLOBS } from './blob-loop.fixture.ts'
 import { compareSides } from './compare-sides.fixture.ts'
 import type { ProcessKills } from './run-process-kills.fixture.ts'
 
@@ -29,7 +32,9 @@ export interface ProcessKillsAudit {
 export async function auditProcessKills(kills: AuditedKills): Promise<ProcessKillsAudit> {
   const defects = [...kills.ledger.violations]
   const byToken = new Map(
-    kills.namespaces.flatMap((one) => kills.ledger.of(one).map((entry) => [entry.token, entry] as const)),
+    [...kills.namespaces, BLOBS].flatMap((one) =>
+      kills.ledger.of(one).map((entry) => [entry.token, entry] as const),
+    ),
   )
   for (const path of kills.paths) defects.push(...(await drain(kills, path)))
   // Before anything is read: a read may make up for a copy that was forgotten.
@@ -67,18 +72,24 @@ interface Refused {
 async function listedIn(path: string): Promise<readonly Refused[]> {
   const outbox = await openOutbox({ path })
   const refused: Refused[] = []
-  for (const { operation, error } of outbox.listed()) {
+  for (const { lane, operation, error } of outbox.listed()) {
+    const why = `${error.code}: ${error.message}`
     for (const mutation of operation.mutations) {
-      const why = `${error.code}: ${error.message}`
       if (mutation.kind === 'delete') refused.push({ id: mutation.id, token: undefined, why })
       else {
         const text = Buffer.from(await collectBytes(mutation.body.stream())).toString()
         refused.push({ id: mutation.draft.id, token: lastToken(JSON.parse(text)), why })
       }
     }
+    if (operation.blob !== undefined) refused.push({ ...refusedBlob(lane.path, operation.blob), why })
   }
   await outbox.close()
   return refused
+}
+
+function refusedBlob(path: string, { bytes }: BlobWrite): Omit<Refused, 'why'> {
+  const id = path.slice('json_blobs/'.length, -'.json'.length)
+  return { id, token: bytes && lastToken(JSON.parse(Buffer.from(bytes).toString())) }
 }
 
 function lastToken(data: unknown): string | undefined {
@@ -107,6 +118,7 @@ async function compare(kills: AuditedKills, path: string): Promise<readonly stri
   try {
     for (const namespace of kills.namespaces)
       defects.push(...(await namespaceDefects(storage, namespace, kills.ledger.of(namespace))))
+    defects.push(...(await blobDefects(storage, kills.ledger.of(BLOBS))))
   } finally {
     await storage.close()
   }

@@ -23,7 +23,7 @@ describe('the audit of the process kills', () => {
   const audit = () => auditOf(history)
 
   it('finds nothing in a history that kept every promise', async () => {
-    expect(await audit()).toEqual({ defects: [], conflicts: 2 })
+    expect(await audit()).toEqual({ defects: [], conflicts: 3 })
   })
 
   it('notices each of what was lost, doubled, undeleted, counted wrong, invented, or refused and not listed', async () => {
@@ -39,7 +39,7 @@ describe('the audit of the process kills', () => {
     history.ledger.hear({ event: 'ack', token: 'w.8', etags: [] })
     await history.inR2(tamper)
     expect(await audit()).toEqual({
-      conflicts: 2,
+      conflicts: 3,
       defects: [
         'w.8 was acknowledged as committed and is listed as refused',
         expect.stringMatching(
@@ -55,6 +55,10 @@ describe('the audit of the process kills', () => {
         'small: w.8 was rejected, but is in contended-1',
         'small: the counter is 2 after 4 additions',
         'small: the counter has 2 additions of w, expected 3 to 3',
+        'blobs: lost-blob is absent, expected b.1',
+        'blobs: the counter is 3, and its additions are 2',
+        'blobs: the counter has 0 additions of other, expected 1 to 1',
+        'blobs: the counter has 2 additions of b, expected 0 to 0',
       ],
     })
   })
@@ -70,6 +74,7 @@ describe('the audit of the process kills', () => {
         'small: w.7 was acknowledged, but is lost from contended-0',
         'small: w.8 was acknowledged, but is lost from contended-1',
         'small: the counter has 2 additions of w, expected 3 to 3',
+        'blobs: the counter has 0 additions of b, expected 1 to 1',
       ],
     })
   })
@@ -82,18 +87,25 @@ it('in hybrid mode the audit notices a copy in SQLite that was lost, changed, or
     await history.close()
     await folder.remove()
   })
-  expect(await auditOf(history)).toEqual({ defects: [], conflicts: 2 })
+  // A blob that another host has changed is copied when it is next read.
+  await history.inApplication(async (storage) => {
+    await storage.sync()
+    await storage.getBlob(COUNTER_ID)
+  })
+  expect(await auditOf(history)).toEqual({ defects: [], conflicts: 3 })
   const sqlite = manageBackend(await createSqliteBackend({ path: history.paths[0] ?? '' }))
   await sqlite.deleteData(AT.module, AT.userId, 'lost')
   await sqlite.updateData({ ...AT, recordId: 'kept', data: { trail: ['w.0', 'w.0'] } })
+  await sqlite.deleteBlob('lost-blob')
   await sqlite.close()
   await history.inR2((storage) => storage.deleteData(AT.module, AT.userId, 'doubled'))
   expect(await auditOf(history)).toEqual({
-    conflicts: 2,
+    conflicts: 3,
     defects: [
       'small: kept is etag in R2 and etag in SQLite (different)',
       'small: lost is etag in R2 and absent in SQLite (deletedInTarget)',
       'small: doubled is absent in R2 and etag in SQLite (deletedInSource)',
+      expect.stringMatching(/^blobs: json_blobs\/lost-blob.json is [0-9a-f]{32} in R2 and absent in SQLite/),
       // All that shows of it through the hybrid.
       'small: doubled is absent, expected w.2 (etag)',
     ],
@@ -129,4 +141,6 @@ async function tamper(storage: StorageManager): Promise<void> {
   await put('contended-1', { trail: ['start', 'other.1', 'w.8'] })
   await put(COUNTER_ID, { total: 2, by: { w: 2 } })
   await storage.storeData({ ...AT, id: 'stranger', data: { trail: ['nobody'] } })
+  await storage.deleteBlob('lost-blob')
+  await storage.putBlob(COUNTER_ID, { total: 3, by: { b: 2 } })
 }

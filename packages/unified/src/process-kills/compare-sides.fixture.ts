@@ -9,7 +9,10 @@ import type { AuditedKills } from './audit-process-kills.fixture.ts'
  * What R2 and its copies in SQLite disagree about, in hybrid mode. Whoever reads through the hybrid sees R2's version, and so no copy
  * that is lost, old or was to be deleted.
  */
-export async function compareSides({ environment, paths }: AuditedKills): Promise<readonly string[]> {
+export async function compareSides({
+  environment,
+  paths,
+}: Pick<AuditedKills, 'environment' | 'paths'>): Promise<readonly string[]> {
   const defects: string[] = []
   for (const path of paths) {
     const settings = parseSettings(environment(path))

@@ -137,6 +137,7 @@ export async function createSharedRecords({
       ...CONTENDED_IDS.map((id) => ({ module, userId, id, data: { trail: ['start'] } })),
     ])
   }
+  await storage.putBlob(COUNTER_ID, { total: 0, by: {} })
   await storage.close()
 }
 

@@ -1,12 +1,13 @@
 import { join } from 'node:path'
 import { manageBackend, parseSettings } from '@umbra/core'
-import type { Environment, StorageManager, StorageRecord } from '@umbra/core'
+import type { Environment, Namespace, StorageManager, StorageRecord } from '@umbra/core'
 import { createR2Backend } from '@umbra/r2'
 import { COUNTER_ID } from '../../../r2/src/kill-rounds/worker-event.fixture.ts'
 import type { CounterData, WriteKind } from '../../../r2/src/kill-rounds/worker-event.fixture.ts'
 import { createWriteLedger } from '../../../r2/src/kill-rounds/write-ledger.fixture.ts'
 import { createStorageManager } from '../create-storage-manager.ts'
 import type { AuditedKills } from './audit-process-kills.fixture.ts'
+import { BLOBS } from './blob-loop.fixture.ts'
 import { createSharedRecords, environmentOf } from './run-process-kills.fixture.ts'
 import { startStoppableR2 } from './stoppable-r2.fixture.ts'
 
@@ -23,11 +24,11 @@ export interface SmallHistory extends AuditedKills {
   close(): Promise<void>
 }
 
-type Stored = Pick<StorageRecord, 'etag' | 'pending'>
+type Stored = Pick<StorageRecord, 'etag'> & Partial<Pick<StorageRecord, 'pending'>>
 
 /**
  * A history with one of everything, in which every promise is kept. Its records are named after what is to become of them.
- * The writes from w.7 on are pending when it ends; two of them will be refused, because somebody else was there before.
+ * The writes from w.7 on are pending when it ends, and b.3; three of them will be refused, because somebody else was there before.
  */
 export async function recordSmallHistory(
   folder: string,
@@ -40,13 +41,16 @@ export async function recordSmallHistory(
   const history: AuditedKills = { mode, ledger, namespaces: [AT], paths: [path], environment }
   await createSharedRecords(history)
 
-  async function tell(token: string, kind: WriteKind, id: string, run: () => Promise<Stored | undefined>) {
-    ledger.hear({ event: 'try', write: { token, kind, namespace: AT, ids: [id] } })
+  type Run = () => Promise<Stored | undefined>
+  const telling = (namespace: Namespace) => async (token: string, kind: WriteKind, id: string, run: Run) => {
+    ledger.hear({ event: 'try', write: { token, kind, namespace, ids: [id] } })
     const stored = await run()
     const pending = stored?.pending === true
     const etags = stored === undefined ? [] : [stored.etag]
     ledger.hear({ event: 'ack', token, etags, ...(pending && { pending }) })
   }
+  const tell = telling(AT)
+  const tellBlob = telling(BLOBS)
   const create = (storage: StorageManager, token: string, id: string) =>
     tell(token, 'create', id, () => storage.storeData({ ...AT, id, data: { trail: [token] } }))
   const replace = (storage: StorageManager, token: string, recordId: string, ifMatch: string) =>
@@ -57,6 +61,12 @@ export async function recordSmallHistory(
     tell(token, 'add', COUNTER_ID, () =>
       storage.updateData({ ...AT, recordId: COUNTER_ID, data: plusOne(token) }),
     )
+  const putBlob = (storage: StorageManager, token: string, key: string) =>
+    tellBlob(token, 'replace', key, () => storage.putBlob(key, { trail: [token] }))
+  const addToBlob = (storage: StorageManager, token: string, ifMatch: string) => {
+    const value = { total: 1, by: { [nameOf(token)]: 1 }, last: token }
+    return tellBlob(token, 'add', COUNTER_ID, () => storage.putBlob(COUNTER_ID, value, { ifMatch }))
+  }
   const etagOf = async (storage: StorageManager, id: string) =>
     (await storage.retrieveInfo(AT.module, AT.userId, id))?.etag ?? ''
   const inApplication: SmallHistory['inApplication'] = async (use) =>
@@ -75,10 +85,14 @@ export async function recordSmallHistory(
     })
     await add(storage, 'w.5')
     await add(storage, 'w.6')
+    await putBlob(storage, 'b.0', 'kept-blob')
+    await putBlob(storage, 'b.1', 'lost-blob')
+    const blobBefore = (await storage.getBlob(COUNTER_ID))?.etag ?? ''
     const before = [await etagOf(storage, 'contended-0'), await etagOf(storage, 'contended-1')] as const
     await inR2(async (other) => {
       await replace(other, 'other.0', 'contended-0', before[0])
       await replace(other, 'other.1', 'contended-1', before[1])
+      await addToBlob(other, 'other.2', blobBefore)
     })
     await r2.stop()
     await replace(storage, 'w.7', 'contended-0', before[0])
@@ -86,13 +100,18 @@ export async function recordSmallHistory(
     await create(storage, 'w.9', 'pending')
     await create(storage, 'w.10', 'taken')
     await add(storage, 'w.11')
+    await addToBlob(storage, 'b.3', blobBefore)
   })
   await r2.start()
   return { ...history, inR2, inApplication, close: () => r2.stop() }
 }
 
+function nameOf(token: string): string {
+  return token.slice(0, token.lastIndexOf('.'))
+}
+
 function plusOne(token: string) {
-  const name = token.slice(0, token.lastIndexOf('.'))
+  const name = nameOf(token)
   return ({ total, by }: CounterData) => ({
     total: total + 1,
     by: { ...by, [name]: (by[name] ?? 0) + 1 },
