@@ -1,13 +1,14 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { hasErrorCode, parseSettings } from '@umbra/core'
+import { hasErrorCode, isUmbraError, parseSettings } from '@umbra/core'
 import type { Environment, StorageManager } from '@umbra/core'
 import { createSeededRandom } from '@umbra/core/testing'
 import { createStorageManager } from '../../packages/unified/src/create-storage-manager.ts'
 import { toEnvironment } from '../../packages/unified/src/local-environment.fixture.ts'
+import { compareSides } from '../../packages/unified/src/process-kills/compare-sides.fixture.ts'
 import { startStoppableR2 } from '../../packages/unified/src/process-kills/stoppable-r2.fixture.ts'
 import type { SoakLoop } from './soak-loop.ts'
 
@@ -39,14 +40,25 @@ export async function openFullDisk(): Promise<SoakLoop> {
         const filling = { random, makeRoom: () => resize(2 * DISK_BYTES) }
         const sqlite = await fillSqlite(join(disk, 'records.sqlite'), filling)
         say(`sqlite: ${sqlite.acknowledged.size} stored, ${sqlite.refused} refused`)
-        await rm(join(disk, 'records.sqlite'))
-        await resize(DISK_BYTES)
-        const outbox = await fillOutbox(join(disk, 'outbox.sqlite'), elsewhere, filling)
-        say(`outbox: ${outbox.acknowledged.size} pending, then sent; ${outbox.refused} refused`)
-        const stored = sqlite.acknowledged.size + outbox.acknowledged.size
+        const filled = [sqlite]
+        for (const mode of ['r2', 'hybrid'] as const) {
+          await emptyFolder(disk)
+          await resize(DISK_BYTES)
+          const folder = join(elsewhere, mode)
+          const outbox = await fillOutbox({ mode, path: join(disk, `${mode}.sqlite`), folder }, filling)
+          const { acknowledged, refused, onFullDisk } = outbox
+          say(
+            `${mode}: ${acknowledged.size} pending, ${refused} refused; draining a full disk: ${onFullDisk}`,
+          )
+          filled.push(outbox)
+        }
+        const sum = (count: (one: Filled) => number) => filled.reduce((all, one) => all + count(one), 0)
         return {
-          counts: { 'acknowledged on a full disk': stored, refused: sqlite.refused + outbox.refused },
-          violations: [...sqlite.violations, ...outbox.violations],
+          counts: {
+            'acknowledged on a full disk': sum(({ acknowledged }) => acknowledged.size),
+            refused: sum(({ refused }) => refused),
+          },
+          violations: filled.flatMap(({ violations }) => violations),
         }
       } finally {
         await run('umount', ['-l', disk])
@@ -76,11 +88,23 @@ async function fillSqlite(path: string, { random, makeRoom }: Filling): Promise<
   return { ...filled, violations }
 }
 
-async function fillOutbox(path: string, folder: string, { random, makeRoom }: Filling): Promise<Filled> {
+interface OutboxOnDisk {
+  readonly mode: 'r2' | 'hybrid'
+  /** Of the database, on the disk that fills up. */
+  readonly path: string
+  /** For everything else. */
+  readonly folder: string
+}
+
+async function fillOutbox(
+  { mode, path, folder }: OutboxOnDisk,
+  { random, makeRoom }: Filling,
+): Promise<Filled & { readonly onFullDisk: string }> {
+  await mkdir(folder)
   const r2 = await startStoppableR2(folder)
   const environment: Environment = {
     ...toEnvironment(r2.server),
-    STORAGE_BACKEND: 'r2',
+    STORAGE_BACKEND: mode,
     SQLITE_PATH: path,
     UMBRA_CACHE_DIR: join(folder, 'cache'),
   }
@@ -88,18 +112,35 @@ async function fillOutbox(path: string, folder: string, { random, makeRoom }: Fi
   try {
     await r2.stop()
     const filled = await fill(storage, random, 'OUTBOX_FULL')
-    // What is sent has to be written down as well.
-    await makeRoom()
     await r2.start()
+    // What is sent has to be written down as well, and there may be no room for it.
+    const onFullDisk = await tryToDrain(storage)
+    await makeRoom()
     const { pending } = await storage.sync({ timeoutMs: 60_000 })
-    const violations = pending === 0 ? [] : [`${pending} operations were not sent`]
+    const violations = pending === 0 ? [] : [`${mode}: ${pending} operations were not sent`]
     violations.push(...(await missingFrom(storage, filled)))
     violations.push(...(await goesOn(storage)))
-    return { ...filled, violations }
+    violations.push(...(await compareSides({ environment: () => environment, paths: [path] })))
+    return { ...filled, violations, onFullDisk }
   } finally {
     await storage.close()
     await r2.stop()
   }
+}
+
+/** How that ends is up to the room that is left; what must not happen is found out once there is room. */
+async function tryToDrain(storage: StorageManager): Promise<string> {
+  try {
+    const { pending } = await storage.sync({ timeoutMs: 5_000 })
+    return `${pending} still pending`
+  } catch (error) {
+    if (!isUmbraError(error) || error.code === 'INTERNAL') throw error
+    return error.code
+  }
+}
+
+async function emptyFolder(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true })
 }
 
 /** Writes until nothing fits any more, then a little longer. */
