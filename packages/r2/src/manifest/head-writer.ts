@@ -122,16 +122,16 @@ export class HeadWriter {
     return outcome
   }
 
-  /** Waits until the writer may write the head. */
-  async waitForTurn(writer: string): Promise<void> {
-    for (;;) {
+  /** Waits until the writer may write the head. Resolves to whether that took any time, in which others may have written. */
+  async waitForTurn(writer: string): Promise<boolean> {
+    for (let hasWaited = false; ; hasWaited = true) {
       const snapshot = this.#parts.cache.known
       const delayMs = this.pacer.delayMs(snapshot, writer)
       if (delayMs > 0) await this.#context.clock.sleep(delayMs)
-      if (this.pacer.turn(snapshot, writer) === 0) return
+      if (this.pacer.turn(snapshot, writer) === 0) return hasWaited || delayMs > 0
       // Others come first: a look is twelve times cheaper than a write that loses.
       const current = await this.#parts.cache.refresh()
-      if (current?.version.etag === snapshot?.version.etag) return
+      if (current?.version.etag === snapshot?.version.etag) return true
     }
   }
 

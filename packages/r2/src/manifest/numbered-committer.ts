@@ -43,6 +43,7 @@ export async function commitNumbered(
   const uploads = new Map<number, Uploads>()
   const rounds = new Map<number, number>()
   let snapshot = cache.known ?? (await cache.refresh())
+  let hasTurn = false
   for (;;) {
     const decided = await decidedAsOf(snapshot, cache, request)
     if (decided === undefined) {
@@ -68,10 +69,18 @@ export async function commitNumbered(
       snapshot = current
       continue
     }
-    await heads.waitForTurn(request.writer)
+    if (!hasTurn) {
+      hasTurn = true
+      // What was planned before is over a version that others may have replaced, and says that it was written then.
+      if (await heads.waitForTurn(request.writer)) {
+        snapshot = cache.known
+        continue
+      }
+    }
     const attempt = await heads.toRequest(planned, planned.plan.next, request.writer)
     if (request.mayCommit?.() === false) throw superseded(request.writer)
     const outcome = await heads.publish(attempt)
+    hasTurn = false
     snapshot = cache.known
     if (isOurs(attempt, outcome)) return landed(planned.plan, attempt)
     if (outcome.kind === 'unknown') throw outcomePending(parts.namespace, outcome.cause)

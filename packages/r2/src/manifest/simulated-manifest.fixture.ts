@@ -15,6 +15,7 @@ import type { ManifestLimits } from './manifest-limits.ts'
 import { MANIFEST_LIMITS } from './manifest-limits.ts'
 import { createMemoryParts } from './memory-parts.fixture.ts'
 import { NamespaceManifest } from './namespace-manifest.ts'
+import { createNumberedWriter } from './numbered-writer.fixture.ts'
 import { PROTOCOL_RULES } from './protocol-rules.ts'
 import type { ProtocolRules } from './protocol-rules.ts'
 import type { RunFormat } from './run-format.ts'
@@ -43,6 +44,8 @@ export interface SimulatedManifestOptions {
   readonly ids?: (ids: IdSource) => IdSource
   /** Says of every new record that nobody else can have its id, whether or not that is true. */
   readonly freshIds?: true
+  /** Whether its writes are counted by itself, as those of an outbox are. */
+  readonly isNumbered?: true
   /** What the application is told instead of a failure. */
   readonly report?: (error: unknown) => unknown
 }
@@ -89,6 +92,10 @@ export function startManifest(
     onUpkeepFailure: () => {},
   }
   const manifest = new NamespaceManifest(NAMESPACE, context)
+  const commit =
+    options.isNumbered === undefined
+      ? (mutations: readonly Mutation[]) => manifest.commit(mutations)
+      : createNumberedWriter(manifest, { ids, now: () => clock.now() })
   const maintenance = createMaintenance(() => manifest, context)
   /** What this process last read or wrote of each record. */
   const seen = new Map<string, ManifestEntry>()
@@ -104,7 +111,7 @@ export function startManifest(
   }
 
   async function write(...mutations: readonly Mutation[]): Promise<void> {
-    const committed = await manifest.commit(mutations).catch((error: unknown) => {
+    const committed = await commit(mutations).catch((error: unknown) => {
       throw options.report?.(error) ?? error
     })
     for (const entry of committed) {

@@ -1,6 +1,7 @@
 import { DEFAULT_STORE_RULES, simulate, watchHeadChain } from '@umbra/core/testing'
 import { MANIFEST_LIMITS } from '../manifest/manifest-limits.ts'
 import { decodeLink, HEAD, startManifest } from '../manifest/simulated-manifest.fixture.ts'
+import type { SimulatedManifestOptions } from '../manifest/simulated-manifest.fixture.ts'
 import { create, step } from './planned-operations.fixture.ts'
 
 /** One message takes up to this, milliseconds: a round trip takes some 150 ms, as in the figures compared with. */
@@ -23,7 +24,14 @@ export interface Fairness {
 }
 
 /** So many writers store two records a second each, for so long, in one namespace whose head can be written once a second. */
-export async function measureFairness(writers: number, seconds: number, seed: number): Promise<Fairness> {
+export async function measureFairness(
+  writers: number,
+  {
+    seconds,
+    seed,
+    ...writing
+  }: { readonly seconds: number; readonly seed: number } & Pick<SimulatedManifestOptions, 'isNumbered'>,
+): Promise<Fairness> {
   const latencies = new Map<number, number[]>()
   let puts = 0
   const result = await simulate(
@@ -46,6 +54,7 @@ export async function measureFairness(writers: number, seconds: number, seed: nu
       system: {
         start: (process) => {
           const manifest = startManifest(process, {
+            ...writing,
             limits: MANIFEST_LIMITS,
             decorate: (objects) => ({
               ...objects,
