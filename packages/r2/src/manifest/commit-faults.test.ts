@@ -163,6 +163,24 @@ describe('commits over a bad network', () => {
     assertChain(store)
   })
 
+  it('does not leave the next write unknown because of one whose fate was, and which was of more operations', async () => {
+    let isCutOff = false
+    const store = createSimulatedStore((operation, key) => {
+      if (!isCutOff || key !== HEAD) return 'none'
+      return operation === 'put' ? 'lost-answer' : 'lost-request'
+    })
+    const manifest = new NamespaceManifest(namespace, createSimulatedContext(store, 'w-'))
+    await manifest.commit([putMutation('a', 'one')])
+    isCutOff = true
+    const outcomes = await Promise.all(
+      ['b', 'c'].map((id) => outcomeOf(manifest.commit([putMutation(id, 'two')]))),
+    )
+    expect(outcomes).toEqual(['unknown', 'unknown'])
+    isCutOff = false
+    await manifest.commit([putMutation('d', 'three')])
+    expect([...linesOf(heads(store).at(-1)).keys()]).toEqual(['a', 'b', 'c', 'd'])
+  })
+
   it('shares one head write among operations that are ready together', async () => {
     const store = createSimulatedStore(() => 'none')
     const manifest = new NamespaceManifest(namespace, createSimulatedContext(store, 'w-'))

@@ -115,7 +115,10 @@ export class NamespaceCommitter {
     for (const operation of group) operation.reject(outcomePending(operation, cause))
   }
 
-  /** A version that may still land must be decided before another is planned, or both could count one number. */
+  /**
+   * A version that may still land is decided before another is planned. Both would count on from one number, and should the
+   * first have counted further, its watermark would not say that the second has not landed: it would be unknown too.
+   */
   async #settleEarlier(): Promise<void> {
     const request = this.#unsettled
     if (request === undefined) return

@@ -23,27 +23,61 @@ export interface Fairness {
   readonly records: number
 }
 
+export interface PacedWriter {
+  /** When it stores its first record, milliseconds since the beginning. */
+  readonly beginsAtMs: number
+  /** How many it stores, two a second. */
+  readonly records: number
+}
+
+export interface Pace {
+  /** Of each writer in their order: from each call to its acknowledgement, milliseconds. */
+  readonly latencies: readonly (readonly number[])[]
+  readonly putsPerCommit: number
+}
+
+type Writing = Pick<SimulatedManifestOptions, 'isNumbered'> & { readonly seed: number }
+
 /** So many writers store two records a second each, for so long, in one namespace whose head can be written once a second. */
 export async function measureFairness(
   writers: number,
-  {
-    seconds,
-    seed,
-    ...writing
-  }: { readonly seconds: number; readonly seed: number } & Pick<SimulatedManifestOptions, 'isNumbered'>,
+  { seconds, ...writing }: Writing & { readonly seconds: number },
 ): Promise<Fairness> {
-  const latencies = new Map<number, number[]>()
+  const busy = { beginsAtMs: PERIOD_MS, records: (seconds * 1_000) / PERIOD_MS }
+  const { latencies, putsPerCommit } = await measurePace(
+    Array.from({ length: writers }, () => busy),
+    writing,
+  )
+  const all = latencies.flat()
+  const medians = latencies.map((own) => quantile(own, 0.5))
+  return {
+    writers,
+    p50: quantile(all, 0.5),
+    p99: quantile(all, 0.99),
+    longest: quantile(all, 1),
+    putsPerCommit,
+    unfairness: Math.max(...medians) / Math.min(...medians),
+    records: all.length,
+  }
+}
+
+/** What writers of one head wait for, and how many of their writes are lost, if none of their processes ends. */
+export async function measurePace(
+  writers: readonly PacedWriter[],
+  { seed, ...writing }: Writing,
+): Promise<Pace> {
+  const latencies = writers.map((): number[] => [])
   let puts = 0
   const result = await simulate(
     {
       seed,
       store: DEFAULT_STORE_RULES,
       crashes: [],
-      processes: Array.from({ length: writers }, (_, writer) => ({
+      processes: writers.map(({ beginsAtMs, records }, writer) => ({
         skewMs: 0,
         clockJumps: [],
-        operations: Array.from({ length: (seconds * 1_000) / PERIOD_MS }, (_, n) =>
-          step(create(`${writer}-${n}`), { start: 'at once', pauseMs: PERIOD_MS }),
+        operations: Array.from({ length: records }, (_, n) =>
+          step(create(`${writer}-${n}`), { start: 'at once', pauseMs: n === 0 ? beginsAtMs : PERIOD_MS }),
         ),
       })),
     },
@@ -69,8 +103,7 @@ export async function measureFairness(
             async perform(operation, call) {
               const startedAt = process.clock.now()
               await manifest.perform(operation, call)
-              const writer = Number(process.name.slice(1))
-              latencies.set(writer, [...(latencies.get(writer) ?? []), process.clock.now() - startedAt])
+              latencies[Number(process.name.slice(1)) - 1]?.push(process.clock.now() - startedAt)
             },
           }
         },
@@ -82,17 +115,7 @@ export async function measureFairness(
     throw new Error(
       `${failed.length} failed: ${String(failed[0]?.error)} ${JSON.stringify(result.violations)}`,
     )
-  const all = [...latencies.values()].flat()
-  const medians = [...latencies.values()].map((own) => quantile(own, 0.5))
-  return {
-    writers,
-    p50: quantile(all, 0.5),
-    p99: quantile(all, 0.99),
-    longest: quantile(all, 1),
-    putsPerCommit: puts / result.store.history(HEAD).length,
-    unfairness: Math.max(...medians) / Math.min(...medians),
-    records: all.length,
-  }
+  return { latencies, putsPerCommit: puts / result.store.history(HEAD).length }
 }
 
 function quantile(values: readonly number[], q: number): number {
