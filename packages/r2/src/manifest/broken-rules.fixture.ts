@@ -29,6 +29,15 @@ export const ownVersionOnly: Rule<'decideOutcome'> = ({ base, next }, seen) => {
 }
 
 /**
+ * Takes an unchanged head for proof that another was faster, and plans anew, while a copy of the refused request is on its
+ * way. It lands before the newer head is read, and the application is told that its own record is in its way.
+ */
+export const unchangedMeansSuperseded: Rule<'decideOutcome'> = (attempt, seen) => {
+  const outcome = decideOutcome(attempt, seen)
+  return outcome === 'open' ? 'superseded' : outcome
+}
+
+/**
  * Takes an unchanged head for proof that a write has failed, and tells the application so: the request is on its way and
  * lands later.
  */

@@ -2,6 +2,7 @@ import { recordOperations } from '@umbra/core/testing'
 import type { ViolatedProperty } from '@umbra/core/testing'
 import * as broken from './broken-rules.fixture.ts'
 import type { ManifestSimulation } from './manifest-simulation.fixture.ts'
+import { HEAD } from './simulated-manifest.fixture.ts'
 
 /** A rule that is broken, and what the simulator must say about it. */
 export interface NegativeControl {
@@ -68,6 +69,19 @@ const RECREATING: ManifestSimulation = {
 /** The whole namespace is in its head. */
 const UNSEALED: ManifestSimulation = { maintenance: [], limits: { tailLines: 100 } }
 
+/** Requests for the head are refused, and other copies of them come late, while the process goes on reading. */
+const REFUSING: ManifestSimulation = {
+  maintenance: [],
+  plans: {
+    operations: recordOperations({ kinds: ['create', 'read'] }),
+    faults: ['late-request', 'duplicated-request', 'rate-limited', 'conflict'],
+    targets: [HEAD],
+    maxFaults: 5,
+    maxCrashes: 0,
+    maxSkewMs: 0,
+  },
+}
+
 export const NEGATIVE_CONTROLS: readonly NegativeControl[] = [
   {
     name: 'a lost race is taken for a lost write (blind rebase)',
@@ -82,6 +96,14 @@ export const NEGATIVE_CONTROLS: readonly NegativeControl[] = [
     properties: ['rejected-yet-applied'],
     operations: 5,
     seed: 2,
+  },
+  {
+    name: 'an unchanged head is taken for proof of a lost race',
+    setting: REFUSING,
+    mistake: { rules: { decideOutcome: broken.unchangedMeansSuperseded } },
+    properties: ['rejected-yet-applied'],
+    operations: 3,
+    seed: 1,
   },
   {
     name: 'an unchanged head is taken for proof of failure',
