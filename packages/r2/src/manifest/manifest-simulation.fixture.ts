@@ -1,9 +1,11 @@
 import { checkRecordHistory, recordOperations, simulationPlans, watchHeadChain } from '@umbra/core/testing'
 import type {
   AssertSimulationsOptions,
+  DecodedVersion,
   PlanConstraints,
   SimulationOptions,
   StoredVersion,
+  Violation,
 } from '@umbra/core/testing'
 import { decodeLink, decodeVersion, HEAD, startManifest } from './simulated-manifest.fixture.ts'
 import type { SimulatedManifestOptions, SimulatedOperation, Upkeep } from './simulated-manifest.fixture.ts'
@@ -17,6 +19,8 @@ export interface ManifestSimulation extends SimulatedManifestOptions {
   readonly keepsCount?: true
   /** The bytes of a head as the engine wrote it, should something between it and the store have changed them. */
   readonly restore?: (version: StoredVersion) => Uint8Array
+  /** `never`: what a head states of its own records is not counted anew, so a mistake must show in what callers see. */
+  readonly counting?: 'never'
   /** What must hold of every version as it is stored. Default: that heads form one chain. */
   readonly watch?: SimulationOptions<SimulatedOperation>['watch']
 }
@@ -39,13 +43,27 @@ export function simulateManifest(
       system: { start: (process) => startManifest(process, options) },
       watch: options.watch ?? watchHeadChain((key) => key === HEAD, decodeLink),
     }),
-    check: (result) =>
-      checkRecordHistory(result, {
+    check: async (result) => {
+      const miscounted: Violation[] = []
+      const violations = await checkRecordHistory(result, {
         headKey: HEAD,
-        decode: (version, store) => decodeVersion(restore(version), store),
+        decode: (version, store) => {
+          const decoded = decodeVersion(restore(version), store)
+          if (!decoded.isCounted && options.counting !== 'never') miscounted.push(miscountedAt(decoded))
+          return decoded
+        },
         graceMs,
         keepsCount,
-      }),
+      })
+      return [...violations, ...miscounted]
+    },
+  }
+}
+
+function miscountedAt({ seq }: DecodedVersion): Violation {
+  return {
+    property: 'unexplained-change',
+    message: `the number or the sum that version ${seq} states is wrong`,
   }
 }
 

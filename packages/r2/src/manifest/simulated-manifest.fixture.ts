@@ -1,4 +1,4 @@
-import { createMemoryBody, headKey, parseHead, recordEtag, UmbraError } from '@umbra/core'
+import { createMemoryBody, headKey, parseHead, recordEtag, sumEntries, UmbraError } from '@umbra/core'
 import type { Expectation, IdSource, ManifestEntry, Mutation, ObjectStore, PutMutation } from '@umbra/core'
 import type {
   DecodedVersion,
@@ -209,8 +209,13 @@ async function liveEntries(snapshot: Snapshot): Promise<ManifestEntry[]> {
   return [...found.values()].filter(({ op }) => op === 'put')
 }
 
+export interface DecodedHead extends DecodedVersion {
+  /** Whether the number and the sum that it states are those of its records, counted anew. */
+  readonly isCounted: boolean
+}
+
 /** All that a version of the head says, read with what it refers to, as the store had it. */
-export function decodeVersion(bytes: Uint8Array, store: StoreHistory): DecodedVersion {
+export function decodeVersion(bytes: Uint8Array, store: StoreHistory): DecodedHead {
   const { header, parts, tail } = parseHead(bytes, NAMESPACE)
   const current = new Map<string, ManifestEntry>()
   for (const { key } of parts) for (const entry of readLines(store, key)) current.set(entry.id, entry)
@@ -222,6 +227,7 @@ export function decodeVersion(bytes: Uint8Array, store: StoreHistory): DecodedVe
     epoch: header.epoch,
     records: new Map(live.map(({ id, rev, text }) => [id, { rev, content: text }])),
     references: [...live.map(({ key }) => key), ...parts.map(({ key }) => key)],
+    isCounted: header.live === live.length && header.sum === sumEntries(live),
   }
 }
 

@@ -1,5 +1,4 @@
-import { addSums, EMPTY_SUM, entryDigest, parseHead, recordEtag } from '@umbra/core'
-import type { ManifestEntry } from '@umbra/core'
+import { recordEtag } from '@umbra/core'
 import { recordOperations } from '@umbra/core/testing'
 import { describe, expect, it } from 'vitest'
 import { createMaintenance } from '../maintenance/create-maintenance.ts'
@@ -20,7 +19,6 @@ import {
   survives,
   update,
 } from './planned-operations.fixture.ts'
-import type { Result } from './planned-operations.fixture.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1_000
 
@@ -31,21 +29,6 @@ const IMPATIENT: ManifestSimulation = {
   maintenance: ['collect', 'wait'],
   limits: { graceMs: 2_000, clockSkewMs: 1_000 },
   plans: { maxSkewMs: 400 },
-}
-
-/** The entries of every part and of the tail of a version, newest of each id. */
-function currentEntries({ store }: Result, head: Uint8Array): readonly ManifestEntry[] {
-  const { parts, tail } = parseHead(head, NAMESPACE)
-  const inParts = parts.flatMap(({ key }) => {
-    const bytes = store.history(key)[0]?.bytes ?? new Uint8Array()
-    return Buffer.from(bytes)
-      .toString()
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as ManifestEntry)
-  })
-  const newest = new Map([...inParts, ...tail.map(({ entry }) => entry)].map((entry) => [entry.id, entry]))
-  return [...newest.values()].filter(({ op }) => op === 'put')
 }
 
 describe('upkeep of a namespace', () => {
@@ -92,26 +75,16 @@ describe('upkeep of a namespace', () => {
   })
 
   it('20. keeps every record through merges, also when two merge the same and one dies of it', async () => {
-    await survives(
-      {
-        plans: {
-          operations: recordOperations<Upkeep>({
-            kinds: ['create', 'update', 'delete', 'batch'],
-            maintenance: ['compact', 'compact', 'compact'],
-          }),
-          maxCrashes: 3,
-          targets: ['manifests.d/'],
-        },
-      },
-      // What each head says of its own contents, counted anew.
-      (result) =>
-        result.store.history(HEAD).flatMap(({ bytes }) => {
-          const { live, sum, seq } = parseHead(bytes, NAMESPACE).header
-          const entries = currentEntries(result, bytes)
-          const total = entries.reduce((so, entry) => addSums(so, entryDigest(entry)), EMPTY_SUM)
-          return live === entries.length && sum === total ? [] : [`the sums of version ${seq} are wrong`]
+    await survives({
+      plans: {
+        operations: recordOperations<Upkeep>({
+          kinds: ['create', 'update', 'delete', 'batch'],
+          maintenance: ['compact', 'compact', 'compact'],
         }),
-    )
+        maxCrashes: 3,
+        targets: ['manifests.d/'],
+      },
+    })
   })
 
   it('21. lets no update of before a deletion through, though the record was created again', async () => {
