@@ -13,7 +13,7 @@ describe('9. who is new among the writers of one head', () => {
       expect(latencies[1]).toHaveLength(1)
       waitedMs += latencies[1]?.[0] ?? 0
     }
-    // 3.4 s; 5.5 s when it waits out an interval after a write that it has lost, and 7.3 s without gaps.
+    // 3.4 s; 5.8 s when it waits out an interval after a write that it has lost, and 7.3 s without gaps.
     expect(waitedMs / SEEDS.length).toBeLessThanOrEqual(4_300)
   })
 
