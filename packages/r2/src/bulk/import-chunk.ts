@@ -35,7 +35,7 @@ export async function importChunk(request: ChunkRequest): Promise<number> {
     if (append !== undefined) await manifest.append(append)
     return spool.rows
   } catch (error) {
-    // A rebuild of a damaged manifest may be making records of them just now (docs/decisions/028).
+    // A rebuild of a damaged manifest may be making records of them just now (docs/decisions/027).
     if (!hasErrorCode(error, 'OUTCOME_PENDING', 'CORRUPT')) await discardBodies(spool, context)
     throw error
   } finally {
