@@ -51,7 +51,6 @@ async function openBackend(
     case 'hybrid': {
       const secondary = await openSqlite(settings, components)
       try {
-        await noteBucket(secondary, settings.r2)
         return await openR2Side(settings, components, secondary)
       } catch (error) {
         await secondary.close()
@@ -107,8 +106,24 @@ async function openR2Side(
   const { outbox = {} } = components
   if (outbox !== false && settings.outbox !== false)
     return openWithOutbox(settings, { ...components, outbox: parseOutboxOptions(outbox) }, secondary)
-  const primary = await openR2(settings, components)
+  const primary = await openPrimary(settings, components, secondary)
   return secondary === undefined ? primary : createHybridBackend({ primary, secondary })
+}
+
+/** R2; for a hybrid its bucket is noted once it has opened, so not a mistyped one that does not. */
+async function openPrimary(
+  settings: R2Settings,
+  components: ManagerComponents,
+  secondary: StorageBackend | undefined,
+): Promise<StorageBackend> {
+  const primary = await openR2(settings, components)
+  try {
+    if (secondary !== undefined) await noteBucket(secondary, settings.r2)
+    return primary
+  } catch (error) {
+    await primary.close()
+    throw error
+  }
 }
 
 /** When R2 does not answer, opens all the same: what is stored waits, and what was seen is known. */
@@ -127,7 +142,7 @@ async function openWithOutbox(
   const { clock, ids, outbox: options } = components
   const own = { ...(clock && { clock }), ...(ids && { ids }) }
   const outbox = await openOutbox({ ...options, path: settings.sqlite.path }, own)
-  const open = () => openR2(settings, components)
+  const open = () => openPrimary(settings, components, secondary)
   const assemble = (parts: Pick<OutboxParts, 'primary' | 'awayBecause'>) => {
     const all = { ...own, ...parts, outbox, policy: options }
     return secondary === undefined ? createOutboxBackend(all) : createHybridWithOutbox({ ...all, secondary })

@@ -71,10 +71,10 @@ export async function withStorage<T>(
   const settings = parseSettings(env)
   const [first, second] = await openAll(storesInUse(settings), settings, {})
   if (first === undefined) throw new UmbraError('INTERNAL', 'there is no store')
-  if (second !== undefined && settings.backend === 'hybrid') await noteBucket(second, settings.r2)
   const backend = second === undefined ? first : createHybridBackend({ primary: first, secondary: second })
   const storage = manageBackend(backend, { parquet: createLazyParquetCodec() })
   try {
+    if (second !== undefined && settings.backend === 'hybrid') await noteBucket(second, settings.r2)
     return await use(storage)
   } finally {
     await storage.close()

@@ -34,7 +34,8 @@ export async function isNotedBucket(secondary: StorageBackend, bucket: Bucket): 
 }
 
 function nameOf({ endpoint, bucket }: Bucket): string {
-  return JSON.stringify({ endpoint, bucket })
+  // However it is spelt: case, default port, a slash at the end.
+  return JSON.stringify({ endpoint: new URL(endpoint).href, bucket })
 }
 
 function textOf({ bytes }: { readonly bytes: Uint8Array }): string {

@@ -20,7 +20,7 @@ export type RecordDecision =
   | 'conflict'
   /** SQLite and R2 have both changed what they had in common. */
   | 'diverged'
-  /** The other side deleted an earlier record of this id, at a revision this one does not reach. */
+  /** The other side deleted another record of this id, at a revision this one does not reach. */
   | 'reused'
   /** Not what it was any more when it was looked at: for the next pass. */
   | 'moved'

@@ -1,8 +1,8 @@
-import type { BaseVersions, ManifestEntry, Namespace } from '@umbra/core'
+import type { BaseVersions, Deletion, ManifestEntry, Namespace } from '@umbra/core'
 import { decideRecord } from './decide-record.ts'
 import type { RecordDecision, RecordOnBothSides } from './decide-record.ts'
 import type { MigrationContext } from './migration-context.ts'
-import { isDiverged, isNamed, isUnchanged, isVersion } from './version-bases.ts'
+import { isCopy, isDiverged, isNamed, isUnchanged, isVersion } from './version-bases.ts'
 
 /**
  * As {@link decideRecord}, but of the two halves of a hybrid: the revision that is higher does not win over what was changed on the
@@ -19,28 +19,44 @@ export async function judgeRecord(
   const isSource = source.bases !== undefined
   const [own, other] = isSource ? [record.source, record.target] : [record.target, record.source]
   if (own === undefined) {
-    const isRepeated = other !== undefined && decision === 'delete'
-    return isRepeated ? judgeDeletion(bases, namespace, other) : decision
+    const deletion = isSource ? record.deletedInSource : record.deletedInTarget
+    if (other === undefined || deletion === undefined) return decision
+    return judgeDeletion(await bases.get(namespace, other.id), other, decision)
   }
   const known = await bases.get(namespace, own.id)
   if (known === undefined || !isVersion(known.entry, own)) return isDone(decision) ? decision : 'moved'
   if (other !== undefined) return isDiverged(known.bases, own, other) ? 'diverged' : decision
   const deletion = isSource ? record.deletedInTarget : record.deletedInSource
-  const isOfThis = deletion?.timestamp === own.timestamp
-  return isOfThis && known.bases.length > 0 && !isUnchanged(known.bases, own, deletion)
-    ? 'diverged'
-    : decision
+  // R2's was an earlier record.
+  if (deletion === undefined || deletion.timestamp < own.timestamp) return decision
+  if (isCopy(known.bases, own)) return isSource ? 'deletedInTarget' : 'delete'
+  return judgeDeleted(known.bases, own, { deletion, decision })
 }
 
-/** Of R2's version, which SQLite has deleted. */
-async function judgeDeletion(
-  bases: BaseVersions,
-  namespace: Namespace,
+/** Of what SQLite has changed, while R2 has deleted it, or a later record with its id. */
+function judgeDeleted(
+  bases: readonly string[],
+  own: ManifestEntry,
+  { deletion, decision }: { readonly deletion: Deletion; readonly decision: RecordDecision },
+): RecordDecision {
+  const isOfThis = deletion.timestamp === own.timestamp
+  // Without bases R2 never had this one: a deletion of a later record says nothing of it.
+  if (bases.length === 0) return isOfThis ? decision : 'reused'
+  return isOfThis && isUnchanged(bases, own, deletion) ? decision : 'diverged'
+}
+
+/** Of R2's version, while SQLite has deleted a record with its id. */
+function judgeDeletion(
+  known: Awaited<ReturnType<BaseVersions['get']>>,
   other: ManifestEntry,
-): Promise<RecordDecision> {
-  const known = await bases.get(namespace, other.id)
-  if (known?.entry.op !== 'del') return 'moved'
-  return known.bases.length > 0 && !isNamed(known.bases, other) ? 'diverged' : 'delete'
+  decision: RecordDecision,
+): RecordDecision {
+  if (known?.entry.op !== 'del') return isDone(decision) ? decision : 'moved'
+  const { entry, bases } = known
+  // R2's is a later record, or the very version that was deleted.
+  if (entry.timestamp < other.timestamp || isNamed(bases, other)) return decision
+  if (bases.length > 0) return 'diverged'
+  return entry.timestamp === other.timestamp ? decision : 'reused'
 }
 
 function isDone(decision: RecordDecision): boolean {

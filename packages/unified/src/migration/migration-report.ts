@@ -4,7 +4,7 @@ import type { Namespace } from '@umbra/core'
 export interface MigrationFinding {
   /**
    * `conflict`: neither is the newer one: both stores have this revision with different content, have changed what they had in
-   * common, or one has deleted an earlier record of this id. `unconvertible`: it cannot be read whole from the source.
+   * common, or one has deleted another record of this id. `unconvertible`: it cannot be read whole from the source.
    */
   readonly kind: 'conflict' | 'unconvertible'
   /** Undefined for a blob. */
@@ -15,8 +15,8 @@ export interface MigrationFinding {
 }
 
 /**
- * What became of the records of one namespace, or of the blobs. Each is counted once; what an application changes meanwhile may be counted
- * again by a later pass.
+ * What became of the records of one namespace, or of the blobs. Each is counted once while nothing else writes;
+ * what an application changes meanwhile may be counted again by a later pass, and `alreadyThere` be too low by as many.
  */
 export interface MigrationCounts {
   /** New in the target, or newer than what it had; in a dry run: would be. */

@@ -54,7 +54,7 @@ function reasonOf(decision: 'conflict' | 'reused' | 'diverged', { rev }: Manifes
     case 'conflict':
       return `revision ${rev} is in both, with different content`
     case 'reused':
-      return 'the other side deleted an earlier record of this id; change this one until its revision is higher, or store it under another id'
+      return 'the other side deleted another record of this id; change this one until its revision is higher, or store it under another id'
     case 'diverged':
       return 'sqlite and r2 have both changed what they had in common, or one has changed what the other deleted; what is next stored through hybrid replaces both (STORAGE_BACKEND=sqlite umbra get shows what sqlite has)'
     default:

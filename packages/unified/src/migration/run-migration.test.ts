@@ -110,8 +110,8 @@ describe('runMigration', () => {
     const report = await runMigration(source, target)
     expect(report).toMatchObject({ settled: true, total: { copied: 0, deleted: 0, conflicts: 2 } })
     expect(report.findings.map(({ id, reason }) => [id, reason])).toEqual([
-      ['in source', expect.stringContaining('deleted an earlier record of this id')],
-      ['in target', expect.stringContaining('deleted an earlier record of this id')],
+      ['in source', expect.stringContaining('deleted another record of this id')],
+      ['in target', expect.stringContaining('deleted another record of this id')],
     ])
     expect(await bodyOf(target, 'in target')).toBe('"now"')
   })

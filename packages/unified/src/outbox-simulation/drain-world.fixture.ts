@@ -1,15 +1,15 @@
 import type { Mutation } from '@umbra/core'
 import type { SimulatedProcess } from '@umbra/core/testing'
 import { openSimulatedOutbox } from './open-simulated-outbox.fixture.ts'
+import type { OutboxSeams } from './open-simulated-outbox.fixture.ts'
 import type { OutboxWorld } from './outbox-world.fixture.ts'
-import type { SimulatedOutboxOptions } from './simulated-outbox.fixture.ts'
 
 const DRAIN_MS = 3_600_000
 
 /** Sends what is in every file, one after the other, and notes what is listed as refused. */
 export async function drainWorld(
   process: SimulatedProcess,
-  about: { readonly world: OutboxWorld } & Pick<SimulatedOutboxOptions, 'seams' | 'drainMs'>,
+  about: { readonly world: OutboxWorld; readonly seams?: OutboxSeams; readonly drainMs?: number },
 ): Promise<void> {
   const { world, drainMs = DRAIN_MS } = about
   for (const file of world.files) {

@@ -3,7 +3,7 @@ import { createR2Backend } from '@umbra/r2'
 import { createSqliteBackend } from '@umbra/sqlite'
 import { compareStores } from '../migration/compare-stores.ts'
 import type { StoreDifference } from '../migration/comparison-report.ts'
-import type { AuditedKills } from './audit-process-kills.fixture.ts'
+import type { ProcessKills } from './run-process-kills.fixture.ts'
 
 /**
  * What R2 and its copies in SQLite disagree about, in hybrid mode. Whoever reads through the hybrid sees R2's version, and so no copy
@@ -12,7 +12,7 @@ import type { AuditedKills } from './audit-process-kills.fixture.ts'
 export async function compareSides({
   environment,
   paths,
-}: Pick<AuditedKills, 'environment' | 'paths'>): Promise<readonly string[]> {
+}: Pick<ProcessKills, 'environment' | 'paths'>): Promise<readonly string[]> {
   const defects: string[] = []
   for (const path of paths) {
     const settings = parseSettings(environment(path))
