@@ -28,22 +28,22 @@ async function startServer(): Promise<LocalR2> {
 }
 
 describe('processes killed at any moment', () => {
-  it('lose nothing acknowledged and leave nothing rejected, 30 times on a rough network', async () => {
+  it('lose nothing acknowledged and leave nothing rejected, 20 times on a rough network', async () => {
     const server = await startServer()
-    const rounds = await runKillRounds({ server, program, seed: 1, rounds: 30, faults: ROUGH_NETWORK })
+    const rounds = await runKillRounds({ server, program, seed: 1, rounds: 20, faults: ROUGH_NETWORK })
     expect(await auditKillRounds(server.settings, rounds)).toEqual([])
     // Every fault has happened, and the writers got somewhere all the same.
     const { 'rate-limit': limited, ...counts } = rounds.faultCounts()
     expect(limited).toBe(0)
     for (const [kind, count] of Object.entries(counts)) expect(count, kind).toBeGreaterThan(0)
     const totals = rounds.ledger.totals()
-    expect(totals.acknowledged).toBeGreaterThan(60)
+    expect(totals.acknowledged).toBeGreaterThan(40)
     expect(totals.rejected).toBeGreaterThan(0)
-    expect(totals.unknown).toBeGreaterThan(15)
-    expect(totals.ready).toBeGreaterThan(15)
+    expect(totals.unknown).toBeGreaterThan(10)
+    expect(totals.ready).toBeGreaterThan(10)
     // They have sealed and merged a lot meanwhile.
     const parts = await countParts(server)
-    expect(parts.segments).toBeGreaterThan(15)
+    expect(parts.segments).toBeGreaterThan(10)
     expect(parts.runs).toBeGreaterThan(0)
   }, 600_000)
 

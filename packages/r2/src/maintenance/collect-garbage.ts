@@ -54,7 +54,7 @@ export async function collectGarbage(
   return { deleted, failed: [] }
 }
 
-/** A list never names what is referred to; deleting such an object could not be made good, so it is made sure once more. */
+/** A rebuild may have brought back from a merged segment what a list of before names. */
 async function withoutReferred(snapshot: Snapshot, keys: readonly string[]): Promise<readonly string[]> {
   const parts = new Set(snapshot.version.head.parts.map(({ key }) => key))
   const ids = new Map(keys.map((key) => [key, parseDataKey(key)?.id]))

@@ -13,7 +13,7 @@ type Failure = SimulationFailure<SimulatedOperation>
 /** A mistake that takes longer to find is not one that the simulator can be trusted to find. */
 const MAX_PLANS = 3_000
 
-const PLANS_WITH_THE_RULE = 150
+const PLANS_WITH_THE_RULE = 100
 
 const properties = (failure: Failure | undefined) => failure?.violations.map(({ property }) => property) ?? []
 

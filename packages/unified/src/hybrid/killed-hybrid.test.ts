@@ -18,7 +18,7 @@ import type { StorageFolder } from '../storage-folder.fixture.ts'
 
 const MODES = ['after-request', 'before-copy', 'after-copy', 'at-sql'] as const
 /** At these places; `npm run soak -- --only hybrid-kills` kills at any moment, as often as wanted. */
-const KILLS = 8
+const KILLS = 4
 
 let program: BundledProgram
 beforeAll(async () => {

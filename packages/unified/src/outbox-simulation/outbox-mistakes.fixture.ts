@@ -41,7 +41,7 @@ export const OUTBOX_MISTAKES: readonly OutboxMistake[] = [
   {
     name: 'sends a group before the outcome of the one before it is recorded',
     seams: { primary: withoutReturningFirst },
-    seed: 2,
+    seed: 7,
     setting: {
       sharesFile: true,
       kinds: ['create', 'update', 'update'],

@@ -11,7 +11,7 @@ export interface OutboxSuite {
 
 /** What the random plans are divided into. */
 export const OUTBOX_SUITES: readonly OutboxSuite[] = [
-  { name: 'a file for each process', simulation: {}, plans: 100 },
+  { name: 'a file for each process', simulation: {}, plans: 70 },
   { name: 'two processes on one file', simulation: { sharesFile: true }, plans: 50 },
   {
     name: 'three processes on one file that change the same records',
@@ -21,12 +21,12 @@ export const OUTBOX_SUITES: readonly OutboxSuite[] = [
       tasks: ['wait'],
       plans: { maxOperations: 14, maxProcesses: 3 },
     },
-    plans: 60,
+    plans: 40,
   },
   {
     name: 'copied files',
     simulation: { freshIds: true, tasks: ['wait', 'clone', ...KILLS] },
-    plans: 50,
+    plans: 40,
   },
   {
     name: 'restored files',

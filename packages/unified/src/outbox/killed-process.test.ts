@@ -36,7 +36,7 @@ const run = (acknowledged: Map<string, number>, ...args: readonly string[]) =>
   runProgram({ program, r2, args, acknowledged })
 
 /** Of processes, one after the other, on each file, at these places; `npm run soak -- --only r2-kills` kills at any moment. */
-const ROUNDS = 5
+const ROUNDS = 4
 
 /** Every acknowledged change is there, whole and once, after all files were drained. */
 async function check(acknowledged: ReadonlyMap<string, number>, paths: readonly string[]): Promise<void> {
