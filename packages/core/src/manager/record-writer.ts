@@ -3,7 +3,7 @@ import type { StoredEntry } from '../backend/storage-backend.ts'
 import { recordChanged, recordNotFound } from '../errors/record-errors.ts'
 import { hasErrorCode, UmbraError } from '../errors/umbra-error.ts'
 import type { Namespace } from '../records/namespace.ts'
-import { recordEtag } from '../records/record-etag.ts'
+import { etagRevision, recordEtag } from '../records/record-etag.ts'
 import type { StorageRecord, StorageRecordInfo } from '../records/storage-record.ts'
 import { retryDelayMs } from '../retry/retry-policy.ts'
 import type { RetryPolicy } from '../retry/retry-policy.ts'
@@ -134,6 +134,17 @@ export class RecordWriter {
     }
   }
 
+  /** A caller that names a later version than the one that was seen last is not refused by it: the store is asked, or the call rejects. */
+  async #current(
+    namespace: Namespace,
+    { recordId, ifMatch }: { readonly recordId: string; readonly ifMatch?: string | undefined },
+  ): Promise<StoredEntry | undefined> {
+    const { backend } = this.#context
+    const current = await backend.getEntry(namespace, recordId)
+    if (current === undefined || !knowsMore(ifMatch, current)) return current
+    return backend.getEntry(namespace, recordId, { consistency: { kind: 'strong' } })
+  }
+
   /**
    * Runs a compare-and-swap over the current revision. With `ifMatch` it runs once, against exactly that revision;
    * without, it runs again whenever another writer was faster.
@@ -144,7 +155,7 @@ export class RecordWriter {
     attempt: (current: StoredEntry) => Promise<T>,
   ): Promise<T> {
     for (let tries = 1; ; tries++) {
-      const current = await this.#context.backend.getEntry(namespace, target.recordId)
+      const current = await this.#current(namespace, target)
       if (current === undefined) throw recordNotFound(target.recordId)
       if (target.ifMatch !== undefined) assertStillCurrent(current, target.ifMatch)
       try {
@@ -158,6 +169,10 @@ export class RecordWriter {
       await this.#context.clock.sleep(retryDelayMs(CONTENTION_POLICY, tries, this.#context.ids.random()))
     }
   }
+}
+
+function knowsMore(ifMatch: string | undefined, { entry, stale }: StoredEntry): boolean {
+  return stale !== undefined && ifMatch !== undefined && etagRevision(ifMatch) > entry.rev
 }
 
 function assertStillCurrent({ entry }: StoredEntry, ifMatch: string): void {

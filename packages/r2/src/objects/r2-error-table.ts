@@ -33,7 +33,8 @@ const BY_S3_CODE = {
   RequestTimeout: timedOut,
   IncompleteBody: unsure('UNAVAILABLE', 'did not receive the whole body; try again'),
   ClientDisconnect: unsure('UNAVAILABLE', 'lost the connection before it had the whole request; try again'),
-  BadDigest: refused('UNAVAILABLE', 'received other bytes than were sent; try again'),
+  // Of this copy of the request; another one may have arrived whole.
+  BadDigest: unsure('UNAVAILABLE', 'received other bytes than were sent; try again'),
   InvalidAccessKeyId: badCredentials,
   SignatureDoesNotMatch: badCredentials,
   ExpiredToken: badCredentials,

@@ -22,7 +22,7 @@ const ANSWERS: readonly Row[] = [
   ['Unknown', 408, 'TIMEOUT', 'unknown'],
   ['IncompleteBody', 400, 'UNAVAILABLE', 'unknown'],
   ['ClientDisconnect', 400, 'UNAVAILABLE', 'unknown'],
-  ['BadDigest', 400, 'UNAVAILABLE', 'not-applied'],
+  ['BadDigest', 400, 'UNAVAILABLE', 'unknown'],
   ['InternalError', 500, 'UNAVAILABLE', 'unknown'],
   ['ServiceUnavailable', 503, 'UNAVAILABLE', 'unknown'],
   ['Unknown', 499, 'UNAVAILABLE', 'unknown'],

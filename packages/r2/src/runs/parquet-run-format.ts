@@ -30,7 +30,7 @@ export interface ParquetRunSettings extends DuckDbSettings {
  *
  * DuckDB is loaded at the first use. Reads share one database; a write or merge has one of its own, with the same
  * settings, one at a time; at most two statements run at once. Rejects with `NOT_FOUND` when a part's file is gone (open
- * the part again), `CORRUPT` when it cannot be read, `TOO_LARGE` when DuckDB runs out of memory, `UNAVAILABLE` once closed.
+ * the part again), `CORRUPT` when it cannot be read, `CONFIGURATION` when DuckDB runs out of memory, `UNAVAILABLE` once closed.
  * Entries that a file cannot hold exactly are refused: see `toRunRow`.
  */
 export function createParquetRunFormat(settings: ParquetRunSettings = {}): RunFormat {

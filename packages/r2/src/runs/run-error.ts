@@ -48,5 +48,6 @@ function knownError(error: unknown): unknown {
   const failure = duckDbFailure(error)
   if (failure === 'interrupted') return closedError()
   if (failure === undefined) return undefined
-  return new UmbraError('TOO_LARGE', 'duckdb ran out of memory; raise its memory limit', { cause: error })
+  // Whatever is looked up is not too large by itself: it can be read once there is memory.
+  return new UmbraError('CONFIGURATION', 'duckdb ran out of memory; raise its memory limit', { cause: error })
 }

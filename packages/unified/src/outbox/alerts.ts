@@ -23,6 +23,15 @@ export class Alerts {
 
   end(what: object | string): void {
     if (!this.#standing.delete(what) || this.#standing.size > 0) return
-    this.#events.emit('recovered', { pending: this.#countPending() })
+    this.#events.emit('recovered', { pending: this.#pending() })
+  }
+
+  /** A file that fails just now is found out by whoever sends from it. */
+  #pending(): number {
+    try {
+      return this.#countPending()
+    } catch {
+      return 0
+    }
   }
 }

@@ -47,6 +47,29 @@ it('what a process has sent itself is no gap in what it saw last, though the fil
   await folder.remove()
 })
 
+it.each([
+  ['down', 'UNAVAILABLE'],
+  ['forbidden', 'FORBIDDEN'],
+] as const)(
+  'a caller who names a later version than was seen last is not refused by it: %s',
+  async (fate, code) => {
+    const folder = await createStorageFolder()
+    const store = createFakeStore()
+    const storage = await openBehindOutbox(store, folder.sqlitePath)
+    await storage.storeData({ ...AT, id: 'a', data: 1 })
+    const elsewhere = manageBackend(store.direct)
+    const { etag } = await elsewhere.updateData({ ...AT, recordId: 'a', data: 2 })
+    store.usually = fate
+    const refused = { code }
+    await expect(storage.updateData({ ...AT, recordId: 'a', data: 3, ifMatch: etag })).rejects.toMatchObject(
+      refused,
+    )
+    await expect(storage.deleteData('m', 'u', 'a', { ifMatch: etag })).rejects.toMatchObject(refused)
+    await storage.close()
+    await folder.remove()
+  },
+)
+
 it('what was seen of namespaces that were not used for long is forgotten, and not mistaken for never seen', () => {
   const lastSeen = new LastSeen({ decidedTo: () => 7 }, { ...systemClock, now: () => 5 }, false)
   const note = (path: string) => lastSeen.note(path, lastSeen.look(path))
