@@ -35,12 +35,18 @@ export function losable(primary: StorageBackend): {
 /** The same backend, which does something before or after each of its commits. */
 export function aroundCommits(
   backend: StorageBackend,
-  { before, after }: { readonly before?: () => unknown; readonly after?: () => unknown },
+  {
+    before,
+    after,
+  }: {
+    readonly before?: (...about: Parameters<StorageBackend['commit']>) => unknown
+    readonly after?: () => unknown
+  },
 ): StorageBackend {
   return {
     ...plainBackend(backend),
     async commit(...about) {
-      await before?.()
+      await before?.(...about)
       const committed = await backend.commit(...about)
       await after?.()
       return committed

@@ -94,6 +94,7 @@ async function commitRevisions(
   let left = revisions
   let targets = over
   let moved = 0
+  let isRefusedAgain = false
   const overtaken: Overtaken[] = []
   for (let tries = 1; left.length > 0; tries++) {
     try {
@@ -103,12 +104,23 @@ async function commitRevisions(
     } catch (error) {
       if (tries >= MAX_TRIES || !mayBeRepeated(error)) throw error
       if (!isRefused(error)) await context.clock.sleep(retryDelayMs(RETRY_POLICY, tries, 1), context.signal)
+      isRefusedAgain = tries > 1 && isRefused(error)
     }
     const again = await decideAgain(context, namespace, left)
     left = again.left
     targets = again.targets
     moved += again.moved
     overtaken.push(...again.overtaken)
+    if (!isRefusedAgain || left.length < 2) continue
+    // Others keep changing some of them: of fewer at a time each half is less likely to be met.
+    const middle = Math.ceil(left.length / 2)
+    const first = await commitRevisions(context, namespace, left.slice(0, middle), targets)
+    const second = await commitRevisions(context, namespace, left.slice(middle), targets)
+    return {
+      copied: [...first.copied, ...second.copied],
+      overtaken: [...overtaken, ...first.overtaken, ...second.overtaken],
+      moved: moved + first.moved + second.moved,
+    }
   }
   return { copied: left.map(({ stored }) => stored.entry), overtaken, moved }
 }

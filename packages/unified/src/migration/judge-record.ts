@@ -9,10 +9,11 @@ import { isCopy, isDiverged, isNamed, isUnchanged, isVersion } from './version-b
  * other side since both had the same. SQLite knows over what its versions were made, whichever side it is.
  */
 export async function judgeRecord(
-  { source, target, isHybrid }: Pick<MigrationContext, 'source' | 'target' | 'isHybrid'>,
+  sides: Pick<MigrationContext, 'source' | 'target' | 'isHybrid'>,
   namespace: Namespace,
   record: RecordOnBothSides,
 ): Promise<RecordDecision> {
+  const { source, target, isHybrid } = sides
   const decision = decideRecord(record)
   const bases = source.bases ?? target.bases
   if (!isHybrid || bases === undefined || decision === 'alreadyThere') return decision
@@ -24,7 +25,12 @@ export async function judgeRecord(
     return judgeDeletion(await bases.get(namespace, other.id), other, decision)
   }
   const known = await bases.get(namespace, own.id)
-  if (known === undefined || !isVersion(known.entry, own)) return isDone(decision) ? decision : 'moved'
+  if (known === undefined || !isVersion(known.entry, own)) {
+    // The target has another version by now, which may be all that was missing.
+    if (!isSource && known?.entry.op === 'put')
+      return judgeRecord(sides, namespace, { ...record, target: known.entry })
+    return isDone(decision) ? decision : 'moved'
+  }
   if (other !== undefined) return isDiverged(known.bases, own, other) ? 'diverged' : decision
   const deletion = isSource ? record.deletedInTarget : record.deletedInSource
   // R2's was an earlier record.

@@ -87,6 +87,16 @@ describe('a folder', () => {
     ])
   })
 
+  it('lists what is nested too deeply even to be kept, and takes over the others', async () => {
+    await write('a.json', '1')
+    await write('deep.json', `${'['.repeat(20_000)}${']'.repeat(20_000)}`)
+    expect(await run(createFolderSource(files, { namespace: PLACE, parquet }))).toMatchObject({
+      migration: { total: { copied: 1 } },
+      rejected: 1,
+    })
+    expect(rejections).toMatchObject([{ origin: 'deep.json', reason: expect.stringContaining('nested') }])
+  })
+
   it('lists a folder that cannot be read, and takes over what is beside it', async () => {
     await write('a.json', '1')
     // A path longer than any system takes, which keeps out the superuser too.
