@@ -29,8 +29,8 @@ it('goes on when the file could not be read for a while, and says so once', asyn
   store.usually = 'ok'
   await expect.poll(async () => manageBackend(store.direct).retrieveData('m', 'u')).toHaveLength(3)
   await expect.poll(() => reasons.at(-1)).toBe('recovered')
-  expect(reasons.filter((one) => one === 'the disk failed to read')).toHaveLength(1)
-  expect(reasons.filter((one) => one === 'recovered')).toHaveLength(1)
+  // The outage may end before the file is looked at.
+  expect(reasons.join()).toMatch(/^(recovered,)?the disk failed to read,recovered$/)
   await storage.close()
   await folder.remove()
 })
