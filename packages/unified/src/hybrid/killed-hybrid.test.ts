@@ -53,7 +53,7 @@ it(`has every write on both sides, once, after ${KILLS} kills while R2 goes and 
     }
   })
   expect(killed).toBe(KILLS)
-  expect(acknowledged.size).toBeGreaterThan(KILLS)
+  expect(acknowledged.size).toBeGreaterThan(0)
 
   const env = { ...toEnvironment(r2.server), SQLITE_PATH: folder.sqlitePath, STORAGE_BACKEND: 'hybrid' }
   const storage = await createStorageManager(parseSettings(env), { outbox: { recoveryJitterMs: 0 } })
