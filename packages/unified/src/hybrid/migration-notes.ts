@@ -4,6 +4,14 @@ import { createBlobCopies } from './blob-copies.ts'
 import { isKnownDeleted, wasDeleted } from './deletion-note.ts'
 import { noteInPrimary } from './primary-note.ts'
 
+/** All that a migration between the halves of a hybrid goes by; SQLite is this side. */
+export function betweenHalves(
+  sqlite: StorageBackend,
+  side: 'source' | 'target',
+): Pick<MigrationOptions, 'isHybrid' | 'onEqual' | 'onEqualBlob' | 'findDeleted'> {
+  return { ...migrationNotes(sqlite), ...notedDeletions(sqlite, side) }
+}
+
 /** What hybrid must know of a migration: whose copy of what is not in R2 any more was deleted there. */
 export function migrationNotes(
   sqlite: StorageBackend,

@@ -5,7 +5,7 @@ import pLimit from 'p-limit'
 import { expect, it } from 'vitest'
 import { AT, openSqlite } from '../hybrid/away.fixture.ts'
 import { createHybridBackend } from '../hybrid/hybrid-backend.ts'
-import { migrationNotes, notedDeletions } from '../hybrid/migration-notes.ts'
+import { betweenHalves } from '../hybrid/migration-notes.ts'
 import { nextMillisecond } from '../next-millisecond.fixture.ts'
 import { createFakeStore } from '../outbox/fake-store.fixture.ts'
 import { plainBackend } from '../plain-backend.fixture.ts'
@@ -144,8 +144,7 @@ class World {
     const target = withFate(to === 'r2' ? r2 : sqlite, fate)
     const own = to === 'r2' ? sqlite : target
     const options = {
-      ...migrationNotes(own),
-      ...notedDeletions(own, to === 'r2' ? 'source' : 'target'),
+      ...betweenHalves(own, to === 'r2' ? 'source' : 'target'),
       clock: { now: () => 0, sleep: async () => {} },
     }
     const running = runMigration(to === 'r2' ? sqlite : r2, target, options)

@@ -3,7 +3,7 @@ import type { StorageBackend, StorageManager } from '@umbra/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { aroundCommits, AT, createGate, openSqlite } from '../hybrid/away.fixture.ts'
 import { createHybridBackend } from '../hybrid/hybrid-backend.ts'
-import { migrationNotes, notedDeletions } from '../hybrid/migration-notes.ts'
+import { betweenHalves } from '../hybrid/migration-notes.ts'
 import { nextMillisecond } from '../next-millisecond.fixture.ts'
 import { createFakeStore } from '../outbox/fake-store.fixture.ts'
 import type { FakeStore } from '../outbox/fake-store.fixture.ts'
@@ -53,11 +53,11 @@ const read = async (storage: StorageManager) => (await storage.retrieveData('m',
 async function toR2(target: StorageBackend = store.client(), source?: StorageBackend) {
   const from = source ?? (await sqlite())
   const clock = { now: () => 0, sleep: async () => {} }
-  return runMigration(from, target, { ...migrationNotes(from), ...notedDeletions(from, 'source'), clock })
+  return runMigration(from, target, { ...betweenHalves(from, 'source'), clock })
 }
 async function toSqlite(target?: StorageBackend) {
   const to = target ?? (await sqlite())
-  return runMigration(store.client(), to, { ...migrationNotes(to), ...notedDeletions(to, 'target') })
+  return runMigration(store.client(), to, betweenHalves(to, 'target'))
 }
 
 /** Does something else before the first commit, which so comes too late. */

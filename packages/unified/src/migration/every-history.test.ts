@@ -3,7 +3,7 @@ import type { Namespace, StorageManager } from '@umbra/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openSqlite } from '../hybrid/away.fixture.ts'
 import { createHybridBackend } from '../hybrid/hybrid-backend.ts'
-import { migrationNotes, notedDeletions } from '../hybrid/migration-notes.ts'
+import { betweenHalves } from '../hybrid/migration-notes.ts'
 import { nextMillisecond } from '../next-millisecond.fixture.ts'
 import { createFakeStore } from '../outbox/fake-store.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
@@ -59,11 +59,10 @@ async function play(storage: StorageManager, namespace: Namespace, history: Hist
 
 async function migrate(to: Target, { module }: Namespace): Promise<MigrationReport> {
   const sqlite = await openSqlite(folder.sqlitePath)
-  const options = { module, ...migrationNotes(sqlite) }
   try {
     return to === 'r2'
-      ? await runMigration(sqlite, store.client(), { ...options, ...notedDeletions(sqlite, 'source') })
-      : await runMigration(store.client(), sqlite, { ...options, ...notedDeletions(sqlite, 'target') })
+      ? await runMigration(sqlite, store.client(), { module, ...betweenHalves(sqlite, 'source') })
+      : await runMigration(store.client(), sqlite, { module, ...betweenHalves(sqlite, 'target') })
   } finally {
     await sqlite.close()
   }

@@ -12,7 +12,7 @@ import { auditMigration } from './audit-migration.fixture.ts'
 import { assertListed } from './migration-context.ts'
 import { startMigratedApplication } from './migrated-application.fixture.ts'
 import type { MigratedApplication } from './migrated-application.fixture.ts'
-import { notesOf } from './notes-of.fixture.ts'
+import { betweenHalves } from '../hybrid/migration-notes.ts'
 
 /** Some die before their first commit, some between two, some after it and before its answer. */
 const MAX_WRITES = { r2: 30, sqlite: 10 } as const
@@ -84,7 +84,9 @@ export async function killMigrations(options: KillMigrationsOptions): Promise<Ki
   }
   const carriedOver = await countCarriedOver(target, application)
   const defects = await auditMigration({ source, target }, application, {
-    ...(isHybrid && { notes: notesOf({ source, target }, from) }),
+    ...(isHybrid && {
+      notes: betweenHalves(from === 'sqlite' ? source : target, from === 'sqlite' ? 'source' : 'target'),
+    }),
   })
   await Promise.all([source.close(), target.close()])
   return { kills, written: application.written(), carriedOver, defects }

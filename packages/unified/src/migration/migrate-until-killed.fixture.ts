@@ -3,7 +3,7 @@ import type { BlobStore, StorageBackend } from '@umbra/core'
 import { createR2Backend } from '@umbra/r2'
 import { createSqliteBackend } from '@umbra/sqlite'
 import type { MigrationToKill } from './kill-migrations.fixture.ts'
-import { notesOf } from './notes-of.fixture.ts'
+import { betweenHalves } from '../hybrid/migration-notes.ts'
 import { runMigration } from './run-migration.ts'
 
 /** Its own process: migrates, and says so on stdout at every write, `b` of a blob, else `r`, so that it can be killed in the middle of it. */
@@ -41,6 +41,7 @@ const [source, target] = from === 'sqlite' ? [sqlite, r2] : [r2, sqlite]
 // It cannot settle while the application writes faster than it copies.
 await runMigration(source, target, {
   concurrency: 4,
-  ...(application === 'hybrid' && notesOf({ source, target }, from)),
+  ...(application === 'hybrid' &&
+    betweenHalves(from === 'sqlite' ? source : target, from === 'sqlite' ? 'source' : 'target')),
 })
 await Promise.all([source.close(), target.close()])

@@ -2,7 +2,7 @@ import { UmbraError } from '@umbra/core'
 import { Option } from 'commander'
 import type { Command } from 'commander'
 import { isNotedBucket, noteBucket } from '../../hybrid/hybrid-bucket.ts'
-import { migrationNotes, notedDeletions } from '../../hybrid/migration-notes.ts'
+import { betweenHalves } from '../../hybrid/migration-notes.ts'
 import { createOperationMeter } from '../../migration/count-operations.ts'
 import type { OperationMeter } from '../../migration/count-operations.ts'
 import type { ListedBackend } from '../../migration/migration-context.ts'
@@ -100,7 +100,7 @@ async function withBothSides(
       const side = options.from === 'sqlite' ? 'source' : 'target'
       const sqlite = { source, target }[side]
       const isHybrid = await areHalves(context, sqlite, options)
-      const notes = isHybrid ? { ...migrationNotes(sqlite), ...notedDeletions(sqlite, side) } : {}
+      const notes = isHybrid ? betweenHalves(sqlite, side) : {}
       await use({ source, target, meter, notes })
     } finally {
       await target.close()
