@@ -121,6 +121,11 @@ export interface UnseenChange {
   readonly entry: ManifestEntry
   /** Committed otherwise, after the store was last seen. */
   readonly pending: boolean
+  /**
+   * Digests of the contents it replaces that are pending too. It comes after them even where the store's revision of one is
+   * higher: a pending revision may be thought lower than it turns out to be, never higher.
+   */
+  readonly over: readonly string[]
 }
 
 /**

@@ -38,6 +38,11 @@ function withinBytes(ops: OpRow[]): OpRow[] {
   return end === -1 ? ops : ops.slice(0, end)
 }
 
+/** Of what is pending of a record. */
+function contentsOf(change: UnseenChange | undefined): readonly string[] {
+  return change?.pending === true ? [...change.over, change.entry.sha256] : []
+}
+
 /** What the outbox answers without changing anything. */
 export function createOutboxReads(context: OutboxContext): OutboxReads {
   const { statements, bodies } = context
@@ -97,11 +102,11 @@ export function createOutboxReads(context: OutboxContext): OutboxReads {
     // After the changes: what is removed in between is missed otherwise.
     if ((statements.getLane.get({ pk: row.pk })?.evictedN ?? 0) > after) return undefined
     const lane = toLane(row)
-    for (const { mutation, opId, state } of found)
-      changes.set(mutation.id, {
-        entry: predictedEntry(mutation, opId, lane),
-        pending: state === 'pending',
-      })
+    for (const { mutation, opId, state } of found) {
+      const pending = state === 'pending'
+      const over = pending && !mutation.certain ? contentsOf(changes.get(mutation.id)) : []
+      changes.set(mutation.id, { entry: predictedEntry(mutation, opId, lane), pending, over })
+    }
     return changes
   }
 

@@ -158,6 +158,11 @@ function operationStatements(db: BetterSQLite3Database) {
 function mutationStatements(db: BetterSQLite3Database) {
   const joined = eq(outboxOps.pk, outboxMutations.op)
   const thisRecord = and(eq(outboxMutations.lane, hole('lane')), eq(outboxMutations.id, hole('id')))
+  const { rev, mistakenRev } = outboxMutations
+  const newRevision = {
+    rev: sql`${hole('rev')}`,
+    mistakenRev: sql`case when ${rev} = ${hole('rev')} then ${mistakenRev} else ${rev} end`,
+  }
   return {
     insertMutation: db
       .insert(outboxMutations)
@@ -224,14 +229,21 @@ function mutationStatements(db: BetterSQLite3Database) {
       .innerJoin(outboxOps, joined)
       .where(and(thisRecord, eq(outboxMutations.expect, hole('expect')), UNDECIDED))
       .prepare(),
+    /** A committed change that was thought to become another revision. */
+    mistakenAs: db
+      .select({ mutation: outboxMutations })
+      .from(outboxMutations)
+      .innerJoin(outboxOps, joined)
+      .where(and(thisRecord, eq(outboxMutations.mistakenRev, hole('rev')), COMMITTED))
+      .prepare(),
     setRevision: db
       .update(outboxMutations)
-      .set({ rev: sql`${hole('rev')}`, certain: true })
+      .set({ ...newRevision, certain: true })
       .where(and(eq(outboxMutations.op, hole('op')), eq(outboxMutations.id, hole('id'))))
       .prepare(),
     rebase: db
       .update(outboxMutations)
-      .set({ expect: sql`${hole('expect')}`, rev: sql`${hole('rev')}`, certain: sql`${hole('certain')}` })
+      .set({ expect: sql`${hole('expect')}`, ...newRevision, certain: sql`${hole('certain')}` })
       .where(and(eq(outboxMutations.op, hole('op')), eq(outboxMutations.idx, hole('idx'))))
       .prepare(),
     withBody: db

@@ -154,12 +154,11 @@ export function createFakeStore(): FakeStore {
       ...memory,
       name: 'r2',
       numbered: {
-        commitNumbered: (namespace, about) =>
-          send(async () => {
-            const result = await commitNumbered(namespace, about)
-            await look(namespace)
-            return result
-          }),
+        async commitNumbered(namespace, about) {
+          const result = await send(() => commitNumbered(namespace, about))
+          await look(namespace)
+          return result
+        },
       },
       async getEntry(namespace, id, options) {
         if (!isFromMemory(namespace, options)) await send(() => look(namespace))

@@ -74,7 +74,7 @@ export function createOverlayReads(context: SendContext): OverlayReads {
     const { path } = laneOf(namespace)
     if (isPinned(options)) return primary.getEntry(namespace, id, options)
     // Before the store is asked: what is sent meanwhile is then in its answer.
-    const pending = outbox.pendingEntry(path, id)
+    const pending = pendingChanges(path, id).get(id)
     const answer = await ask(path, options, (how) => primary.getEntry(namespace, id, how)).catch(
       (error: unknown) => {
         // What is pending is known all the same; a reader who asked for more than that must not get it.
@@ -83,15 +83,20 @@ export function createOverlayReads(context: SendContext): OverlayReads {
         return { value: undefined, stale: staleness(path) }
       },
     )
-    const change = answer.stale === undefined ? asPending(pending) : unseenOf(path, id, pending)
+    const change = answer.stale === undefined ? pending : unseenOf(path, id, pending)
     return overlay(answer.value, change, answer.stale)
   }
 
   /** What the version seen last has not, whoever sent it. What is pending is known in any case. */
-  function unseenOf(path: string, id: string, pending: ManifestEntry | undefined): UnseenChange | undefined {
+  function unseenOf(path: string, id: string, pending: UnseenChange | undefined): UnseenChange | undefined {
     const changes = outbox.unseenChanges(path, lastSeen.decidedTo(path), id)
     if (changes === undefined && pending === undefined) throw sentTooMuch()
-    return changes === undefined ? asPending(pending) : changes.get(id)
+    return changes === undefined ? pending : changes.get(id)
+  }
+
+  /** Nothing that was committed is too old to be kept after the last of all. */
+  function pendingChanges(path: string, id?: string): ReadonlyMap<string, UnseenChange> {
+    return outbox.unseenChanges(path, Infinity, id) ?? new Map()
   }
 
   function unseen(path: string): ReadonlyMap<string, UnseenChange> {
@@ -103,9 +108,9 @@ export function createOverlayReads(context: SendContext): OverlayReads {
   async function findEntries(namespace: Namespace, query: EntryQuery, options?: ReadOptions) {
     const { path } = laneOf(namespace)
     if (isPinned(options)) return primary.findEntries(namespace, query, options)
-    const pending = outbox.pendingEntries(path)
+    const pending = pendingChanges(path)
     const answer = await ask(path, options, (how) => primary.findEntries(namespace, query, how))
-    const changes = answer.stale === undefined ? allAsPending(pending) : unseen(path)
+    const changes = answer.stale === undefined ? pending : unseen(path)
     return overlayPage(answer, changes, query)
   }
 
@@ -137,14 +142,6 @@ export function inOutbox(entry: ManifestEntry): StoredEntry {
   return { entry, storedIn: 'sqlite', pending: true }
 }
 
-function asPending(entry: ManifestEntry | undefined): UnseenChange | undefined {
-  return entry && { entry, pending: true }
-}
-
-function allAsPending(entries: ReadonlyMap<string, ManifestEntry>): ReadonlyMap<string, UnseenChange> {
-  return new Map(Array.from(entries, ([id, entry]) => [id, { entry, pending: true }]))
-}
-
 function withChange({ entry, pending }: UnseenChange, stale: Staleness | undefined): StoredEntry {
   const stored: StoredEntry = pending ? inOutbox(entry) : { entry, storedIn: 'r2', pending: false }
   return withStaleness(stored, stale)
@@ -160,8 +157,8 @@ function overlay(
 }
 
 /** Whether the store has the change already, or a later one. */
-function isBehind({ entry }: UnseenChange, stored: ManifestEntry | undefined): boolean {
-  if (stored === undefined) return false
+function isBehind({ entry, over }: UnseenChange, stored: ManifestEntry | undefined): boolean {
+  if (stored === undefined || over.includes(stored.sha256)) return false
   return stored.rev > entry.rev || recordEtag(stored) === recordEtag(entry)
 }
 

@@ -1,0 +1,1 @@
+ALTER TABLE `outbox_mutations` ADD `mistaken_rev` integer;
