@@ -8,43 +8,25 @@ import { createFakeStore } from '../outbox/fake-store.fixture.ts'
 import type { FakeStore } from '../outbox/fake-store.fixture.ts'
 import { nextMillisecond } from '../next-millisecond.fixture.ts'
 import { plainBackend } from '../plain-backend.fixture.ts'
-import { createStorageFolder } from '../storage-folder.fixture.ts'
-import type { StorageFolder } from '../storage-folder.fixture.ts'
-import { aroundCommits, AT, createGate, deleteOnSqliteAlone, openSqlite } from './away.fixture.ts'
+import { aroundCommits, AT, createGate, deleteOnSqliteAlone } from './away.fixture.ts'
 import { createHybridBackend } from './hybrid-backend.ts'
 import { migrationNotes } from './migration-notes.ts'
 import { toDraft } from './secondary-only.ts'
+import { openThreeWays } from './three-ways.fixture.ts'
+import type { ThreeWays } from './three-ways.fixture.ts'
 
-let folder: StorageFolder
+let ways: ThreeWays
 let store: FakeStore
 let onR2: StorageManager
 let alone: StorageManager
-let opened: StorageManager[]
 beforeEach(async () => {
-  folder = await createStorageFolder()
-  opened = []
-  store = createFakeStore()
-  onR2 = manageBackend(store.direct)
-  alone = keep(manageBackend(await sqlite()))
+  ways = await openThreeWays()
+  ;({ store, onR2, alone } = ways)
 })
-afterEach(async () => {
-  for (const storage of opened) await storage.close()
-  await folder.remove()
-})
+afterEach(() => ways.close())
 
-const sqlite = () => openSqlite(folder.sqlitePath)
-
-function keep(storage: StorageManager): StorageManager {
-  opened.push(storage)
-  return storage
-}
-
-async function openHybrid(
-  primary: StorageBackend = store.client(),
-  secondary?: StorageBackend,
-): Promise<StorageManager> {
-  return keep(manageBackend(createHybridBackend({ primary, secondary: secondary ?? (await sqlite()) })))
-}
+const sqlite = () => ways.sqlite()
+const openHybrid = (...about: Parameters<ThreeWays['openHybrid']>) => ways.openHybrid(...about)
 
 const append = (word: string, recordId = 'a') => ({
   ...AT,
@@ -138,7 +120,7 @@ describe('a base of a record', () => {
   })
 
   it('is what a copy was replaced by', async () => {
-    await deleteOnSqliteAlone(folder.sqlitePath)
+    await deleteOnSqliteAlone(ways.sqlitePath)
     await (await openHybrid(takingOnly(1, 'UNAVAILABLE'))).storeData({ ...AT, id: 'a', data: ['one'] })
     await onR2.updateData(append('on R2'))
     const raising = await openHybrid(takingOnly(0, 'OUTCOME_PENDING'))
@@ -200,7 +182,7 @@ describe('a base of a record', () => {
   })
 
   it('is not needed: SQLite may be another backend, that keeps none', async () => {
-    const hybrid = keep(
+    const hybrid = ways.keep(
       manageBackend(
         createHybridBackend({ primary: createMemoryBackend(), secondary: createMemoryBackend() }),
       ),
@@ -388,7 +370,7 @@ describe('a migration in hybrid mode', () => {
   const HYBRID = { isHybrid: true }
   /** A copy under a higher revision than R2's, which was not raised to it. */
   async function copyWithoutRaise() {
-    await deleteOnSqliteAlone(folder.sqlitePath)
+    await deleteOnSqliteAlone(ways.sqlitePath)
     await (await openHybrid(takingOnly(1, 'UNAVAILABLE'))).storeData({ ...AT, id: 'a', data: ['one'] })
   }
 

@@ -1,53 +1,38 @@
 import { manageBackend, UmbraError } from '@umbra/core'
 import type { StorageBackend, StorageManager } from '@umbra/core'
-import { createSqliteBackend, openOutbox } from '@umbra/sqlite'
+import { openOutbox } from '@umbra/sqlite'
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { createFakeStore } from '../outbox/fake-store.fixture.ts'
 import type { FakeStore } from '../outbox/fake-store.fixture.ts'
 import { QUICK } from '../outbox/outbox-backend.fixture.ts'
 import { nextMillisecond } from '../next-millisecond.fixture.ts'
 import { plainBackend } from '../plain-backend.fixture.ts'
-import { createStorageFolder } from '../storage-folder.fixture.ts'
-import type { StorageFolder } from '../storage-folder.fixture.ts'
 import { runMigration } from '../migration/run-migration.ts'
 import { createHybridBackend } from './hybrid-backend.ts'
 import { createHybridWithOutbox } from './hybrid-with-outbox.ts'
+import { openThreeWays } from './three-ways.fixture.ts'
+import type { ThreeWays } from './three-ways.fixture.ts'
 
 const NAMESPACE = { module: 'm', userId: 'u' }
 const AT = { ...NAMESPACE, recordId: 'a' }
 
-let folder: StorageFolder
+let ways: ThreeWays
 let store: FakeStore
 let onR2: StorageManager
 let alone: StorageManager
-let opened: StorageManager[]
 beforeEach(async () => {
-  folder = await createStorageFolder()
-  store = createFakeStore()
-  onR2 = manageBackend(store.direct)
-  alone = manageBackend(await sqlite())
-  opened = [alone]
+  ways = await openThreeWays()
+  ;({ store, onR2, alone } = ways)
 })
-afterEach(async () => {
-  for (const storage of opened) await storage.close()
-  await folder.remove()
-})
+afterEach(() => ways.close())
 
-const sqlite = () => createSqliteBackend({ path: folder.sqlitePath, durability: 'relaxed' })
+const sqlite = () => ways.sqlite()
+const openHybrid = (primary?: StorageBackend) => ways.openHybrid(primary)
 const append = (word: string) => ({ ...AT, data: (current: unknown) => [...(current as string[]), word] })
-
-async function openHybrid(primary: StorageBackend = store.client()): Promise<StorageManager> {
-  const hybrid = manageBackend(createHybridBackend({ primary, secondary: await sqlite() }))
-  opened.push(hybrid)
-  return hybrid
-}
 
 async function openWithOutbox(): Promise<StorageManager> {
   const parts = { primary: store.client(), secondary: await sqlite() }
-  const outbox = await openOutbox({ path: folder.sqlitePath })
-  const hybrid = manageBackend(createHybridWithOutbox({ ...parts, outbox, policy: QUICK }))
-  opened.push(hybrid)
-  return hybrid
+  const outbox = await openOutbox({ path: ways.sqlitePath })
+  return ways.keep(manageBackend(createHybridWithOutbox({ ...parts, outbox, policy: QUICK })))
 }
 
 /** A primary whose answer to its commit with this number is lost. */

@@ -1,47 +1,28 @@
 import { manageBackend, UmbraError } from '@umbra/core'
 import type { StorageBackend, StorageManager } from '@umbra/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { aroundCommits, AT, createGate, openSqlite } from '../hybrid/away.fixture.ts'
-import { createHybridBackend } from '../hybrid/hybrid-backend.ts'
+import { aroundCommits, AT, createGate } from '../hybrid/away.fixture.ts'
 import { betweenHalves } from '../hybrid/migration-notes.ts'
+import { openThreeWays } from '../hybrid/three-ways.fixture.ts'
+import type { ThreeWays } from '../hybrid/three-ways.fixture.ts'
 import { nextMillisecond } from '../next-millisecond.fixture.ts'
 import { createFakeStore } from '../outbox/fake-store.fixture.ts'
 import type { FakeStore } from '../outbox/fake-store.fixture.ts'
 import { plainBackend } from '../plain-backend.fixture.ts'
-import { createStorageFolder } from '../storage-folder.fixture.ts'
-import type { StorageFolder } from '../storage-folder.fixture.ts'
 import { runMigration } from './run-migration.ts'
 
-let folder: StorageFolder
+let ways: ThreeWays
 let store: FakeStore
-/** A process on R2 alone. */
 let onR2: StorageManager
-/** A process on SQLite alone. */
 let alone: StorageManager
-let opened: StorageManager[]
 beforeEach(async () => {
-  folder = await createStorageFolder()
-  opened = []
-  store = createFakeStore()
-  onR2 = manageBackend(store.direct)
-  alone = keep(manageBackend(await sqlite()))
+  ways = await openThreeWays()
+  ;({ store, onR2, alone } = ways)
 })
-afterEach(async () => {
-  for (const storage of opened) await storage.close()
-  await folder.remove()
-})
+afterEach(() => ways.close())
 
-const sqlite = () => openSqlite(folder.sqlitePath)
-
-function keep(storage: StorageManager): StorageManager {
-  opened.push(storage)
-  return storage
-}
-
-const openHybrid = async (secondary?: StorageBackend) =>
-  keep(
-    manageBackend(createHybridBackend({ primary: store.client(), secondary: secondary ?? (await sqlite()) })),
-  )
+const sqlite = () => ways.sqlite()
+const openHybrid = (secondary?: StorageBackend) => ways.openHybrid(undefined, secondary)
 const storeAs = (storage: StorageManager, data: readonly string[]) =>
   storage.storeData({ ...AT, id: 'a', data })
 const change = (storage: StorageManager, word: string) =>
