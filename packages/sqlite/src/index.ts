@@ -20,6 +20,7 @@ export type {
   PendingBlob,
   QueuedOperation,
   Settled,
+  ResentVersion,
   UnseenChange,
 } from './outbox/outbox-port.ts'
 export { readTable } from './read-table.ts'

@@ -24,7 +24,8 @@ export function checkExpectation(
   if (mutation.expect.kind === 'older') {
     if (current === undefined) return undefined
     const isTaken = live !== undefined && mutation.expect.isLive === false
-    return current.rev < mutation.expect.rev && !isTaken ? undefined : recordNotOlder(id, current.rev, index)
+    if (current.rev < mutation.expect.rev && !isTaken) return undefined
+    return recordNotOlder(id, { rev: current.rev, etag: live && recordEtag(live) }, index)
   }
   if (mutation.expect.kind === 'absent') {
     return live === undefined ? undefined : recordAlreadyExists(id, recordEtag(live), index)

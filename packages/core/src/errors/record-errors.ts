@@ -25,11 +25,17 @@ export function recordChanged(id: string, currentEtag: string, index: number): U
   )
 }
 
-export function recordNotOlder(id: string, currentRevision: number, index: number): UmbraError {
+/** `currentEtag`: undefined when the current revision is a deletion. */
+export function recordNotOlder(
+  id: string,
+  current: { readonly rev: number; readonly etag: string | undefined },
+  index: number,
+): UmbraError {
+  const { rev: currentRevision, etag: currentEtag } = current
   return new UmbraError(
     'PRECONDITION_FAILED',
     `a revision as new as the copy is already there, or was deleted. id=${id} current_revision=${currentRevision}`,
-    { details: { id, currentRevision, index } },
+    { details: { id, currentRevision, ...(currentEtag !== undefined && { currentEtag }), index } },
   )
 }
 

@@ -128,6 +128,15 @@ export interface UnseenChange {
   readonly over: readonly string[]
 }
 
+/** What an undecided operation that is sent again makes of a record. */
+export interface ResentVersion {
+  /** The operation's number. */
+  readonly n: number
+  readonly entry: ManifestEntry
+  /** Whether its revision can only be what `entry` says: see {@link QueuedOperation.certain}. */
+  readonly certain: boolean
+}
+
 /**
  * Writes on their way to the store, in one file that several processes may share. Every method that changes something is
  * one transaction, on the disk when it resolves.
@@ -150,6 +159,8 @@ export interface Outbox {
    * so a repeat covers what was sent.
    */
   waiting(lease: LaneLease, limit: number): readonly QueuedOperation[]
+  /** Oldest first, also of operations that wait for the outcome of others. */
+  resentVersions(lease: LaneLease, id: string): readonly ResentVersion[]
   /** Whether the lease is still ours. What was read before is then all that anybody before us can have sent. */
   holds(lease: LaneLease): boolean
   /** Notes what a blob is sent over. Resolves to false when the lease was lost. */

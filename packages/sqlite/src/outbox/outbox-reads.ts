@@ -8,6 +8,7 @@ import type {
   LaneLease,
   PendingBlob,
   QueuedOperation,
+  ResentVersion,
   UnseenChange,
 } from './outbox-port.ts'
 import { predictedEntry, storedBody, toLane, toQueued } from './outbox-rows.ts'
@@ -15,6 +16,7 @@ import type { MutationRow, OpRow } from './outbox-rows.ts'
 
 export interface OutboxReads {
   waiting(lease: LaneLease, limit: number): readonly QueuedOperation[]
+  resentVersions(lease: LaneLease, id: string): readonly ResentVersion[]
   holds(lease: LaneLease): boolean
   pendingEntry(path: string, id: string): ManifestEntry | undefined
   pendingEntries(path: string): ReadonlyMap<string, ManifestEntry>
@@ -57,6 +59,15 @@ export function createOutboxReads(context: OutboxContext): OutboxReads {
     for (const { mutation } of statements.waitingMutations.all({ lane: lanePk, lastN }))
       rows.get(mutation.op)?.push(mutation)
     return ops.map((op) => toQueued(op, rows.get(op.pk) ?? [], { lane, bodies }))
+  }
+
+  function resentVersions({ lanePk, lane }: LaneLease, id: string): ResentVersion[] {
+    const found = statements.resentOf.all({ lane: lanePk, id })
+    return found.map(({ mutation, opId, n }) => ({
+      n,
+      entry: predictedEntry(mutation, opId, lane),
+      certain: mutation.certain,
+    }))
   }
 
   function pendingEntry(path: string, id: string): ManifestEntry | undefined {
@@ -119,6 +130,7 @@ export function createOutboxReads(context: OutboxContext): OutboxReads {
 
   return {
     waiting: (lease, limit) => translated(() => waiting(lease, limit)),
+    resentVersions: (lease, id) => translated(() => resentVersions(lease, id)),
     holds: (lease) => translated(() => leasedRow(context, lease) !== undefined),
     pendingEntry: (path, id) => translated(() => pendingEntry(path, id)),
     pendingEntries: (path) => translated(() => pendingEntries(path)),

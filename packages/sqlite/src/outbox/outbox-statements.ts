@@ -207,6 +207,13 @@ function mutationStatements(db: BetterSQLite3Database) {
       .orderBy(desc(outboxOps.n))
       .limit(1)
       .prepare(),
+    resentOf: db
+      .select({ mutation: outboxMutations, opId: outboxOps.opId, n: outboxOps.n })
+      .from(outboxMutations)
+      .innerJoin(outboxOps, joined)
+      .where(and(thisRecord, UNDECIDED, outboxOps.resent))
+      .orderBy(asc(outboxOps.n))
+      .prepare(),
     newestPendingOf: db
       .select({ mutation: outboxMutations, opId: outboxOps.opId })
       .from(outboxMutations)

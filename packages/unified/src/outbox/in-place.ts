@@ -1,6 +1,6 @@
-import { hasErrorCode, mutationId, recordEtag } from '@umbra/core'
+import { etagRevision, hasErrorCode, mutationId, recordEtag } from '@umbra/core'
 import type { Mutation, PutMutation, UmbraError } from '@umbra/core'
-import type { QueuedOperation } from '@umbra/sqlite'
+import type { QueuedOperation, ResentVersion } from '@umbra/sqlite'
 
 /**
  * Whether a refusal only says that the operation had been applied before, under a name the store does not tell apart any
@@ -10,32 +10,23 @@ import type { QueuedOperation } from '@umbra/sqlite'
 export function isInPlace(
   operation: QueuedOperation,
   error: UmbraError,
-  queued: readonly QueuedOperation[],
+  versionsOf: (id: string) => readonly ResentVersion[],
 ): boolean {
-  if (!operation.resent) return false
-  const { id, currentEtag } = error.details
+  const { id, currentEtag, currentRevision } = error.details
+  if (!operation.resent || typeof id !== 'string') return false
   // Nobody else can have had an id that was minted for it.
   if (operation.mutations.some((one) => isMinted(one) && mutationId(one) === id)) return true
-  const entry = operation.entries.find((one) => one.id === id)
-  if (hasErrorCode(error, 'NOT_FOUND')) return isDeletedSince(operation, id, queued)
-  if (entry === undefined || typeof currentEtag !== 'string') return false
-  return [operation, ...laterThan(operation, queued)].some(({ entries }) =>
-    entries.some((one) => one.id === id && one.op === 'put' && recordEtag(one) === currentEtag),
-  )
+  const sinceThen = versionsOf(id).filter(({ n }) => n >= operation.n)
+  if (typeof currentEtag === 'string') return sinceThen.some((version) => mayBe(version, currentEtag))
+  const isGone = hasErrorCode(error, 'NOT_FOUND') || currentRevision !== undefined
+  return isGone && sinceThen.some(({ entry }) => entry.op === 'del')
 }
 
-function isDeletedSince(
-  operation: QueuedOperation,
-  id: unknown,
-  queued: readonly QueuedOperation[],
-): boolean {
-  return [operation, ...laterThan(operation, queued)].some(({ entries }) =>
-    entries.some((one) => one.id === id && one.op === 'del'),
-  )
-}
-
-function laterThan({ n }: QueuedOperation, queued: readonly QueuedOperation[]): QueuedOperation[] {
-  return queued.filter((one) => one.resent && one.n > n)
+function mayBe({ entry, certain }: ResentVersion, etag: string): boolean {
+  if (entry.op !== 'put') return false
+  const rev = etagRevision(etag)
+  const isRevision = certain ? rev === entry.rev : rev >= entry.rev
+  return isRevision && recordEtag({ ...entry, rev }) === etag
 }
 
 export function isMinted(mutation: Mutation): mutation is PutMutation {

@@ -1,5 +1,12 @@
 import { checkExpectation, mutationId, UmbraError } from '@umbra/core'
-import type { ManifestEntry, Namespace, NumberedOperation, NumberedOutcome, WriterMark } from '@umbra/core'
+import type {
+  ManifestEntry,
+  Mutation,
+  Namespace,
+  NumberedOperation,
+  NumberedOutcome,
+  WriterMark,
+} from '@umbra/core'
 import type { DecidedOperation, Decision, LaneLease, QueuedOperation } from '@umbra/sqlite'
 import { isInPlace, isMinted } from './in-place.ts'
 import type { SendContext } from './send-context.ts'
@@ -41,7 +48,7 @@ export async function sendRecords(
     if (operation === undefined) throw new UmbraError('INTERNAL', 'the store decided what nobody asked for')
     decided.push({
       operation,
-      decision: await toDecision(context, outcome, { operation, operations, namespace }),
+      decision: await toDecision(context, outcome, { operation, lease, namespace }),
     })
   }
   // A version that knows of one operation has all before it.
@@ -51,19 +58,17 @@ export async function sendRecords(
 }
 
 /**
- * Under a new name a creation that had been applied, and whose record was deleted since, must not bring the record back: an
- * id that was minted for it may never have existed.
+ * Under a new name a creation that had been applied, and whose record was deleted since, must not bring the record back, as
+ * far as its revision is known: the one that was deleted is at least as new.
  */
-function toNumbered({ n, opId, createdAt, mutations, resent }: QueuedOperation): NumberedOperation {
-  const operation = { n, opId, queuedAt: createdAt, mutations }
-  if (!resent) return operation
-  const neverThere = { kind: 'older', rev: 1 } as const
-  return {
-    ...operation,
-    mutations: mutations.map((mutation) =>
-      isMinted(mutation) ? { ...mutation, expect: neverThere } : mutation,
-    ),
-  }
+function toNumbered({ n, opId, createdAt, resent, ...queued }: QueuedOperation): NumberedOperation {
+  const mutations = queued.mutations.map((mutation, index): Mutation => {
+    const rev = queued.entries[index]?.rev
+    if (!resent || rev === undefined || !(queued.certain || isMinted(mutation))) return mutation
+    if (mutation.kind !== 'put' || mutation.expect.kind !== 'absent') return mutation
+    return { ...mutation, expect: { kind: 'older', rev, isLive: false } }
+  })
+  return { n, opId, queuedAt: createdAt, mutations }
 }
 
 async function toDecision(
@@ -71,17 +76,18 @@ async function toDecision(
   outcome: NumberedOutcome,
   about: {
     readonly operation: QueuedOperation
-    readonly operations: readonly QueuedOperation[]
+    readonly lease: LaneLease
     readonly namespace: Namespace
   },
 ): Promise<Decision> {
-  if (outcome.kind === 'committed') {
-    const entries = outcome.entries ?? (await madeEarlier(context, about.namespace, about.operation))
-    return { kind: 'committed', entries }
+  const { operation, lease, namespace } = about
+  if (outcome.kind === 'committed' && outcome.entries !== undefined) return outcome
+  if (outcome.kind === 'rejected') {
+    const error = outcome.error ?? (await explain(context, namespace, operation))
+    const versionsOf = (id: string) => context.outbox.resentVersions(lease, id)
+    if (!isInPlace(operation, error, versionsOf)) return { kind: 'conflict', error }
   }
-  const error = outcome.error ?? (await explain(context, about.namespace, about.operation))
-  if (isInPlace(about.operation, error, about.operations)) return { kind: 'committed', entries: undefined }
-  return { kind: 'conflict', error }
+  return { kind: 'committed', entries: await madeEarlier(context, namespace, operation) }
 }
 
 /**
