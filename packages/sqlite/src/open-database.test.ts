@@ -77,6 +77,6 @@ it('applies each migration once', async () => {
   const path = await newDatabasePath()
   for (let time = 0; time < 2; time++) (await openDatabase({ path }, systemClock)).connection.close()
   const connection = new BetterSqlite3(path)
-  expect(connection.prepare('select count(*) from __drizzle_migrations').pluck().get()).toBe(6)
+  expect(connection.prepare('select count(*) from __drizzle_migrations').pluck().get()).toBe(5)
   connection.close()
 })

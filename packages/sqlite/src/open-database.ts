@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { UmbraError } from '@umbra/core'
 import type { Clock } from '@umbra/core'
@@ -31,7 +31,7 @@ export async function openDatabase(
   clock: Clock,
   trace?: (statement: string) => void,
 ): Promise<OpenDatabase> {
-  await createDirectory(dirname(settings.path))
+  createDirectory(dirname(settings.path))
   const timeout = settings.busyTimeoutMs ?? DEFAULT_BUSY_TIMEOUT_MS
   let connection: BetterSqlite3.Database | undefined
   try {
@@ -47,9 +47,9 @@ export async function openDatabase(
   }
 }
 
-async function createDirectory(path: string): Promise<void> {
+function createDirectory(path: string): void {
   try {
-    await mkdir(path, { recursive: true })
+    mkdirSync(path, { recursive: true })
   } catch (cause) {
     throw new UmbraError('CONFIGURATION', 'the directory of the database cannot be created; check the path', {
       cause,

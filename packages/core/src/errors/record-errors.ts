@@ -25,6 +25,15 @@ export function recordChanged(id: string, currentEtag: string, index: number): U
   )
 }
 
+/** Another change of the same version has been sent, and its outcome is not known. */
+export function recordOnItsWay(id: string, index: number): UmbraError {
+  return new UmbraError(
+    'PRECONDITION_FAILED',
+    `another write to the record is on its way; read the record again and decide. id=${id}`,
+    { details: { id, index, reason: 'on-its-way' } },
+  )
+}
+
 /** `currentEtag`: undefined when the current revision is a deletion. */
 export function recordNotOlder(
   id: string,

@@ -26,7 +26,7 @@ interface PreparedWrite {
 export async function appendOperation(
   context: OutboxContext,
   lane: Lane,
-  request: { readonly write: OutboxWrite; readonly state: 'trying' | 'pending' },
+  request: { readonly write: OutboxWrite; readonly state: 'trying' | 'pending'; readonly isStored: boolean },
 ): Promise<Appended> {
   const bytes = bytesOf(request.write)
   // Before anything is written aside, and with what others write aside just now: the limit is one of the disk.
@@ -60,7 +60,6 @@ async function prepareMutation(context: OutboxContext, mutation: Mutation): Prom
       freshId: isPut && mutation.freshId === true,
       minRev: isPut ? (mutation.rev ?? null) : null,
       rev: 0,
-      mistakenRev: null,
       certain: false,
       etag: body?.etag ?? '',
       sha256: isPut ? mutation.body.sha256 : '',
@@ -82,7 +81,6 @@ async function prepareBlob(context: OutboxContext, lane: Lane, blob: BlobWrite):
       freshId: false,
       minRev: null,
       rev: 0,
-      mistakenRev: null,
       certain: true,
       etag: blob.bytes === undefined ? '' : blobEtag(blob.bytes),
       sha256: body?.sha256 ?? '',
@@ -96,6 +94,7 @@ interface PreparedOperation {
   readonly write: OutboxWrite
   readonly prepared: readonly PreparedWrite[]
   readonly state: 'trying' | 'pending'
+  readonly isStored: boolean
   readonly base: string | null
   readonly bytes: number
 }
@@ -105,7 +104,7 @@ function insert(context: OutboxContext, lane: Lane, operation: PreparedOperation
   const { bytes } = operation
   reserve(context, bytes)
   const row = laneRow(context, lane)
-  refuseConflicting(context, { pk: row.pk, lane }, operation.write)
+  refuseConflicting(context, { pk: row.pk, lane }, operation)
   const now = clock.now()
   const opId = ids.next(now)
   const predicted = operation.prepared.map(({ mutation }) => predictRevision(context, row, mutation))

@@ -67,7 +67,7 @@ function commit(
   statements.addBytes.run({ bytes: -op.bytes, keptBytes: op.bytes })
   for (const entry of (decision.kind === 'committed' && decision.entries) || []) {
     rebaseOnto(context, lane, entry, operation.entries)
-    if (!operation.certain) statements.setRevision.run({ op: op.pk, id: entry.id, rev: entry.rev })
+    statements.setRevision.run({ op: op.pk, id: entry.id, rev: entry.rev })
   }
 }
 

@@ -144,13 +144,15 @@ export interface ResentVersion {
 export interface Outbox {
   /**
    * Queues one operation. `trying`: its caller waits for the store's answer, and the lane's lease is taken when it is free.
-   * Rejects with `OUTBOX_FULL` when there is no room, and as a commit does when it certainly conflicts with what is pending;
-   * nothing is queued then.
+   * Rejects with `OUTBOX_FULL` when there is no room, and as a commit does when it conflicts with what is pending, on its way,
+   * or committed through this file; nothing is queued then. `isStored`: the store was asked just now and has what is to be
+   * replaced, so that what this file says was committed over it since is no reason.
    */
   append(
     lane: Lane,
     write: { readonly mutations: readonly Mutation[] } | { readonly blob: BlobWrite },
     state: 'trying' | 'pending',
+    isStored?: boolean,
   ): Promise<Appended>
   /** The right to send, or undefined while another living process has it. */
   lease(lane: Lane): Promise<LaneLease | undefined>
@@ -193,6 +195,8 @@ export interface Outbox {
   /** The same for every record of a namespace that has one. */
   pendingEntries(path: string): ReadonlyMap<string, ManifestEntry>
   pendingBlob(path: string): PendingBlob | undefined
+  /** Whether a change of a record has been sent, or is about to be, whose caller waits for its outcome. */
+  isOnItsWay(path: string, id: string): boolean
   /** The number of an operation up to which every one of the lane is decided. */
   decidedTo(path: string): number
   /**

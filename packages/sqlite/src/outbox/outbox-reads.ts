@@ -11,6 +11,7 @@ import type {
   ResentVersion,
   UnseenChange,
 } from './outbox-port.ts'
+import { isOnItsWay } from './refuse-conflicting.ts'
 import { predictedEntry, storedBody, toLane, toQueued } from './outbox-rows.ts'
 import type { MutationRow, OpRow } from './outbox-rows.ts'
 
@@ -21,6 +22,7 @@ export interface OutboxReads {
   pendingEntry(path: string, id: string): ManifestEntry | undefined
   pendingEntries(path: string): ReadonlyMap<string, ManifestEntry>
   pendingBlob(path: string): PendingBlob | undefined
+  isOnItsWay(path: string, id: string): boolean
   decidedTo(path: string): number
   unseenChanges(path: string, after: number, id?: string): ReadonlyMap<string, UnseenChange> | undefined
   openBody(path: string, entry: ManifestEntry, range?: ByteRange): AsyncIterable<Uint8Array> | undefined
@@ -62,18 +64,20 @@ export function createOutboxReads(context: OutboxContext): OutboxReads {
   }
 
   function resentVersions({ lanePk, lane }: LaneLease, id: string): ResentVersion[] {
-    const found = statements.resentOf.all({ lane: lanePk, id })
-    return found.map(({ mutation, opId, n }) => ({
-      n,
-      entry: predictedEntry(mutation, opId, lane),
-      certain: mutation.certain,
-    }))
+    return statements.undecidedOf
+      .all({ lane: lanePk, id })
+      .filter(({ op }) => op.resent)
+      .map(({ mutation, op: { n, opId } }) => ({
+        n,
+        entry: predictedEntry(mutation, opId, lane),
+        certain: mutation.certain,
+      }))
   }
 
   function pendingEntry(path: string, id: string): ManifestEntry | undefined {
     const row = laneOf(path)
     const newest = row && statements.newestPendingOf.get({ lane: row.pk, id })
-    return newest && predictedEntry(newest.mutation, newest.opId, toLane(row))
+    return newest && predictedEntry(newest.mutation, newest.op.opId, toLane(row))
   }
 
   function pendingEntries(path: string): Map<string, ManifestEntry> {
@@ -92,6 +96,12 @@ export function createOutboxReads(context: OutboxContext): OutboxReads {
     if (newest === undefined) return undefined
     if (newest.kind === 'delete') return { blob: undefined }
     return { blob: { bytes: bodies.whole(storedBody(newest)), etag: newest.etag } }
+  }
+
+  function isRecordOnItsWay(path: string, id: string): boolean {
+    const row = laneOf(path)
+    const newest = row && statements.newestOf.get({ lane: row.pk, id })
+    return newest !== undefined && isOnItsWay(context, newest.op)
   }
 
   function decidedTo(path: string): number {
@@ -135,6 +145,7 @@ export function createOutboxReads(context: OutboxContext): OutboxReads {
     pendingEntry: (path, id) => translated(() => pendingEntry(path, id)),
     pendingEntries: (path) => translated(() => pendingEntries(path)),
     pendingBlob: (path) => translated(() => pendingBlob(path)),
+    isOnItsWay: (path, id) => translated(() => isRecordOnItsWay(path, id)),
     decidedTo: (path) => translated(() => decidedTo(path)),
     unseenChanges: (path, after, id) => translated(() => unseenChanges(path, after, id)),
     openBody: (path, entry, range) => translated(() => openBody(path, entry, range)),

@@ -111,8 +111,6 @@ export const outboxMutations = sqliteTable(
     minRev: integer('min_rev'),
     /** The revision it will become, as far as known when it was queued. */
     rev: integer().notNull(),
-    /** The revision it was last thought to become, when it became another: an etag of that one may have been read. */
-    mistakenRev: integer('mistaken_rev'),
     /** Whether {@link rev} can only be that. */
     certain: integer({ mode: 'boolean' }).notNull(),
     /** Of the stored body: the object's etag as S3 makes it, the digest, the size; empty for a deletion. */

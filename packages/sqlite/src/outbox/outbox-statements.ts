@@ -158,11 +158,6 @@ function operationStatements(db: BetterSQLite3Database) {
 function mutationStatements(db: BetterSQLite3Database) {
   const joined = eq(outboxOps.pk, outboxMutations.op)
   const thisRecord = and(eq(outboxMutations.lane, hole('lane')), eq(outboxMutations.id, hole('id')))
-  const { rev, mistakenRev } = outboxMutations
-  const newRevision = {
-    rev: sql`${hole('rev')}`,
-    mistakenRev: sql`case when ${rev} = ${hole('rev')} then ${mistakenRev} else ${rev} end`,
-  }
   return {
     insertMutation: db
       .insert(outboxMutations)
@@ -200,22 +195,31 @@ function mutationStatements(db: BetterSQLite3Database) {
       .prepare(),
     /** The newest undecided change of a record. */
     newestOf: db
-      .select({ mutation: outboxMutations, opId: outboxOps.opId })
+      .select({ mutation: outboxMutations, op: outboxOps })
       .from(outboxMutations)
       .innerJoin(outboxOps, joined)
       .where(and(thisRecord, UNDECIDED))
       .orderBy(desc(outboxOps.n))
       .limit(1)
       .prepare(),
-    resentOf: db
-      .select({ mutation: outboxMutations, opId: outboxOps.opId, n: outboxOps.n })
+    undecidedOf: db
+      .select({ mutation: outboxMutations, op: outboxOps })
       .from(outboxMutations)
       .innerJoin(outboxOps, joined)
-      .where(and(thisRecord, UNDECIDED, outboxOps.resent))
+      .where(and(thisRecord, UNDECIDED))
       .orderBy(asc(outboxOps.n))
       .prepare(),
+    /** The committed change of a record that was queued last. By the order of rows, not by number: many may be kept. */
+    newestCommittedOf: db
+      .select({ mutation: outboxMutations, op: outboxOps })
+      .from(outboxMutations)
+      .innerJoin(outboxOps, joined)
+      .where(and(thisRecord, COMMITTED))
+      .orderBy(desc(sql`${outboxMutations}.rowid`))
+      .limit(1)
+      .prepare(),
     newestPendingOf: db
-      .select({ mutation: outboxMutations, opId: outboxOps.opId })
+      .select({ mutation: outboxMutations, op: outboxOps })
       .from(outboxMutations)
       .innerJoin(outboxOps, joined)
       .where(and(thisRecord, PENDING))
@@ -236,21 +240,14 @@ function mutationStatements(db: BetterSQLite3Database) {
       .innerJoin(outboxOps, joined)
       .where(and(thisRecord, eq(outboxMutations.expect, hole('expect')), UNDECIDED))
       .prepare(),
-    /** A committed change that was thought to become another revision. */
-    mistakenAs: db
-      .select({ mutation: outboxMutations })
-      .from(outboxMutations)
-      .innerJoin(outboxOps, joined)
-      .where(and(thisRecord, eq(outboxMutations.mistakenRev, hole('rev')), COMMITTED))
-      .prepare(),
     setRevision: db
       .update(outboxMutations)
-      .set({ ...newRevision, certain: true })
+      .set({ rev: sql`${hole('rev')}`, certain: true })
       .where(and(eq(outboxMutations.op, hole('op')), eq(outboxMutations.id, hole('id'))))
       .prepare(),
     rebase: db
       .update(outboxMutations)
-      .set({ expect: sql`${hole('expect')}`, ...newRevision, certain: sql`${hole('certain')}` })
+      .set({ expect: sql`${hole('expect')}`, rev: sql`${hole('rev')}`, certain: sql`${hole('certain')}` })
       .where(and(eq(outboxMutations.op, hole('op')), eq(outboxMutations.idx, hole('idx'))))
       .prepare(),
     withBody: db

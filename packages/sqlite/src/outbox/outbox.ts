@@ -81,9 +81,9 @@ function assembleOutbox(
 
   return {
     ...reads,
-    append: async (lane, write, state) => {
+    append: async (lane, write, state, isStored = false) => {
       try {
-        return await appendOperation(context, lane, { write, state })
+        return await appendOperation(context, lane, { write, state, isStored })
       } catch (error) {
         throw asOutboxError(error)
       }

@@ -27,6 +27,7 @@ export function predictRevision(
     const barrier = newest?.certain === false && predictedEtag(newest) === mutation.expect
     return { rev, certain: !barrier, barrier }
   }
-  if (newest?.kind !== 'delete') return { rev: atLeast, certain: false, barrier: false }
-  return { rev: Math.max(newest.rev + 1, atLeast), certain: newest.certain, barrier: false }
+  const known = newest ?? statements.newestCommittedOf.get({ lane: lane.pk, id: mutation.id })?.mutation
+  const rev = Math.max((known?.rev ?? 0) + 1, atLeast)
+  return { rev, certain: newest?.kind === 'delete' && newest.certain, barrier: false }
 }

@@ -1,58 +1,95 @@
 import {
   checkAgainstSeen,
   checkBlobExpectation,
+  checkExpectation,
   etagRevision,
   mutationId,
-  recordChanged,
   recordEtag,
+  recordOnItsWay,
 } from '@umbra/core'
 import type { Expectation, Mutation } from '@umbra/core'
 import type { OutboxContext } from './outbox-context.ts'
 import type { BlobWrite, Lane } from './outbox-port.ts'
-import { predictedEntry, predictedEtag } from './outbox-rows.ts'
+import { predictedEntry } from './outbox-rows.ts'
+import type { MutationRow, OpRow } from './outbox-rows.ts'
+
+interface Write {
+  readonly write: { readonly mutations: readonly Mutation[] } | { readonly blob: BlobWrite }
+  /** The store has what is to be replaced. */
+  readonly isStored: boolean
+}
+
+interface RecordKey {
+  readonly lane: number
+  readonly id: string
+}
+
+interface QueuedChange {
+  readonly mutation: MutationRow
+  readonly op: OpRow
+}
 
 /**
- * Refuses what certainly conflicts with what is pending, or with what was pending when its caller read it. Runs in the
+ * Refuses what conflicts with what is pending, on its way, or committed through this file since its caller read. Runs in the
  * transaction that queues, so that of several callers who change one version, in whatever processes, only one is told that
  * its change is pending.
  *
  * @throws what a commit throws: `ALREADY_EXISTS`, `NOT_FOUND`, `PRECONDITION_FAILED`.
  */
 export function refuseConflicting(
-  { statements }: OutboxContext,
+  context: OutboxContext,
   queue: { readonly pk: number; readonly lane: Lane },
-  write: { readonly mutations: readonly Mutation[] } | { readonly blob: BlobWrite },
+  { write, isStored }: Write,
 ): void {
-  const newestOf = (id: string) => statements.newestPendingOf.get({ lane: queue.pk, id })
+  const { statements } = context
   if ('blob' in write) {
     const { path } = queue.lane
-    const newest = newestOf(path)?.mutation
+    const newest = statements.newestPendingOf.get({ lane: queue.pk, id: path })?.mutation
     const etag = newest?.kind === 'put' ? newest.etag : undefined
     if (newest !== undefined) checkBlobExpectation(path, etag, write.blob.expect)
     return
   }
   for (const [index, mutation] of write.mutations.entries()) {
     if (mutation.kind === 'put' && mutation.freshId === true) continue
-    const id = mutationId(mutation)
-    const newest = newestOf(id)
-    const entry = newest && predictedEntry(newest.mutation, newest.opId, queue.lane)
-    const problem = entry && checkAgainstSeen(mutation, entry, index)
-    if (problem !== undefined) throw problem
-    const current = etagMistakenFor(statements, { lane: queue.pk, id }, mutation.expect)
-    if (current !== undefined) throw recordChanged(id, current, index)
+    const key = { lane: queue.pk, id: mutationId(mutation) }
+    const newest = newestInTheWay(context, key, { expect: mutation.expect, isStored })
+    if (newest === undefined) continue
+    const entry = predictedEntry(newest.mutation, newest.op.opId, queue.lane)
+    const check = isReplacedBy(context, newest, mutation.expect) ? checkExpectation : checkAgainstSeen
+    const problem = check(mutation, entry, index)
+    // What becomes of one that is on its way is not known yet.
+    if (problem !== undefined) throw newest.op.state === 'trying' ? recordOnItsWay(key.id, index) : problem
   }
 }
 
-/** Of the version that was pending, and thought to become the expected one, until it became this. */
-function etagMistakenFor(
-  statements: OutboxContext['statements'],
-  record: { readonly lane: number; readonly id: string },
+function newestInTheWay(
+  context: OutboxContext,
+  key: RecordKey,
+  { expect, isStored }: { readonly expect: Expectation; readonly isStored: boolean },
+): QueuedChange | undefined {
+  const { statements } = context
+  const newest = statements.newestOf.get({ ...key })
+  if (newest?.op.state === 'pending') return newest
+  // Whether an id is taken the store decides: what was committed others may have deleted, what is on its way may be refused.
+  if (expect.kind !== 'etag') return statements.newestPendingOf.get({ ...key })
+  if (newest === undefined) return isStored ? undefined : statements.newestCommittedOf.get({ ...key })
+  return isOnItsWay(context, newest.op) ? newest : statements.newestPendingOf.get({ ...key })
+}
+
+/** Whether its caller waits. One whose caller has died is decided when the store is back, and read by nobody until then. */
+export function isOnItsWay({ holder }: OutboxContext, { state, holder: name }: OpRow): boolean {
+  return state === 'trying' && (name === holder.name || holder.isAlive(name) === true)
+}
+
+/** Whether it names a version that this one goes over already, under the lower revision that was foreseen for it. */
+function isReplacedBy(
+  { statements }: OutboxContext,
+  { mutation: { lane, id, op, certain } }: QueuedChange,
   expect: Expectation,
-): string | undefined {
-  if (expect.kind !== 'etag') return undefined
+): boolean {
+  if (certain || expect.kind !== 'etag') return false
   const rev = etagRevision(expect.etag)
-  const found = statements.mistakenAs
-    .all({ ...record, rev })
-    .find(({ mutation }) => recordEtag({ ...mutation, rev }) === expect.etag)
-  return found && predictedEtag(found.mutation)
+  return statements.undecidedOf
+    .all({ lane, id })
+    .some(({ mutation }) => mutation.op !== op && recordEtag({ ...mutation, rev }) === expect.etag)
 }

@@ -347,3 +347,31 @@ it('stays where a migration outside hybrid mode brought it to R2 after a deletio
   expect(await inR2()).toEqual(['first', 'two', 'three'])
   expect((await alone.retrieveData('m', 'u', 'a'))?.data).toEqual(['first', 'two', 'three'])
 })
+
+it('is changed by a caller who has read it before it was raised above what SQLite had deleted', async () => {
+  await alone.storeData({ ...NAMESPACE, id: 'a', data: ['old'] })
+  await alone.updateData(append('older'))
+  await alone.deleteData('m', 'u', 'a')
+  await nextMillisecond()
+  await onR2.storeData({ ...NAMESPACE, id: 'a', data: ['first'] })
+  const hybrid = await openWithOutbox()
+  const whileAway = (word: string, away: () => unknown) =>
+    hybrid.updateData({
+      ...AT,
+      async data(current: unknown) {
+        await away()
+        return [...(current as string[]), word]
+      },
+    })
+  await whileAway('pending', () => (store.usually = 'down'))
+  const { pending } = await whileAway('over it', async () => {
+    store.usually = 'ok'
+    await hybrid.sync({ timeoutMs: 5_000 })
+    store.usually = 'down'
+  })
+  expect(pending).toBe(true)
+  store.usually = 'ok'
+  expect(await hybrid.sync({ timeoutMs: 5_000 })).toEqual({ pending: 0 })
+  expect(await hybrid.conflicts()).toEqual([])
+  expect(await inR2()).toEqual(['first', 'pending', 'over it'])
+})

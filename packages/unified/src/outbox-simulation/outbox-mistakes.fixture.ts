@@ -41,10 +41,10 @@ export const OUTBOX_MISTAKES: readonly OutboxMistake[] = [
   {
     name: 'sends a group before the outcome of the one before it is recorded',
     seams: { primary: withoutReturningFirst },
-    seed: 7,
     setting: {
       sharesFile: true,
-      kinds: ['create', 'update', 'update'],
+      // Of two that are on their way the store takes one; other changes of one version the queue itself refuses.
+      kinds: ['create'],
       tasks: ['wait'],
       plans: { maxOperations: 14, maxProcesses: 3 },
     },

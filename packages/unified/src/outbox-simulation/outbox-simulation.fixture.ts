@@ -53,7 +53,7 @@ export function simulateOutbox(
   }
 }
 
-/** Transactions wait for a turn of the event loop, and opening a file for its folder. */
+/** Transactions wait for a turn of the event loop. */
 export function hasWork(): boolean {
-  return process.getActiveResourcesInfo().some((name) => name === 'Immediate' || name.startsWith('FSReq'))
+  return process.getActiveResourcesInfo().includes('Immediate')
 }

@@ -1,6 +1,8 @@
 import { manageBackend } from '@umbra/core'
 import type { StorageManager } from '@umbra/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { createGate } from '../hybrid/away.fixture.ts'
+import type { Gate } from '../hybrid/away.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
 import { createFakeStore } from './fake-store.fixture.ts'
@@ -24,14 +26,15 @@ afterEach(async () => {
   await folder.remove()
 })
 
-/** Pending, and thought to be revision 1: the store has made revision 3 of it, and its answer is lost. */
+/** Another host has stored and deleted it before: pending, it is thought to be revision 1; R2 has made 3 of it, and its answer is lost. */
 async function storeAgain(): Promise<void> {
-  await storage.storeData({ ...AT, id: 'b', data: 'first' })
-  await storage.deleteData('m', 'u', 'b')
+  const other = manageBackend(store.direct)
+  await other.storeData({ ...AT, id: 'b', data: 'first' })
+  await other.deleteData('m', 'u', 'b')
   store.fates.push('lost')
   store.usually = 'down'
-  const { pending } = await storage.storeData({ ...AT, id: 'b', data: 'second' })
-  expect(pending).toBe(true)
+  const { etag, pending } = await storage.storeData({ ...AT, id: 'b', data: 'second' })
+  expect([etag.split('-')[0], pending]).toEqual(['1', true])
 }
 
 /** Of the store itself. */
@@ -76,4 +79,35 @@ describe('a pending version that turns out to be another revision than it was th
     expect(await storage.conflicts()).toEqual([])
     expect(await held()).toEqual([])
   })
+
+  it('is changed once by two callers, of whom one has read it as it was thought to be', async () => {
+    await storeAgain()
+    store.usually = 'forbidden'
+    await storage.sync({ timeoutMs: 40 })
+    store.usually = 'down'
+    const [reading, going] = [createGate(), createGate()]
+    const early = storage.updateData(append('early', reading))
+    await reading.reached
+    store.usually = 'ok'
+    const late = storage.updateData(append('late', going))
+    await going.reached
+    reading.open()
+    await early
+    going.open()
+    await late
+    await drain()
+    expect(await storage.conflicts()).toEqual([])
+    expect(await held()).toEqual(['second, early, late'])
+  })
 })
+
+/** Waits at the gate when it has first read. */
+function append(word: string, gate: Gate) {
+  let isFirst = true
+  const data = async (current: unknown) => {
+    if (isFirst) await gate.pass()
+    isFirst = false
+    return `${String(current)}, ${word}`
+  }
+  return { ...AT, recordId: 'b', data }
+}

@@ -28,8 +28,8 @@ afterEach(async () => {
   await folder.remove()
 })
 
-async function append(): Promise<void> {
-  const remove = { kind: 'delete', id: 'a', expect: { kind: 'etag', etag: '1-x' }, at: '' } as const
+async function append(id = 'a'): Promise<void> {
+  const remove = { kind: 'delete', id, expect: { kind: 'etag', etag: '1-x' }, at: '' } as const
   await outbox.append(LANE, { mutations: [remove] }, 'pending')
 }
 
@@ -88,7 +88,7 @@ it('says so whenever it takes a lane up: another process may have sent since', a
     mark,
   }))
   await send()
-  await append()
+  await append('b')
   await send()
   expect(asked).toEqual([true, true])
 })

@@ -1,3 +1,4 @@
+import { hasErrorCode, isUmbraError, mutationId, recordEtag } from '@umbra/core'
 import type { BlobWrite, Appended, Lane } from '@umbra/sqlite'
 import type { ManifestEntry, Mutation } from '@umbra/core'
 import type { Dispatcher } from './dispatcher.ts'
@@ -9,6 +10,8 @@ import type { SendContext } from './send-context.ts'
 /** From this part of its limit on, the outbox takes writes more slowly. */
 const SLOW_FROM = 0.8
 const SLOWEST_MS = 1_000
+/** Between two looks at what another caller has sent. */
+const LOOK_MS = 5
 
 export interface Written {
   readonly kind: 'committed' | 'pending'
@@ -17,24 +20,22 @@ export interface Written {
   readonly entries: readonly ManifestEntry[] | undefined
 }
 
+type OutboxWrite = { readonly mutations: readonly Mutation[] } | { readonly blob: BlobWrite }
+
 export interface OutboxWriter {
   /**
    * Queues a write, and waits for the store while it can be reached. `checkAway` runs first when it cannot.
    *
    * @throws what the store refuses it with, `OUTBOX_FULL`, what conflicts with what is pending, and what `checkAway` throws.
    */
-  write(
-    lane: Lane,
-    write: { readonly mutations: readonly Mutation[] } | { readonly blob: BlobWrite },
-    checkAway?: () => Promise<void>,
-  ): Promise<Written>
+  write(lane: Lane, write: OutboxWrite, checkAway?: () => Promise<void>): Promise<Written>
 }
 
 export function createOutboxWriter(
   context: SendContext,
   parts: { readonly lanes: KnownLanes; readonly dispatcher: Dispatcher; readonly drainer: Drainer },
 ): OutboxWriter {
-  const { outbox, breaker, clock, policy } = context
+  const { primary, outbox, breaker, clock, policy } = context
   const { lanes, dispatcher, drainer } = parts
 
   async function slowDown(): Promise<void> {
@@ -56,6 +57,43 @@ export function createOutboxWriter(
     return !drainer.isHeldBack || !outbox.backlog().some(({ lane }) => lane.path === path)
   }
 
+  /** A change over a version that another caller is changing waits for what becomes of that: one of them is to know. */
+  async function append(lane: Lane, write: OutboxWrite, state: 'trying' | 'pending'): Promise<Appended> {
+    for (let waitedMs = 0; ;) {
+      try {
+        return await outbox.append(lane, write, state)
+      } catch (error) {
+        const id = idOnItsWay(error)
+        if (id === undefined && waitedMs === 0 && state === 'trying')
+          return appendOverStored(lane, write, error)
+        if (id === undefined || waitedMs >= policy.onlineTimeoutMs) throw error
+        for (; waitedMs < policy.onlineTimeoutMs && outbox.isOnItsWay(lane.path, id); waitedMs += LOOK_MS)
+          await clock.sleep(LOOK_MS)
+        waitedMs += LOOK_MS
+      }
+    }
+  }
+
+  /** A store that was restored has again what this file says was replaced, which is noticed when something is sent to it. */
+  async function appendOverStored(lane: Lane, write: OutboxWrite, refusal: unknown): Promise<Appended> {
+    const isReplaced = hasErrorCode(refusal, 'PRECONDITION_FAILED', 'NOT_FOUND')
+    if (!isReplaced || !(await isStored(lane, write))) throw refusal
+    return outbox.append(lane, write, 'trying', true)
+  }
+
+  /** Whether the store has every version that is to be replaced. */
+  async function isStored({ namespace }: Lane, write: OutboxWrite): Promise<boolean> {
+    if (namespace === undefined || !('mutations' in write)) return false
+    const replaced = write.mutations.filter(({ expect }) => expect.kind === 'etag')
+    const stored = await Promise.all(
+      replaced.map((one) => breaker.run(() => primary.getEntry(namespace, mutationId(one)))),
+    ).catch(() => [])
+    return replaced.every(({ expect }, index) => {
+      const entry = stored[index]?.entry
+      return entry !== undefined && expect.kind === 'etag' && recordEtag(entry) === expect.etag
+    })
+  }
+
   return {
     async write(lane, write, checkAway) {
       await slowDown()
@@ -63,15 +101,22 @@ export function createOutboxWriter(
       if (breaker.state === 'open' && breaker.passable) await probe(lane)
       if (!isDirect(lane)) {
         await checkAway?.()
-        const appended = await outbox.append(lane, write, 'pending')
+        const appended = await append(lane, write, 'pending')
         drainer.wake()
         return { kind: 'pending', appended, entries: undefined }
       }
-      const appended = await outbox.append(lane, write, 'trying')
+      const appended = await append(lane, write, 'trying')
       const delivery = await dispatcher.deliver(lane, appended)
       if (delivery.kind === 'conflict' || delivery.kind === 'dead') throw delivery.error
       const entries = delivery.kind === 'committed' ? delivery.entries : undefined
       return { kind: delivery.kind, appended, entries }
     },
   }
+}
+
+/** Of the record that another caller is changing. */
+function idOnItsWay(error: unknown): string | undefined {
+  if (!isUmbraError(error) || error.details['reason'] !== 'on-its-way') return undefined
+  const { id } = error.details
+  return typeof id === 'string' ? id : undefined
 }

@@ -32,10 +32,10 @@ export function createOverlayInventory(inventory: StoreInventory, outbox: Outbox
       const found = new Map(await inventory.findDeletions(namespace, ids))
       for (const id of ids) {
         const entry = pending.get(id)
-        if (entry === undefined || entry.rev <= (found.get(id)?.rev ?? 0)) continue
+        if (entry?.op === 'put') found.delete(id)
         // At the latest: what the store says of the record's own time is not known yet.
-        if (entry.op === 'del') found.set(id, { rev: entry.rev, timestamp: entry.timestamp })
-        else found.delete(id)
+        else if (entry !== undefined && entry.rev > (found.get(id)?.rev ?? 0))
+          found.set(id, { rev: entry.rev, timestamp: entry.timestamp })
       }
       return found
     },

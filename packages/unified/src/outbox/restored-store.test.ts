@@ -114,3 +114,15 @@ it('gets again what it lost when the last it remembers was refused', async () =>
   const records = await two.retrieveData('m', 'u')
   expect(records.map(({ id }) => id)).toEqual(['a', 'taken', 'b', 'c', 'd'])
 })
+
+it('gets again what it lost when a record of it is changed, over what it has again', async () => {
+  const one = await open()
+  await one.storeData({ ...AT, id: 'a', data: 'first' })
+  await backUp()
+  await one.updateData({ ...AT, recordId: 'a', data: 'second' })
+  const two = await restore()
+  await two.updateData({ ...AT, recordId: 'a', data: 'third' })
+  expect(await two.sync({ timeoutMs: 20_000 })).toEqual({ pending: 0 })
+  expect(await revisions(two)).toEqual({ a: 3 })
+  expect(await two.conflicts()).toEqual([])
+})

@@ -1,1 +1,0 @@
-ALTER TABLE `outbox_mutations` ADD `mistaken_rev` integer;
