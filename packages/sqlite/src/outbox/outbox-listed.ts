@@ -70,7 +70,17 @@ export function retryOperation(
   const opId = ids.next(clock.now())
   if (isAwaited(context, op)) leaveRefusal(context, op, { n, opId, barrier })
   else statements.queueAgain.run({ pk: op.pk, n, opId, barrier })
+  moveToEnd(context, opId)
   statements.setLastN.run({ pk: lane.pk, lastN: n })
+}
+
+/** The rows of what changes a record are in the order of queueing. */
+function moveToEnd({ statements }: OutboxContext, opId: string): void {
+  const op = statements.findOp.get({ opId })?.pk
+  if (op === undefined) return
+  const rows = statements.mutationsOf.all({ op })
+  statements.removeMutations.run({ op })
+  for (const row of rows) statements.insertMutation.run(row)
 }
 
 /** Runs inside a transaction. */

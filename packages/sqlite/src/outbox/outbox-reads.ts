@@ -1,5 +1,7 @@
 import type { ByteRange, ManifestEntry } from '@umbra/core'
 import { translated } from '../sqlite-error.ts'
+import { isOnItsWay, newestChange, newestPending } from './newest-change.ts'
+import type { ChangeKey } from './newest-change.ts'
 import type { OutboxContext } from './outbox-context.ts'
 import { leasedRow } from './outbox-lanes.ts'
 import type {
@@ -11,7 +13,6 @@ import type {
   ResentVersion,
   UnseenChange,
 } from './outbox-port.ts'
-import { isOnItsWay } from './refuse-conflicting.ts'
 import { predictedEntry, storedBody, toLane, toQueued } from './outbox-rows.ts'
 import type { MutationRow, OpRow } from './outbox-rows.ts'
 
@@ -76,7 +77,7 @@ export function createOutboxReads(context: OutboxContext): OutboxReads {
 
   function pendingEntry(path: string, id: string): ManifestEntry | undefined {
     const row = laneOf(path)
-    const newest = row && statements.newestPendingOf.get({ lane: row.pk, id })
+    const newest = row && newestPending(statements, { lane: row.pk, id })
     return newest && predictedEntry(newest.mutation, newest.op.opId, toLane(row))
   }
 
@@ -92,7 +93,7 @@ export function createOutboxReads(context: OutboxContext): OutboxReads {
 
   function pendingBlob(path: string): PendingBlob | undefined {
     const row = laneOf(path)
-    const newest = row && statements.newestPendingOf.get({ lane: row.pk, id: path })?.mutation
+    const newest = row && newestPending(statements, { lane: row.pk, id: path })?.mutation
     if (newest === undefined) return undefined
     if (newest.kind === 'delete') return { blob: undefined }
     return { blob: { bytes: bodies.whole(storedBody(newest)), etag: newest.etag } }
@@ -100,7 +101,7 @@ export function createOutboxReads(context: OutboxContext): OutboxReads {
 
   function isRecordOnItsWay(path: string, id: string): boolean {
     const row = laneOf(path)
-    const newest = row && statements.newestOf.get({ lane: row.pk, id })
+    const newest = row && newestChange(statements, { lane: row.pk, id })
     return newest !== undefined && isOnItsWay(context, newest.op)
   }
 
@@ -112,6 +113,13 @@ export function createOutboxReads(context: OutboxContext): OutboxReads {
     return Math.min(row.lastN, (oldest ?? Infinity) - 1)
   }
 
+  function unseenOf(key: ChangeKey, after: number) {
+    const newest = newestChange(statements, key)
+    // Many may be kept, and mostly none of them is asked for.
+    if (newest === undefined || (newest.op.state === 'committed' && newest.op.n <= after)) return []
+    return statements.unseenOf.all({ ...key, after })
+  }
+
   function unseenChanges(path: string, after: number, id: string | undefined) {
     const row = laneOf(path)
     const changes = new Map<string, UnseenChange>()
@@ -119,7 +127,7 @@ export function createOutboxReads(context: OutboxContext): OutboxReads {
     const found =
       id === undefined
         ? statements.allUnseen.all({ lane: row.pk, after })
-        : statements.unseenOf.all({ lane: row.pk, after, id })
+        : unseenOf({ lane: row.pk, id }, after)
     // After the changes: what is removed in between is missed otherwise.
     if ((statements.getLane.get({ pk: row.pk })?.evictedN ?? 0) > after) return undefined
     const lane = toLane(row)

@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, inArray, isNotNull, lt, lte, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, inArray, isNotNull, lt, lte, or, sql } from 'drizzle-orm'
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3'
 import { bodies } from '../schema.ts'
 import { forgetStatements } from './forget-statements.ts'
@@ -193,13 +193,13 @@ function mutationStatements(db: BetterSQLite3Database) {
       .where(and(eq(outboxOps.lane, hole('lane')), UNDECIDED, lte(outboxOps.n, hole('lastN'))))
       .orderBy(asc(outboxOps.n), asc(outboxMutations.idx))
       .prepare(),
-    /** The newest undecided change of a record. */
+    /** The newest change of a record that was not refused. By the order of rows, which is that of queueing: many may be kept. */
     newestOf: db
       .select({ mutation: outboxMutations, op: outboxOps })
       .from(outboxMutations)
       .innerJoin(outboxOps, joined)
-      .where(and(thisRecord, UNDECIDED))
-      .orderBy(desc(outboxOps.n))
+      .where(and(thisRecord, or(UNDECIDED, COMMITTED)))
+      .orderBy(desc(sql`${outboxMutations}.rowid`))
       .limit(1)
       .prepare(),
     undecidedOf: db
@@ -208,15 +208,6 @@ function mutationStatements(db: BetterSQLite3Database) {
       .innerJoin(outboxOps, joined)
       .where(and(thisRecord, UNDECIDED))
       .orderBy(asc(outboxOps.n))
-      .prepare(),
-    /** The committed change of a record that was queued last. By the order of rows, not by number: many may be kept. */
-    newestCommittedOf: db
-      .select({ mutation: outboxMutations, op: outboxOps })
-      .from(outboxMutations)
-      .innerJoin(outboxOps, joined)
-      .where(and(thisRecord, COMMITTED))
-      .orderBy(desc(sql`${outboxMutations}.rowid`))
-      .limit(1)
       .prepare(),
     newestPendingOf: db
       .select({ mutation: outboxMutations, op: outboxOps })

@@ -167,6 +167,7 @@ describe('decisions', () => {
     await outbox.decide(await leaseOf(outbox), [{ operation: refused, decision }], undefined)
     const created = await append(outbox, put('a', 'again'))
     await outbox.retry(opId, [etagOf(created.entries)])
+    expect(outbox.pendingEntry(LANE.path, 'a')).toMatchObject({ sha256: refused.entries[0]?.sha256, rev: 2 })
     const lease = await leaseOf(outbox)
     const [operation, ...more] = outbox.waiting(lease, 10)
     if (operation === undefined) throw new Error('an operation waits')

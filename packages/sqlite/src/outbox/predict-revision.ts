@@ -1,4 +1,5 @@
 import { etagRevision, isRecordEtag } from '@umbra/core'
+import { newestChange } from './newest-change.ts'
 import type { OutboxContext } from './outbox-context.ts'
 import { predictedEtag } from './outbox-rows.ts'
 import type { LaneRow, NewMutation } from './outbox-rows.ts'
@@ -21,13 +22,13 @@ export function predictRevision(
 ): PredictedRevision {
   const atLeast = mutation.minRev ?? 1
   if (lane.module === null || mutation.freshId) return { rev: atLeast, certain: true, barrier: false }
-  const newest = statements.newestOf.get({ lane: lane.pk, id: mutation.id })?.mutation
+  const known = newestChange(statements, { lane: lane.pk, id: mutation.id })
+  const newest = known?.op.state === 'committed' ? undefined : known?.mutation
   if (mutation.expect !== null && isRecordEtag(mutation.expect)) {
     const rev = Math.max(etagRevision(mutation.expect) + 1, atLeast)
     const barrier = newest?.certain === false && predictedEtag(newest) === mutation.expect
     return { rev, certain: !barrier, barrier }
   }
-  const known = newest ?? statements.newestCommittedOf.get({ lane: lane.pk, id: mutation.id })?.mutation
-  const rev = Math.max((known?.rev ?? 0) + 1, atLeast)
+  const rev = Math.max((known?.mutation.rev ?? 0) + 1, atLeast)
   return { rev, certain: newest?.kind === 'delete' && newest.certain, barrier: false }
 }

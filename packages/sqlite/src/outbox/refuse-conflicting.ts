@@ -8,25 +8,16 @@ import {
   recordOnItsWay,
 } from '@umbra/core'
 import type { Expectation, Mutation } from '@umbra/core'
+import { isOnItsWay, newestChange, newestPending } from './newest-change.ts'
+import type { ChangeKey, QueuedChange } from './newest-change.ts'
 import type { OutboxContext } from './outbox-context.ts'
 import type { BlobWrite, Lane } from './outbox-port.ts'
 import { predictedEntry } from './outbox-rows.ts'
-import type { MutationRow, OpRow } from './outbox-rows.ts'
 
 interface Write {
   readonly write: { readonly mutations: readonly Mutation[] } | { readonly blob: BlobWrite }
   /** The store has what is to be replaced. */
   readonly isStored: boolean
-}
-
-interface RecordKey {
-  readonly lane: number
-  readonly id: string
-}
-
-interface QueuedChange {
-  readonly mutation: MutationRow
-  readonly op: OpRow
 }
 
 /**
@@ -44,7 +35,7 @@ export function refuseConflicting(
   const { statements } = context
   if ('blob' in write) {
     const { path } = queue.lane
-    const newest = statements.newestPendingOf.get({ lane: queue.pk, id: path })?.mutation
+    const newest = newestPending(statements, { lane: queue.pk, id: path })?.mutation
     const etag = newest?.kind === 'put' ? newest.etag : undefined
     if (newest !== undefined) checkBlobExpectation(path, etag, write.blob.expect)
     return
@@ -64,21 +55,15 @@ export function refuseConflicting(
 
 function newestInTheWay(
   context: OutboxContext,
-  key: RecordKey,
+  key: ChangeKey,
   { expect, isStored }: { readonly expect: Expectation; readonly isStored: boolean },
 ): QueuedChange | undefined {
   const { statements } = context
-  const newest = statements.newestOf.get({ ...key })
-  if (newest?.op.state === 'pending') return newest
+  const newest = newestChange(statements, key)
   // Whether an id is taken the store decides: what was committed others may have deleted, what is on its way may be refused.
-  if (expect.kind !== 'etag') return statements.newestPendingOf.get({ ...key })
-  if (newest === undefined) return isStored ? undefined : statements.newestCommittedOf.get({ ...key })
-  return isOnItsWay(context, newest.op) ? newest : statements.newestPendingOf.get({ ...key })
-}
-
-/** Whether its caller waits. One whose caller has died is decided when the store is back, and read by nobody until then. */
-export function isOnItsWay({ holder }: OutboxContext, { state, holder: name }: OpRow): boolean {
-  return state === 'trying' && (name === holder.name || holder.isAlive(name) === true)
+  if (expect.kind !== 'etag' || newest === undefined) return newestPending(statements, key)
+  if (newest.op.state === 'committed') return isStored ? undefined : newest
+  return isOnItsWay(context, newest.op) ? newest : newestPending(statements, key)
 }
 
 /** Whether it names a version that this one goes over already, under the lower revision that was foreseen for it. */
