@@ -45,7 +45,7 @@ describe('the demonstration', () => {
     expectTour(run, '800')
     expect(run.stdout).toContain('✔ fetch(url): 200, 13.5 MB')
     expect(run.stdout).toMatch(/├── manifests\/umbra-demo\/\n.*\n.* manifest\.jsonl +[\d.]+ kB\n/)
-    expect(run.stdout).toMatch(/\.\.\. 800 more +326 kB/)
+    expect(run.stdout).toMatch(/\.\.\. 799 more +326 kB/)
     expect(run.stdout).toMatch(/^ {4}\{"_":"head","v":1,"module":"umbra-demo","user_id":"films"/m)
     expect(run.stdout).toMatch(/^ {4}\{"_":"seg","key":"manifests\.d\/umbra-demo\/films\/s\//m)
     expect(run.stdout).toMatch(/^ {4}\{"_":"end","lines":\d+,/m)
