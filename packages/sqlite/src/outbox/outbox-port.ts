@@ -195,8 +195,8 @@ export interface Outbox {
   /** The same for every record of a namespace that has one. */
   pendingEntries(path: string): ReadonlyMap<string, ManifestEntry>
   pendingBlob(path: string): PendingBlob | undefined
-  /** Whether a change of a record has been sent, or is about to be, whose caller waits for its outcome. */
-  isOnItsWay(path: string, id: string): boolean
+  /** The key of a record's newest change when it has been sent, or is about to be, and its caller waits for its outcome. */
+  onItsWay(path: string, id: string): number | undefined
   /** The number of an operation up to which every one of the lane is decided. */
   decidedTo(path: string): number
   /**

@@ -23,7 +23,7 @@ export interface OutboxReads {
   pendingEntry(path: string, id: string): ManifestEntry | undefined
   pendingEntries(path: string): ReadonlyMap<string, ManifestEntry>
   pendingBlob(path: string): PendingBlob | undefined
-  isOnItsWay(path: string, id: string): boolean
+  onItsWay(path: string, id: string): number | undefined
   decidedTo(path: string): number
   unseenChanges(path: string, after: number, id?: string): ReadonlyMap<string, UnseenChange> | undefined
   openBody(path: string, entry: ManifestEntry, range?: ByteRange): AsyncIterable<Uint8Array> | undefined
@@ -99,10 +99,10 @@ export function createOutboxReads(context: OutboxContext): OutboxReads {
     return { blob: { bytes: bodies.whole(storedBody(newest)), etag: newest.etag } }
   }
 
-  function isRecordOnItsWay(path: string, id: string): boolean {
+  function onItsWay(path: string, id: string): number | undefined {
     const row = laneOf(path)
     const newest = row && newestChange(statements, { lane: row.pk, id })
-    return newest !== undefined && isOnItsWay(context, newest.op)
+    return newest !== undefined && isOnItsWay(context, newest.op) ? newest.op.pk : undefined
   }
 
   function decidedTo(path: string): number {
@@ -153,7 +153,7 @@ export function createOutboxReads(context: OutboxContext): OutboxReads {
     pendingEntry: (path, id) => translated(() => pendingEntry(path, id)),
     pendingEntries: (path) => translated(() => pendingEntries(path)),
     pendingBlob: (path) => translated(() => pendingBlob(path)),
-    isOnItsWay: (path, id) => translated(() => isRecordOnItsWay(path, id)),
+    onItsWay: (path, id) => translated(() => onItsWay(path, id)),
     decidedTo: (path) => translated(() => decidedTo(path)),
     unseenChanges: (path, after, id) => translated(() => unseenChanges(path, after, id)),
     openBody: (path, entry, range) => translated(() => openBody(path, entry, range)),

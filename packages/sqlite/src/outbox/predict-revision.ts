@@ -29,6 +29,8 @@ export function predictRevision(
     const barrier = newest?.certain === false && predictedEtag(newest) === mutation.expect
     return { rev, certain: !barrier, barrier }
   }
-  const rev = Math.max((known?.mutation.rev ?? 0) + 1, atLeast)
+  // It comes after what is there; of another creation that is undecided it takes the place, if that one is refused.
+  const isRival = newest?.kind === 'put'
+  const rev = Math.max((known?.mutation.rev ?? 0) + (isRival ? 0 : 1), atLeast)
   return { rev, certain: newest?.kind === 'delete' && newest.certain, barrier: false }
 }

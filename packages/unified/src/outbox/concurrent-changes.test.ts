@@ -71,6 +71,18 @@ it.each(['fails', 'is left alone'])(
   },
 )
 
+it('foresees for a creation that it takes the place of another one, which may be refused', async () => {
+  await manageBackend(store.direct).storeData({ ...AT, id: 'taken', data: 0 })
+  store.usually = 'down'
+  const storeBoth = (other: string) =>
+    storage.storeMany(['new', other].map((id) => ({ ...AT, id, data: other })))
+  const [, [second]] = await Promise.all([storeBoth('taken'), storeBoth('free')])
+  store.usually = 'ok'
+  expect(await storage.sync({ timeoutMs: 5_000 })).toEqual({ pending: 0 })
+  expect(await storage.conflicts()).toMatchObject([{ recordIds: ['new', 'taken'] }])
+  expect(second?.etag).toBe((await storage.retrieveData('m', 'u', 'new'))?.etag)
+})
+
 it('shows a pending version over the one that another process has deleted, and changes it', async () => {
   const link = { isCut: false }
   const cutOff = await openBehindOutbox(store, folder.sqlitePath, { link, policy: { breakMs: 60_000 } })

@@ -1,4 +1,4 @@
-import { hasErrorCode, isUmbraError, mutationId, recordEtag } from '@umbra/core'
+import { hasErrorCode, isUmbraError, mutationId, recordEtag, UmbraError } from '@umbra/core'
 import type { BlobWrite, Appended, Lane } from '@umbra/sqlite'
 import type { ManifestEntry, Mutation } from '@umbra/core'
 import type { Dispatcher } from './dispatcher.ts'
@@ -59,18 +59,22 @@ export function createOutboxWriter(
 
   /** A change over a version that another caller is changing waits for what becomes of that: one of them is to know. */
   async function append(lane: Lane, write: OutboxWrite, state: 'trying' | 'pending'): Promise<Appended> {
-    for (let waitedMs = 0; ;) {
-      try {
-        return await outbox.append(lane, write, state)
-      } catch (error) {
-        const id = idOnItsWay(error)
-        if (id === undefined && waitedMs === 0 && state === 'trying')
-          return appendOverStored(lane, write, error)
-        if (id === undefined || waitedMs >= policy.onlineTimeoutMs) throw error
-        for (; waitedMs < policy.onlineTimeoutMs && outbox.isOnItsWay(lane.path, id); waitedMs += LOOK_MS)
-          await clock.sleep(LOOK_MS)
-        waitedMs += LOOK_MS
-      }
+    try {
+      return await outbox.append(lane, write, state)
+    } catch (error) {
+      const id = idOnItsWay(error)
+      if (id === undefined && state === 'trying') return appendOverStored(lane, write, error)
+      if (id === undefined) throw error
+      await waitForOther(lane.path, id)
+      return outbox.append(lane, write, state)
+    }
+  }
+
+  async function waitForOther(path: string, id: string): Promise<void> {
+    const other = outbox.onItsWay(path, id)
+    for (let waitedMs = 0; other !== undefined && outbox.onItsWay(path, id) === other; waitedMs += LOOK_MS) {
+      if (waitedMs >= policy.onlineTimeoutMs) throw tooLongOnItsWay(id)
+      await clock.sleep(LOOK_MS)
     }
   }
 
@@ -119,4 +123,13 @@ function idOnItsWay(error: unknown): string | undefined {
   if (!isUmbraError(error) || error.details['reason'] !== 'on-its-way') return undefined
   const { id } = error.details
   return typeof id === 'string' ? id : undefined
+}
+
+/** Its process may be frozen. */
+function tooLongOnItsWay(id: string): UmbraError {
+  return new UmbraError(
+    'UNAVAILABLE',
+    `another write to the record is on its way, and its outcome is not known yet; try again later. id=${id}`,
+    { details: { id } },
+  )
 }
