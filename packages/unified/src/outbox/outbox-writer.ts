@@ -72,7 +72,8 @@ export function createOutboxWriter(
 
   async function waitForOther(path: string, id: string): Promise<void> {
     const other = outbox.onItsWay(path, id)
-    for (let waitedMs = 0; other !== undefined && outbox.onItsWay(path, id) === other; waitedMs += LOOK_MS) {
+    if (other === undefined) return
+    for (let waitedMs = 0; outbox.onItsWay(path, id) === other; waitedMs += LOOK_MS) {
       if (waitedMs >= policy.onlineTimeoutMs) throw tooLongOnItsWay(id)
       await clock.sleep(LOOK_MS)
     }
