@@ -83,11 +83,16 @@ function rebaseOnto(
   let from = recordEtag(expected)
   let to = recordEtag(entry)
   let rev = entry.rev
+  // What was moved may name, under its new number, an etag that another one had: contents come again.
+  const moved = new Set<number>()
   // Each may in turn have others queued over it.
   for (;;) {
     if (from === to) return
-    const next: MutationRow | undefined = statements.over.get({ lane, id: entry.id, expect: from })?.mutation
+    const next: MutationRow | undefined = statements.over
+      .all({ lane, id: entry.id, expect: from })
+      .find(({ mutation }) => !moved.has(mutation.op))?.mutation
     if (next === undefined) return
+    moved.add(next.op)
     from = predictedEtag(next)
     rev = Math.max(rev + 1, next.minRev ?? 1)
     statements.rebase.run({ op: next.op, idx: next.idx, expect: to, rev, certain: 1 })

@@ -80,6 +80,14 @@ describe('a pending version that turns out to be another revision than it was th
     expect(await held()).toEqual([])
   })
 
+  it('is sent with all that was queued over it, also when contents come again', async () => {
+    await storeAgain()
+    for (const data of ['third', 'second', 'third']) await storage.updateData({ ...AT, recordId: 'b', data })
+    await drain()
+    expect(await storage.conflicts()).toEqual([])
+    expect(await held()).toEqual(['third'])
+  })
+
   it('is changed once by two callers, of whom one has read it as it was thought to be', async () => {
     await storeAgain()
     store.usually = 'forbidden'
