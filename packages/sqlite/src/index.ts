@@ -17,6 +17,7 @@ export type {
   OutboxHolder,
   OutboxSettings,
   OutboxUsage,
+  OutboxWrite,
   PendingBlob,
   QueuedOperation,
   Settled,

@@ -6,7 +6,7 @@ import { translated } from '../sqlite-error.ts'
 import { largerThanOutbox, outboxFull } from './outbox-error.ts'
 import { evictKept } from './outbox-kept.ts'
 import { laneRow, takeLease } from './outbox-lanes.ts'
-import type { Appended, BlobWrite, Lane } from './outbox-port.ts'
+import type { Appended, BlobWrite, Lane, OutboxWrite } from './outbox-port.ts'
 import { NOBODY, predictedEntry, toExpectColumn } from './outbox-rows.ts'
 import { predictRevision } from './predict-revision.ts'
 import { refuseConflicting } from './refuse-conflicting.ts'
@@ -14,8 +14,6 @@ import type { MutationRow, NewMutation } from './outbox-rows.ts'
 
 /** What an operation and each of its mutations take besides their bodies and descriptions, roughly. Bytes. */
 const OVERHEAD_BYTES = 512
-
-export type OutboxWrite = { readonly mutations: readonly Mutation[] } | { readonly blob: BlobWrite }
 
 interface PreparedWrite {
   readonly mutation: NewMutation

@@ -28,6 +28,9 @@ export interface BlobWrite {
   readonly base: string | null
 }
 
+/** What is queued as one operation. */
+export type OutboxWrite = { readonly mutations: readonly Mutation[] } | { readonly blob: BlobWrite }
+
 /** Which process this is, as seen by the others that share the file. */
 export interface OutboxHolder {
   /** Unique; the part before the first `-` is the process id. */
@@ -148,12 +151,7 @@ export interface Outbox {
    * or committed through this file; nothing is queued then. `isStored`: the store was asked just now and has what is to be
    * replaced, so that what this file says was committed over it since is no reason.
    */
-  append(
-    lane: Lane,
-    write: { readonly mutations: readonly Mutation[] } | { readonly blob: BlobWrite },
-    state: 'trying' | 'pending',
-    isStored?: boolean,
-  ): Promise<Appended>
+  append(lane: Lane, write: OutboxWrite, state: 'trying' | 'pending', isStored?: boolean): Promise<Appended>
   /** The right to send, or undefined while another living process has it. */
   lease(lane: Lane): Promise<LaneLease | undefined>
   /**

@@ -7,15 +7,15 @@ import {
   recordEtag,
   recordOnItsWay,
 } from '@umbra/core'
-import type { Expectation, Mutation } from '@umbra/core'
+import type { Expectation } from '@umbra/core'
 import { isOnItsWay, newestChange, newestPending } from './newest-change.ts'
 import type { ChangeKey, QueuedChange } from './newest-change.ts'
 import type { OutboxContext } from './outbox-context.ts'
-import type { BlobWrite, Lane } from './outbox-port.ts'
+import type { Lane, OutboxWrite } from './outbox-port.ts'
 import { predictedEntry } from './outbox-rows.ts'
 
 interface Write {
-  readonly write: { readonly mutations: readonly Mutation[] } | { readonly blob: BlobWrite }
+  readonly write: OutboxWrite
   /** The store has what is to be replaced. */
   readonly isStored: boolean
 }

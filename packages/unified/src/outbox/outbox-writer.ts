@@ -1,6 +1,6 @@
 import { hasErrorCode, isUmbraError, mutationId, recordEtag, UmbraError } from '@umbra/core'
-import type { BlobWrite, Appended, Lane } from '@umbra/sqlite'
-import type { ManifestEntry, Mutation } from '@umbra/core'
+import type { Appended, Lane, OutboxWrite } from '@umbra/sqlite'
+import type { ManifestEntry } from '@umbra/core'
 import type { Dispatcher } from './dispatcher.ts'
 import type { Drainer } from './drainer.ts'
 import type { KnownLanes } from './known-lanes.ts'
@@ -19,8 +19,6 @@ export interface Written {
   /** What the store said it made of it, when it was asked for it just now. */
   readonly entries: readonly ManifestEntry[] | undefined
 }
-
-type OutboxWrite = { readonly mutations: readonly Mutation[] } | { readonly blob: BlobWrite }
 
 export interface OutboxWriter {
   /**
