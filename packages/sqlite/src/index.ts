@@ -20,8 +20,8 @@ export type {
   OutboxWrite,
   PendingBlob,
   QueuedOperation,
+  QueuedVersion,
   Settled,
-  ResentVersion,
   UnseenChange,
 } from './outbox/outbox-port.ts'
 export { readTable } from './read-table.ts'

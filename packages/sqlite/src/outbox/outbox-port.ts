@@ -131,13 +131,11 @@ export interface UnseenChange {
   readonly over: readonly string[]
 }
 
-/** What an undecided operation that is sent again makes of a record. */
-export interface ResentVersion {
+/** What an undecided operation makes of a record. */
+export interface QueuedVersion {
   /** The operation's number. */
   readonly n: number
   readonly entry: ManifestEntry
-  /** Whether its revision can only be what `entry` says: see {@link QueuedOperation.certain}. */
-  readonly certain: boolean
 }
 
 /**
@@ -156,11 +154,12 @@ export interface Outbox {
   lease(lane: Lane): Promise<LaneLease | undefined>
   /**
    * The oldest undecided operations, as many as one commit should send: always the same ones or more until some are decided,
-   * so a repeat covers what was sent.
+   * so a repeat covers what was sent. Nothing that changes a record which one of them, sent before under another name, changes
+   * too: after their commit that record is as it was found.
    */
   waiting(lease: LaneLease, limit: number): readonly QueuedOperation[]
   /** Oldest first, also of operations that wait for the outcome of others. */
-  resentVersions(lease: LaneLease, id: string): readonly ResentVersion[]
+  undecidedVersions(lease: LaneLease, id: string): readonly QueuedVersion[]
   /** Whether the lease is still ours. What was read before is then all that anybody before us can have sent. */
   holds(lease: LaneLease): boolean
   /** Notes what a blob is sent over. Resolves to false when the lease was lost. */

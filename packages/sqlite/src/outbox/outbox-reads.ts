@@ -1,3 +1,4 @@
+import { mutationId } from '@umbra/core'
 import type { ByteRange, ManifestEntry } from '@umbra/core'
 import { translated } from '../sqlite-error.ts'
 import { isOnItsWay, newestChange, newestPending } from './newest-change.ts'
@@ -10,7 +11,7 @@ import type {
   LaneLease,
   PendingBlob,
   QueuedOperation,
-  ResentVersion,
+  QueuedVersion,
   UnseenChange,
 } from './outbox-port.ts'
 import { predictedEntry, storedBody, toLane, toQueued } from './outbox-rows.ts'
@@ -18,7 +19,7 @@ import type { MutationRow, OpRow } from './outbox-rows.ts'
 
 export interface OutboxReads {
   waiting(lease: LaneLease, limit: number): readonly QueuedOperation[]
-  resentVersions(lease: LaneLease, id: string): readonly ResentVersion[]
+  undecidedVersions(lease: LaneLease, id: string): readonly QueuedVersion[]
   holds(lease: LaneLease): boolean
   pendingEntry(path: string, id: string): ManifestEntry | undefined
   pendingEntries(path: string): ReadonlyMap<string, ManifestEntry>
@@ -43,6 +44,18 @@ function withinBytes(ops: OpRow[]): OpRow[] {
   return end === -1 ? ops : ops.slice(0, end)
 }
 
+/** What was in place before is told by what the store has after a commit, so nothing in that may change it once more. */
+function untilChangedAgain(operations: readonly QueuedOperation[]): readonly QueuedOperation[] {
+  const resent = new Set<string>()
+  const end = operations.findIndex((operation) => {
+    const ids = operation.mutations.map(mutationId)
+    if (ids.some((id) => resent.has(id))) return true
+    if (operation.resent) for (const id of ids) resent.add(id)
+    return false
+  })
+  return end === -1 ? operations : operations.slice(0, end)
+}
+
 /** Of what is pending of a record. */
 function contentsOf(change: UnseenChange | undefined): readonly string[] {
   return change?.pending === true ? [...change.over, change.entry.sha256] : []
@@ -53,7 +66,7 @@ export function createOutboxReads(context: OutboxContext): OutboxReads {
   const { statements, bodies } = context
   const laneOf = (path: string) => statements.findLane.get({ path })
 
-  function waiting({ lanePk, lane }: LaneLease, limit: number): QueuedOperation[] {
+  function waiting({ lanePk, lane }: LaneLease, limit: number): readonly QueuedOperation[] {
     const ops = withinBytes(statements.waitingOps.all({ lane: lanePk, limit }))
     const barrier = ops.findIndex((op, index) => op.barrier && index > 0)
     if (barrier > 0) ops.splice(barrier)
@@ -61,18 +74,13 @@ export function createOutboxReads(context: OutboxContext): OutboxReads {
     const lastN = ops.at(-1)?.n ?? 0
     for (const { mutation } of statements.waitingMutations.all({ lane: lanePk, lastN }))
       rows.get(mutation.op)?.push(mutation)
-    return ops.map((op) => toQueued(op, rows.get(op.pk) ?? [], { lane, bodies }))
+    return untilChangedAgain(ops.map((op) => toQueued(op, rows.get(op.pk) ?? [], { lane, bodies })))
   }
 
-  function resentVersions({ lanePk, lane }: LaneLease, id: string): ResentVersion[] {
+  function undecidedVersions({ lanePk, lane }: LaneLease, id: string): QueuedVersion[] {
     return statements.undecidedOf
       .all({ lane: lanePk, id })
-      .filter(({ op }) => op.resent)
-      .map(({ mutation, op: { n, opId } }) => ({
-        n,
-        entry: predictedEntry(mutation, opId, lane),
-        certain: mutation.certain,
-      }))
+      .map(({ mutation, op: { n, opId } }) => ({ n, entry: predictedEntry(mutation, opId, lane) }))
   }
 
   function pendingEntry(path: string, id: string): ManifestEntry | undefined {
@@ -148,7 +156,7 @@ export function createOutboxReads(context: OutboxContext): OutboxReads {
 
   return {
     waiting: (lease, limit) => translated(() => waiting(lease, limit)),
-    resentVersions: (lease, id) => translated(() => resentVersions(lease, id)),
+    undecidedVersions: (lease, id) => translated(() => undecidedVersions(lease, id)),
     holds: (lease) => translated(() => leasedRow(context, lease) !== undefined),
     pendingEntry: (path, id) => translated(() => pendingEntry(path, id)),
     pendingEntries: (path) => translated(() => pendingEntries(path)),

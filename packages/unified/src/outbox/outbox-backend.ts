@@ -167,7 +167,7 @@ async function toStored(
   { kind, appended, entries }: Written,
 ): Promise<readonly StoredEntry[]> {
   if (kind === 'pending') return appended.entries.map((entry) => inOutbox(entry))
-  if (entries !== undefined) return entries.map(inStore)
+  const told = new Map(entries?.map((entry) => [entry.id, entry]))
   // Committed by another process, or by an attempt whose answer was lost: the store knows under which key.
   const { path } = laneOf(namespace)
   const find = async (foreseen: ManifestEntry) => {
@@ -175,7 +175,12 @@ async function toStored(
     const found = await lastSeen.seeing(path, ask).catch(() => undefined)
     return found?.entry.sha256 === foreseen.sha256 ? found : inStore(foreseen)
   }
-  return Promise.all(appended.entries.map(find))
+  return Promise.all(
+    appended.entries.map(async (foreseen) => {
+      const entry = told.get(foreseen.id)
+      return entry === undefined ? find(foreseen) : inStore(entry)
+    }),
+  )
 }
 
 function inStore(entry: ManifestEntry): StoredEntry {

@@ -8,12 +8,18 @@ import type {
   WriterMark,
 } from '@umbra/core'
 import type { DecidedOperation, Decision, LaneLease, QueuedOperation } from '@umbra/sqlite'
-import { isInPlace, isMinted } from './in-place.ts'
+import { isInPlace, isMinted, madeEntries } from './in-place.ts'
+import type { Comparison } from './in-place.ts'
 import type { SendContext } from './send-context.ts'
 
 export interface Sent {
   readonly decided: readonly DecidedOperation[]
   readonly mark: WriterMark | undefined
+}
+
+interface Answer {
+  readonly operation: QueuedOperation
+  readonly outcome: NumberedOutcome
 }
 
 /** Commits the oldest operations of a namespace, and finds out what became of each. Changes nothing in the outbox. */
@@ -41,16 +47,17 @@ export async function sendRecords(
       mayCommit: () => context.outbox.holds(lease),
     }),
   )
-  const decided: DecidedOperation[] = []
-  if (outcomes.length === 0) throw new UmbraError('INTERNAL', 'the store decided nothing')
-  for (const [index, outcome] of outcomes.entries()) {
+  const answers = outcomes.map((outcome, index): Answer => {
     const operation = operations[index]
     if (operation === undefined) throw new UmbraError('INTERNAL', 'the store decided what nobody asked for')
-    decided.push({
-      operation,
-      decision: await toDecision(context, outcome, { operation, lease, namespace }),
-    })
-  }
+    return { operation, outcome }
+  })
+  if (answers.length === 0) throw new UmbraError('INTERNAL', 'the store decided nothing')
+  const comparison = await compare(context, { namespace, lease, operations: inDoubt(answers) })
+  const decided = answers.map((answer) => ({
+    operation: answer.operation,
+    decision: toDecision(answer, comparison),
+  }))
   // A version that knows of one operation has all before it.
   const decidedTo = decided.at(-1)?.operation.n ?? sighting.decidedTo
   lastSeen.note(path, { ...sighting, decidedTo })
@@ -71,54 +78,56 @@ function toNumbered({ n, opId, createdAt, resent, ...queued }: QueuedOperation):
   return { n, opId, queuedAt: createdAt, mutations }
 }
 
-async function toDecision(
-  context: SendContext,
-  outcome: NumberedOutcome,
-  about: {
-    readonly operation: QueuedOperation
-    readonly lease: LaneLease
-    readonly namespace: Namespace
-  },
-): Promise<Decision> {
-  const { operation, lease, namespace } = about
-  if (outcome.kind === 'committed' && outcome.entries !== undefined) return outcome
-  if (outcome.kind === 'rejected') {
-    const error = outcome.error ?? (await explain(context, namespace, operation))
-    const versionsOf = (id: string) => context.outbox.resentVersions(lease, id)
-    if (!isInPlace(operation, error, versionsOf)) return { kind: 'conflict', error }
-  }
-  return { kind: 'committed', entries: await madeEarlier(context, namespace, operation) }
-}
-
-/**
- * What an earlier attempt, whose answer was lost, made of an operation, where that could not be foreseen: what is queued
- * over it must name it.
- */
-async function madeEarlier(
-  { primary, breaker }: SendContext,
-  namespace: Namespace,
-  { certain, entries }: QueuedOperation,
-): Promise<readonly ManifestEntry[] | undefined> {
-  if (certain) return undefined
-  const current = await Promise.all(
-    entries.map(({ id }) => breaker.run(() => primary.getEntry(namespace, id))),
-  )
-  return entries.map((foreseen, index) => {
-    const entry = current[index]?.entry
-    return entry?.sha256 === foreseen.sha256 ? entry : foreseen
+/** Those of which the store has not said all that there is to know. */
+function inDoubt(answers: readonly Answer[]): readonly QueuedOperation[] {
+  return answers.flatMap(({ operation, outcome }) => {
+    const isTold =
+      outcome.kind === 'committed'
+        ? outcome.entries !== undefined
+        : outcome.error !== undefined && !operation.resent
+    return isTold ? [] : [operation]
   })
 }
 
+async function compare(
+  { primary, breaker, outbox }: SendContext,
+  about: {
+    readonly namespace: Namespace
+    readonly lease: LaneLease
+    readonly operations: readonly QueuedOperation[]
+  },
+): Promise<Comparison> {
+  const { namespace, lease, operations } = about
+  const ids = new Set(operations.flatMap(({ mutations }) => mutations.map(mutationId)))
+  const current = new Map<string, ManifestEntry>()
+  await Promise.all(
+    Array.from(ids, async (id) => {
+      const stored = await breaker.run(() => primary.getEntry(namespace, id))
+      if (stored !== undefined) current.set(id, stored.entry)
+    }),
+  )
+  const versions = new Map(Array.from(ids, (id) => [id, outbox.undecidedVersions(lease, id)]))
+  return { current, versionsOf: (id) => versions.get(id) ?? [] }
+}
+
+function toDecision({ operation, outcome }: Answer, comparison: Comparison): Decision {
+  if (outcome.kind === 'committed')
+    return { kind: 'committed', entries: outcome.entries ?? madeEntries(operation, comparison) }
+  const error = outcome.error ?? explain(operation, comparison)
+  if (operation.resent && isInPlace(operation, refusedId(operation, error), comparison))
+    return { kind: 'committed', entries: madeEntries(operation, comparison) }
+  return { kind: 'conflict', error }
+}
+
+function refusedId({ mutations: [first, ...others] }: QueuedOperation, { details }: UmbraError) {
+  if (typeof details['id'] === 'string') return details['id']
+  return first !== undefined && others.length === 0 ? mutationId(first) : undefined
+}
+
 /** An earlier attempt, whose answer was lost, had found the refusal: what the store holds now is the best reason there is. */
-async function explain(
-  { primary, breaker }: SendContext,
-  namespace: Namespace,
-  { mutations }: QueuedOperation,
-): Promise<UmbraError> {
-  for (const [index, mutation] of mutations.entries()) {
-    const id = mutationId(mutation)
-    const current = await breaker.run(() => primary.getEntry(namespace, id)).catch(() => undefined)
-    const problem = checkExpectation(mutation, current?.entry, index)
+function explain(operation: QueuedOperation, { current }: Comparison): UmbraError {
+  for (const [index, mutation] of toNumbered(operation).mutations.entries()) {
+    const problem = checkExpectation(mutation, current.get(mutationId(mutation)), index)
     if (problem !== undefined) return problem
   }
   return new UmbraError(

@@ -1,0 +1,154 @@
+import { manageBackend, recordEtag } from '@umbra/core'
+import type { Mutation, StorageBackend, StorageManager, StoredEntry } from '@umbra/core'
+import { openOutbox } from '@umbra/sqlite'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { copyDatabase } from '../copy-database.fixture.ts'
+import { createStorageFolder } from '../storage-folder.fixture.ts'
+import type { StorageFolder } from '../storage-folder.fixture.ts'
+import { createFakeStore } from './fake-store.fixture.ts'
+import type { FakeStore } from './fake-store.fixture.ts'
+import { createOutboxBackend } from './outbox-backend.ts'
+import { openBehindOutbox, QUICK } from './outbox-backend.fixture.ts'
+import { putOf } from './put-of.fixture.ts'
+
+const AT = { module: 'm', userId: 'u' }
+
+let folder: StorageFolder
+let store: FakeStore
+let opened: Pick<StorageManager, 'close'>[]
+
+beforeEach(async () => {
+  folder = await createStorageFolder()
+  store = createFakeStore()
+  opened = []
+})
+afterEach(async () => {
+  for (const one of opened) await one.close()
+  await folder.remove()
+})
+
+async function open(path = folder.sqlitePath): Promise<StorageManager> {
+  const storage = await openBehindOutbox(store, path)
+  opened.push(storage)
+  return storage
+}
+
+async function openBackend(path = folder.sqlitePath): Promise<StorageBackend> {
+  const outbox = await openOutbox({ path })
+  const backend = createOutboxBackend({ primary: store.client(), outbox, policy: QUICK })
+  opened.push(backend)
+  return backend
+}
+
+const elsewhere = () => manageBackend(store.direct)
+
+async function drain(storage: StorageManager): Promise<void> {
+  store.usually = 'ok'
+  expect(await storage.sync({ timeoutMs: 5_000 })).toMatchObject({ pending: 0 })
+}
+
+const held = async (id: string) => (await elsewhere().retrieveData('m', 'u', id))?.data
+
+const increment = (id: string) => ({ ...AT, recordId: id, data: (count: unknown) => Number(count) + 1 })
+
+/** The store does not know any more what it has of this file. */
+async function storeAndBeForgotten(storage: StorageManager, data: unknown): Promise<void> {
+  await storage.storeData({ ...AT, id: 'a', data })
+  store.usually = 'down'
+  store.forgetWriters()
+}
+
+describe('an operation that is sent under another name', () => {
+  it('is not taken for somebody else’s of the same content', async () => {
+    const storage = await open()
+    await storeAndBeForgotten(storage, 1)
+    await storage.updateData(increment('a'))
+    await elsewhere().updateData(increment('a'))
+    await drain(storage)
+    expect(await storage.conflicts()).toMatchObject([{ recordIds: ['a'] }])
+    expect(await held('a')).toBe(2)
+  })
+
+  it('is not taken for somebody else’s when the next one is applied over that', async () => {
+    const storage = await open()
+    await storeAndBeForgotten(storage, 1)
+    await storage.updateData(increment('a'))
+    await storage.updateData(increment('a'))
+    await elsewhere().updateData(increment('a'))
+    await drain(storage)
+    expect(await storage.conflicts()).toMatchObject([{ recordIds: ['a'] }])
+    expect(await held('a')).toBe(3)
+  })
+
+  it('does not go over what was made later of the same content', async () => {
+    const storage = await open()
+    store.usually = 'down'
+    await storage.storeData({ ...AT, id: 'a', data: 'open' })
+    await storage.updateData({ ...AT, recordId: 'a', data: 'closed' })
+    const copy = await copyDatabase(folder.sqlitePath)
+    await drain(storage)
+    await storage.updateData({ ...AT, recordId: 'a', data: 'open' })
+    const restored = await open(copy)
+    await drain(restored)
+    expect(await held('a')).toBe('open')
+  })
+
+  it('is not applied again when the last of all was the same', async () => {
+    const backend = await openBackend()
+    store.usually = 'down'
+    let [stored] = await backend.commit(AT, [putOf(AT, 'a')])
+    for (const word of ['same', 'other', 'same'])
+      [stored] = await backend.commit(AT, [changeOf(stored, word)])
+    const copy = await copyDatabase(folder.sqlitePath)
+    await drainBackend(backend)
+    await backend.commit(AT, [putOf(AT, 'so that the copy has another count')])
+    const restored = await openBackend(copy)
+    await drainBackend(restored)
+    expect(await restored.pendingWrites?.conflicts()).toEqual([])
+    expect(await elsewhere().retrieveInfo('m', 'u', 'a')).toMatchObject({ revision: 4 })
+  })
+
+  it('is not taken for applied because one of its records was deleted by others', async () => {
+    const backend = await openBackend()
+    const [x, y] = await backend.commit(AT, [putOf(AT, 'x'), putOf(AT, 'y')])
+    store.usually = 'down'
+    store.forgetWriters()
+    await backend.commit(AT, [deletionOf(y), changeOf(x, 'changed')])
+    await elsewhere().deleteData('m', 'u', 'y')
+    await drainBackend(backend)
+    expect(await backend.pendingWrites?.conflicts()).toMatchObject([{ recordIds: ['y', 'x'] }])
+  })
+
+  it('is not taken for applied because the store cannot be read just now', async () => {
+    const storage = await open()
+    await storeAndBeForgotten(storage, 1)
+    await storage.deleteData('m', 'u', 'a')
+    await elsewhere().updateData(increment('a'))
+    // The writer is unknown, the refusal is not heard, then heard, and what is there now cannot be read at first.
+    store.fates.push('ok', 'lost', 'ok', 'down')
+    await drain(storage)
+    expect(await storage.conflicts()).toMatchObject([{ recordIds: ['a'] }])
+    expect(await held('a')).toBe(2)
+  })
+})
+
+function overOf(stored: StoredEntry | undefined) {
+  if (stored === undefined) throw new Error('not stored')
+  return { id: stored.entry.id, expect: { kind: 'etag', etag: recordEtag(stored.entry) } } as const
+}
+
+function deletionOf(stored: StoredEntry | undefined): Mutation {
+  return { kind: 'delete', ...overOf(stored), at: '2026-01-02T00:00:00.000Z' }
+}
+
+function changeOf(stored: StoredEntry | undefined, word: string): Mutation {
+  const { id, expect: over } = overOf(stored)
+  const { draft, ...put } = putOf(AT, id)
+  const changed = { ...draft, updated_at: '2026-01-02T00:00:00.000Z', metadata: { word } }
+  return { ...put, draft: changed, expect: over }
+}
+
+async function drainBackend({ pendingWrites }: StorageBackend): Promise<void> {
+  store.usually = 'ok'
+  expect(await pendingWrites?.sync({ timeoutMs: 5_000 })).toMatchObject({ pending: 0 })
+}
