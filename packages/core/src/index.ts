@@ -60,7 +60,7 @@ export type {
 export { recordAddressSchema } from './manager/input-schemas.ts'
 export { parseMetadata } from './manager/record-metadata.ts'
 export type { EntryPosition, EntryQuery } from './backend/entry-query.ts'
-export { mutationId } from './backend/mutation.ts'
+export { isMinted, mutationId } from './backend/mutation.ts'
 export type { DeleteMutation, Expectation, Mutation, PutMutation } from './backend/mutation.ts'
 export type {
   BackendHealth,

@@ -44,3 +44,8 @@ export type Mutation = PutMutation | DeleteMutation
 export function mutationId(mutation: Mutation): string {
   return mutation.kind === 'put' ? mutation.draft.id : mutation.id
 }
+
+/** Whether it creates a record with an id that was minted for it, which nobody else can know. */
+export function isMinted(mutation: Mutation): boolean {
+  return mutation.kind === 'put' && mutation.freshId === true
+}

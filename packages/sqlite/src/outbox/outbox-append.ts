@@ -3,6 +3,7 @@ import type { Mutation } from '@umbra/core'
 import type { PreparedBody } from '../body-store.ts'
 import type { OutboxContext } from './outbox-context.ts'
 import { translated } from '../sqlite-error.ts'
+import { adoptBefore } from './orphans.ts'
 import { largerThanOutbox, outboxFull } from './outbox-error.ts'
 import { evictKept } from './outbox-kept.ts'
 import { laneRow, takeLease } from './outbox-lanes.ts'
@@ -26,6 +27,7 @@ export async function appendOperation(
   lane: Lane,
   request: { readonly write: OutboxWrite; readonly state: 'trying' | 'pending'; readonly isStored: boolean },
 ): Promise<Appended> {
+  await adoptBefore(context, lane, request.write)
   const bytes = bytesOf(request.write)
   // Before anything is written aside, and with what others write aside just now: the limit is one of the disk.
   translated(() => assertRoom(context, bytes, context.aside.bytes))

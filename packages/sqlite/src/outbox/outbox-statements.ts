@@ -74,6 +74,16 @@ function operationStatements(db: BetterSQLite3Database) {
       .orderBy(asc(outboxOps.n))
       .limit(hole('limit'))
       .prepare(),
+    awaitedOps: db
+      .select({
+        pk: outboxOps.pk,
+        state: outboxOps.state,
+        holder: outboxOps.holder,
+        createdAt: outboxOps.createdAt,
+      })
+      .from(outboxOps)
+      .where(and(UNDECIDED, eq(outboxOps.state, 'trying')))
+      .prepare(),
     listedOps: db
       .select({ op: outboxOps, lane: outboxLanes })
       .from(outboxOps)

@@ -12,6 +12,7 @@ import { createOutboxBodies } from './outbox-body.ts'
 import { DEFAULT_OUTBOX_LIMITS } from './outbox-context.ts'
 import type { OutboxContext } from './outbox-context.ts'
 import { decideOperations } from './outbox-decide.ts'
+import { adoptOrphans } from './orphans.ts'
 import { asOutboxError, fromErrorJson } from './outbox-error.ts'
 import { createProcessHolder } from './outbox-holder.ts'
 import { forgetRecord, removeOperation } from './outbox-kept.ts'
@@ -51,6 +52,7 @@ export async function openOutbox(
         statements.insertState.run({ writer: ids.next(now), createdAt: now })
       // Changes nothing. A file that can only be read says so here, and not when the first write comes.
       statements.releaseAll.run({ holder: holder.name })
+      adoptOrphans(context)
     })
     await bodyStore.sweep()
   } catch (error) {

@@ -3,6 +3,7 @@ import {
   checkBlobExpectation,
   checkExpectation,
   etagRevision,
+  isMinted,
   mutationId,
   recordEtag,
   recordOnItsWay,
@@ -41,7 +42,7 @@ export function refuseConflicting(
     return
   }
   for (const [index, mutation] of write.mutations.entries()) {
-    if (mutation.kind === 'put' && mutation.freshId === true) continue
+    if (isMinted(mutation)) continue
     const key = { lane: queue.pk, id: mutationId(mutation) }
     const newest = newestInTheWay(context, key, { expect: mutation.expect, isStored })
     if (newest === undefined) continue

@@ -1,4 +1,4 @@
-import { hasErrorCode, mutationId } from '@umbra/core'
+import { hasErrorCode, isMinted, mutationId } from '@umbra/core'
 import type {
   ManifestEntry,
   Mutation,
@@ -49,7 +49,7 @@ export async function commitNumberedBoth(
 
 /** The primary can decide only about what it has; and revisions only grow, on both sides. */
 async function prepare(parts: HybridParts, namespace: Namespace, mutation: Mutation): Promise<Mutation> {
-  if (mutation.kind === 'put' && mutation.freshId === true) return mutation
+  if (isMinted(mutation)) return mutation
   const id = mutationId(mutation)
   const copy = await parts.secondary.getEntry(namespace, id)
   if (copy === undefined) return mutation

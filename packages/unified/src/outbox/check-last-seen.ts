@@ -1,4 +1,4 @@
-import { checkAgainstSeen, mutationId } from '@umbra/core'
+import { checkAgainstSeen, isMinted, mutationId } from '@umbra/core'
 import type { ManifestEntry, Mutation, Namespace } from '@umbra/core'
 import { classifyFailure, isOutage } from './classify-failure.ts'
 import { FROM_MEMORY } from './overlay-reads.ts'
@@ -17,7 +17,7 @@ export async function checkLastSeen(
 ): Promise<void> {
   const { outbox, lastSeen } = context
   for (const [index, mutation] of mutations.entries()) {
-    if (mutation.kind === 'put' && mutation.freshId === true) continue
+    if (isMinted(mutation)) continue
     const id = mutationId(mutation)
     const changes = outbox.unseenChanges(path, lastSeen.decidedTo(path), id)
     // So much was sent since that what was seen is no reason to refuse anything.

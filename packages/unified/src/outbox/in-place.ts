@@ -1,5 +1,5 @@
-import { mutationId } from '@umbra/core'
-import type { ManifestEntry, Mutation, PutMutation } from '@umbra/core'
+import { isMinted, mutationId } from '@umbra/core'
+import type { ManifestEntry, Mutation } from '@umbra/core'
 import type { QueuedOperation, QueuedVersion } from '@umbra/sqlite'
 import { isSameRevision } from '../migration/decide-record.ts'
 
@@ -55,8 +55,4 @@ function traceOf({ n }: QueuedOperation, mutation: Mutation, comparison: Compari
   )
   if (newest?.n === n) return 'made'
   return newest === undefined ? undefined : 'passed'
-}
-
-export function isMinted(mutation: Mutation): mutation is PutMutation {
-  return mutation.kind === 'put' && mutation.freshId === true
 }

@@ -1,4 +1,4 @@
-import { checkExpectation, mutationId, UmbraError } from '@umbra/core'
+import { checkExpectation, isMinted, mutationId, UmbraError } from '@umbra/core'
 import type {
   ManifestEntry,
   Mutation,
@@ -8,7 +8,7 @@ import type {
   WriterMark,
 } from '@umbra/core'
 import type { DecidedOperation, Decision, LaneLease, QueuedOperation } from '@umbra/sqlite'
-import { isInPlace, isMinted, madeEntries } from './in-place.ts'
+import { isInPlace, madeEntries } from './in-place.ts'
 import type { Comparison } from './in-place.ts'
 import type { SendContext } from './send-context.ts'
 
