@@ -66,6 +66,6 @@ export interface PendingWrites {
    * `NOT_FOUND` when nothing of this id is listed.
    */
   resolve(id: string, action: 'retry' | 'discard'): Promise<void>
-  /** Returns the way to stop listening. */
+  /** Returns the way to stop listening. Of `degraded` that is not over a new listener is told, too, once `on` has returned. */
   on<E extends StorageEvent>(event: E, listener: (about: StorageEvents[E]) => void): () => void
 }

@@ -174,7 +174,10 @@ export interface StorageManager {
    * `NOT_FOUND` when no conflict has this id.
    */
   resolveConflict(id: string, action: 'retry' | 'discard'): Promise<void>
-  /** Calls the listener at every such event, until the returned function is called. */
+  /**
+   * Calls the listener at every such event, until the returned function is called. What `degraded` has told of and is not over a new
+   * listener is told as well, right after this returns: also who opens the storage during an outage hears of it.
+   */
   on<E extends StorageEvent>(event: E, listener: (about: StorageEvents[E]) => void): () => void
   /** Finishes running writes and frees everything. Safe to call twice; later calls of other methods reject. */
   close(): Promise<void>

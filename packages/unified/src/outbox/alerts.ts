@@ -1,4 +1,4 @@
-import type { UmbraError } from '@umbra/core'
+import type { StorageEvents, UmbraError } from '@umbra/core'
 import type { EventHub } from './event-hub.ts'
 
 /**
@@ -6,7 +6,7 @@ import type { EventHub } from './event-hub.ts'
  * begins (`degraded`), and the end of the last of them (`recovered`), so that who raises an alarm at the one can end it at the other.
  */
 export class Alerts {
-  readonly #standing = new Set<object | string>()
+  readonly #standing = new Map<object | string, StorageEvents['degraded']>()
   readonly #events: EventHub
   readonly #countPending: () => number
 
@@ -15,9 +15,14 @@ export class Alerts {
     this.#countPending = countPending
   }
 
+  /** What began and is not over. */
+  standing(): Iterable<StorageEvents['degraded']> {
+    return this.#standing.values()
+  }
+
   begin(what: object | string, reason: UmbraError): void {
     if (this.#standing.has(what)) return
-    this.#standing.add(what)
+    this.#standing.set(what, { reason })
     this.#events.emit('degraded', { reason })
   }
 

@@ -30,7 +30,9 @@ it('goes on when the file could not be read for a while, and says so once', asyn
   await expect.poll(async () => manageBackend(store.direct).retrieveData('m', 'u')).toHaveLength(3)
   await expect.poll(() => reasons.at(-1)).toBe('recovered')
   // The outage may end before the file is looked at.
-  expect(reasons.join()).toMatch(/^(recovered,)?the disk failed to read,recovered$/)
+  expect(reasons.join()).toMatch(
+    /^the store did not answer[^,]*,(recovered,)?the disk failed to read,recovered$/,
+  )
   await storage.close()
   await folder.remove()
 })

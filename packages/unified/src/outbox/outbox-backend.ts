@@ -60,8 +60,8 @@ export interface OutboxParts {
  */
 export function createOutboxBackend(parts: OutboxParts): StorageBackend {
   const { primary, outbox, clock = systemClock, ids = createIdSource() } = parts
-  const events = createEventHub()
-  const alerts = new Alerts(events, () => backlogDepth(outbox.backlog()))
+  const events = createEventHub({ degraded: () => alerts.standing() })
+  const alerts: Alerts = new Alerts(events, () => backlogDepth(outbox.backlog()))
   const policy = { ...DEFAULT_OUTBOX_POLICY, ...parts.policy }
   const breaker: Breaker = new Breaker({
     clock,
