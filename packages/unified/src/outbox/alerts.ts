@@ -1,4 +1,5 @@
-import type { StorageEvents, UmbraError } from '@umbra/core'
+import { isUmbraError, UmbraError } from '@umbra/core'
+import type { StorageEvents } from '@umbra/core'
 import type { EventHub } from './event-hub.ts'
 
 /**
@@ -20,10 +21,11 @@ export class Alerts {
     return this.#standing.values()
   }
 
-  begin(what: object | string, reason: UmbraError): void {
+  begin(what: object | string, error: unknown): void {
     if (this.#standing.has(what)) return
-    this.#standing.set(what, { reason })
-    this.#events.emit('degraded', { reason })
+    const about = { reason: toReason(error) }
+    this.#standing.set(what, about)
+    this.#events.emit('degraded', about)
   }
 
   end(what: object | string): void {
@@ -39,4 +41,9 @@ export class Alerts {
       return 0
     }
   }
+}
+
+function toReason(error: unknown): UmbraError {
+  if (isUmbraError(error)) return error
+  return new UmbraError('INTERNAL', 'sending what is pending failed', { cause: error })
 }

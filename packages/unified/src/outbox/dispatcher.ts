@@ -100,6 +100,8 @@ export class Dispatcher {
       if (end.kind === 'lost') await this.#leaveAlone(state)
       return end
     } catch (error) {
+      // What the store fails at is a way to end; the file throws.
+      this.#context.alerts.begin('file', error)
       return { kind: 'failed', error }
     }
   }
@@ -174,7 +176,8 @@ export class Dispatcher {
       // What cannot be parked has been decided meanwhile, by whoever took the lease.
       await this.#tellSettled(state)
     } catch (cause) {
-      // The file itself fails: whoever waits must hear of it, and cannot be told that the operation is safe.
+      alerts.begin('file', cause)
+      // Whoever waits must hear of it, and cannot be told that the operation is safe.
       for (const [pk, waiter] of state.waiters) {
         state.waiters.delete(pk)
         waiter.resolve({ kind: 'dead', error: outcomeUnknown(cause) })

@@ -1,4 +1,3 @@
-import { isUmbraError, UmbraError } from '@umbra/core'
 import type { LaneBacklog } from '@umbra/sqlite'
 import type { Dispatcher } from './dispatcher.ts'
 import type { KnownLanes } from './known-lanes.ts'
@@ -84,7 +83,7 @@ export class Drainer {
         await this.#run()
         break
       } catch (error) {
-        this.#context.alerts.begin('file', toReason(error))
+        this.#context.alerts.begin('file', error)
       }
       await this.#sleeper.sleep(this.#context.policy.maxBreakMs)
     }
@@ -94,9 +93,10 @@ export class Drainer {
   async #run(): Promise<void> {
     while (!this.#closed) {
       const backlog = this.#context.outbox.backlog()
-      this.#context.alerts.end('file')
       this.#lanes.forgetDrained(backlog)
       if (backlog.length === 0) {
+        // Otherwise when an outcome is written down: that the file can be read says little.
+        this.#context.alerts.end('file')
         if (this.#hadBacklog) this.#context.events.emit('drained', {})
         this.#hadBacklog = false
         return
@@ -147,9 +147,4 @@ export class Drainer {
       this.#sleeper.wake()
     })
   }
-}
-
-function toReason(error: unknown): UmbraError {
-  if (isUmbraError(error)) return error
-  return new UmbraError('INTERNAL', 'sending what is pending failed', { cause: error })
 }

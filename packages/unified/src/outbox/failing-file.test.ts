@@ -43,6 +43,7 @@ function failingAt(outbox: Outbox): Outbox {
   return {
     ...outbox,
     async lease(lane) {
+      meet('lease')
       await beforeLease()
       return outbox.lease(lane)
     },
@@ -96,3 +97,44 @@ describe('a file that fails keeps no caller waiting', () => {
     await other.close()
   })
 })
+
+describe('a file that can be read and not written', () => {
+  it.each(['lease', 'decide'] as const)(
+    'is announced once, and its end when an outcome is written down: %s',
+    async (what) => {
+      const heard = hear()
+      failing = [what]
+      await storage.storeData({ ...AT, data: 1 }).catch(() => undefined)
+      // The file is looked at many times meanwhile.
+      await storage.sync({ timeoutMs: 100 })
+      expect(heard).toEqual([`the file fails. what=${what}`])
+      failing = []
+      await storage.sync()
+      await expect.poll(() => heard).toEqual([`the file fails. what=${what}`, 'recovered'])
+    },
+  )
+
+  it('is well again when nothing is left to be written down', async () => {
+    const heard = hear()
+    failing = ['answer']
+    await storage.storeData({ ...AT, data: 1 })
+    await expect.poll(() => heard).toEqual(['the file fails. what=answer', 'recovered'])
+  })
+
+  it('is announced by whoever cannot be told that its write is pending', async () => {
+    const heard = hear()
+    failing = ['markPending']
+    store.fates.push('down')
+    const stored = storage.storeData({ ...AT, data: 1 })
+    await expect(stored).rejects.toMatchObject({ code: 'OUTCOME_PENDING' })
+    await storage.sync()
+    await expect.poll(() => heard).toEqual(['the file fails. what=markPending', 'recovered'])
+  })
+})
+
+function hear(): string[] {
+  const heard: string[] = []
+  storage.on('degraded', ({ reason }) => heard.push(reason.message))
+  storage.on('recovered', () => heard.push('recovered'))
+  return heard
+}

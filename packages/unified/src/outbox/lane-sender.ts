@@ -24,7 +24,11 @@ export type RunEnd =
   /** Nothing more can be sent now. */
   | { readonly kind: 'failed'; readonly error: unknown }
 
-/** Sends everything that is in a lane, oldest first, until it is empty, something stands in the way, or it is to stop. */
+/**
+ * Sends everything that is in a lane, oldest first, until it is empty, the store stands in the way, or it is to stop.
+ *
+ * @throws what the file fails at.
+ */
 export async function sendLane(
   context: SendContext,
   state: LaneState,
@@ -71,14 +75,12 @@ type Step =
   | { readonly kind: 'empty' }
   | { readonly kind: 'failed'; readonly error: unknown }
 
-async function sendGroup(context: SendContext, state: LaneState, request: GroupRequest): Promise<Step> {
-  try {
-    const sent = await send(context, state, request)
-    if (sent === undefined) return { kind: 'sent', lease: undefined }
-    return await record(context, state, { ...request, sent })
-  } catch (error) {
-    return recover(context, state, { ...request, error })
-  }
+function sendGroup(context: SendContext, state: LaneState, request: GroupRequest): Promise<Step> {
+  // Not of what fails while it is recorded: that is the file, and no failure to send.
+  return send(context, state, request).then(
+    (sent) => record(context, state, { ...request, sent }),
+    (error: unknown) => recover(context, state, { ...request, error }),
+  )
 }
 
 function send(context: SendContext, state: LaneState, request: GroupRequest): Promise<Sent | undefined> {
@@ -105,8 +107,9 @@ async function sendNow(
 async function record(
   { outbox, alerts }: SendContext,
   state: LaneState,
-  { lease, sent, hooks }: GroupRequest & { readonly sent: Sent },
+  { lease, sent, hooks }: GroupRequest & { readonly sent: Sent | undefined },
 ): Promise<Step> {
+  if (sent === undefined) return { kind: 'sent', lease: undefined }
   const result = await outbox.decide(lease, sent.decided, sent.mark)
   if (!result.recorded) return { kind: 'sent', lease: undefined }
   state.failures = 0
@@ -114,6 +117,7 @@ async function record(
   state.retryAt = 0
   state.paused = undefined
   await hooks.decided(state, sent.decided)
+  alerts.end('file')
   alerts.end(state)
   return result.lease === undefined ? { kind: 'empty' } : { kind: 'sent', lease: result.lease }
 }
@@ -171,22 +175,18 @@ async function isolate(
   return { kind: 'failed', error }
 }
 
-async function tryGroup(
+function tryGroup(
   context: SendContext,
   state: LaneState,
   request: GroupRequest,
 ): Promise<Step | { readonly kind: 'miscounted' }> {
-  try {
-    const sent = await send(context, state, request)
-    if (sent === undefined) return { kind: 'sent', lease: undefined }
-    return await record(context, state, { ...request, sent })
-  } catch (error) {
-    const failure = classifyFailure(error)
-    if (failure === 'rename') return { kind: 'miscounted' }
-    return failure === 'poison'
-      ? isolate(context, state, { ...request, error })
-      : recover(context, state, { ...request, error })
-  }
+  return send(context, state, request).then(
+    (sent) => record(context, state, { ...request, sent }),
+    async (error: unknown) =>
+      classifyFailure(error) === 'rename'
+        ? { kind: 'miscounted' }
+        : recover(context, state, { ...request, error }),
+  )
 }
 
 /** Up to where the store remembers this writer, as `head-regressed` says. */
