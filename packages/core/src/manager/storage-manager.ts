@@ -154,7 +154,7 @@ export interface StorageManager {
    * `consistency: 'strong'`. Rejects with `UNAVAILABLE` when the store does not answer and there is nothing else to tell.
    */
   getBlob(key: string, options?: BlobReadOptions): Promise<StoredBlobValue | null>
-  /** Resolves to false when there was none. */
+  /** Resolves to false when there was none, and to true where the deletion is pending and nobody knows. */
   deleteBlob(key: string, options?: { readonly ifMatch?: string }): Promise<boolean>
   /**
    * Keeps the present version of a namespace readable, however much is written: pass `snapshot` as `consistency` to reads.

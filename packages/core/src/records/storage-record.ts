@@ -32,7 +32,7 @@ export interface StorageRecordInfo {
   readonly pending: boolean
   /** True when the search text was cut at its bound: a search may miss what lies beyond. */
   readonly searchTruncated: boolean
-  /** Present when the store could not be asked: `asOf` is when it last was (null: never), `pending` how many writes wait. */
+  /** Present when the store could not be asked: `asOf` is when it last was (null: never, or not noted), `pending` how many writes wait. */
   readonly stale?: Staleness
 }
 
