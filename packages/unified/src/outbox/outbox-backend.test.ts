@@ -171,6 +171,22 @@ describe('a change that somebody else came before', () => {
     expect(await storage.conflicts()).toEqual([])
   })
 
+  it('is listed also when it deletes, its refusal is not heard, and they delete as well', async () => {
+    const storage = await open()
+    await storage.storeData({ ...AT, id: 'a', data: 'base' })
+    const other = manageBackend(store.direct)
+    await other.updateData({ ...AT, recordId: 'a', data: 'theirs' })
+    store.usually = 'down'
+    await storage.deleteData('m', 'u', 'a')
+    store.fates.push('lost')
+    expect(await storage.sync({ timeoutMs: 40 })).toEqual({ pending: 1 })
+    expect(store.fates).toEqual([])
+    await other.deleteData('m', 'u', 'a')
+    store.usually = 'ok'
+    await storage.sync()
+    expect(await storage.conflicts()).toMatchObject([{ recordIds: ['a'] }])
+  })
+
   it('wins with last-write-wins when it is the later one, and is listed all the same', async () => {
     const storage = await changeBoth({ policy: { conflicts: 'last-write-wins' } })
     expect(await contents()).toEqual([['a', 'ours']])
@@ -263,7 +279,7 @@ describe('blobs', () => {
       code: 'PRECONDITION_FAILED',
     })
     expect(await storage.getBlob('k')).toMatchObject({ value: 3, etag: third.etag })
-    store.fates.push('ok', 'lost')
+    store.fates.push('lost')
     store.usually = 'ok'
     await storage.sync()
     expect(await manageBackend(store.direct).getBlob('k')).toMatchObject({ value: 3 })
