@@ -32,29 +32,37 @@ interface CurrentRecord {
   readonly body: number | null
 }
 
-/** Checks every expectation, then applies all mutations. Runs inside a transaction that a throw undoes. */
+/**
+ * Checks every expectation, then applies all mutations, each to what the ones before it have left. Runs inside a transaction that a throw
+ * undoes.
+ */
 export function applyMutations(
   context: ApplyContext,
   namespace: Namespace,
   mutations: readonly PreparedMutation[],
 ): ManifestEntry[] {
   const { statements } = context
-  const pk = namespacePk(statements, namespace)
-  const currents = mutations.map(({ mutation }, index) => {
-    const row = statements.findRecord.get({ namespace: pk, id: mutationId(mutation) })
+  const namespaceKey = namespacePk(statements, namespace)
+  const currents = new Map<string, CurrentRecord>()
+  for (const [index, { mutation }] of mutations.entries()) {
+    const id = mutationId(mutation)
+    const row = statements.findRecord.get({ namespace: namespaceKey, id })
     const current = row && { pk: row.pk, entry: toEntry(row, namespace), body: row.body }
     const problem = checkExpectation(mutation, current?.entry, index)
     if (problem !== undefined) throw problem
-    return current
-  })
-  return mutations.map((prepared, index) => {
-    const current = currents[index]
+    if (current !== undefined) currents.set(id, current)
+  }
+  return mutations.map((prepared) => {
+    const current = currents.get(mutationId(prepared.mutation))
     const entry = nextEntry(context, prepared, current)
     const body = prepared.body === undefined ? null : context.bodies.attach(prepared.body)
-    const { lastInsertRowid } = statements.putRecord.run({ namespace: pk, ...toRow(entry), body })
+    const { lastInsertRowid } = statements.putRecord.run({ namespace: namespaceKey, ...toRow(entry), body })
+    // A row that is replaced keeps its key; what SQLite tells then is the key of some row before.
+    const pk = current?.pk ?? Number(lastInsertRowid)
     const made = prepared.mutation.bases?.(entry)
-    if (made !== undefined) setBases(statements, current?.pk ?? Number(lastInsertRowid), made)
+    if (made !== undefined) setBases(statements, pk, made)
     context.bodies.remove(current?.body ?? null)
+    currents.set(entry.id, { pk, entry, body })
     return entry
   })
 }

@@ -68,6 +68,17 @@ it('gives back an entry exactly as it was committed, in the same order of fields
   await backend.close()
 })
 
+it('applies mutations in turn, so that nothing is left of the earlier of two with one id', async () => {
+  const path = await newDatabasePath()
+  const backend = await createSqliteBackend({ path })
+  const later = { ...creation('a', 'later'), rev: 3, expect: { kind: 'older', rev: 3 } } as const
+  const [, stored] = await backend.commit(NAMESPACE, [creation('a', 'earlier'), later])
+  expect(stored?.entry.rev).toBe(3)
+  expect(await textOf(backend, stored ?? expect.unreachable())).toBe('later')
+  expect(countRows(path, 'bodies')).toBe(1)
+  await backend.close()
+})
+
 it('counts revisions on through deletions and names each body like an object', async () => {
   const backend = await createSqliteBackend({ path: await newDatabasePath() })
   const first = await commitOne(backend, creation('a', 'one'))

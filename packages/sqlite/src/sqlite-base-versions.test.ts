@@ -34,6 +34,15 @@ describe('the bases of a record', () => {
     expect(await Promise.all(['a', 'b', 'c', 'd'].map(basesOf))).toEqual([['a 7'], [], ['c 7'], undefined])
   })
 
+  it('are those of the later mutation when two of a commit have one id, and nobody else gets them', async () => {
+    await commit({ ...creation('b'), bases: () => ['of b'] })
+    await backend.commit(NAMESPACE, [
+      { ...creation('a', 'earlier'), bases: () => ['earlier'] },
+      { ...creation('a', 'later'), rev: 3, expect: { kind: 'older', rev: 3 }, bases: () => ['later'] },
+    ])
+    expect(await Promise.all(['a', 'b'].map(basesOf))).toEqual([['later'], ['of b']])
+  })
+
   it('stay when it is changed, deleted and created again', async () => {
     const first = await commit({ ...creation('a'), bases: () => [VERSION] })
     const second = await commit(replacement(first, 'second'))
