@@ -1,4 +1,4 @@
-import { manageBackend, UmbraError } from '@umbra/core'
+import { encodeCursor, manageBackend, UmbraError } from '@umbra/core'
 import type { StorageBackend, StorageManager } from '@umbra/core'
 import { createR2Backend } from '@umbra/r2'
 import { startLocalR2 } from '@umbra/r2/local'
@@ -6,7 +6,8 @@ import type { LocalR2 } from '@umbra/r2/local'
 import { createSqliteBackend } from '@umbra/sqlite'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createHybridBackend } from '../hybrid/hybrid-backend.ts'
-import { migrationNotes } from '../hybrid/migration-notes.ts'
+import { betweenHalves, migrationNotes } from '../hybrid/migration-notes.ts'
+import { plainBackend } from '../plain-backend.fixture.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import type { StorageFolder } from '../storage-folder.fixture.ts'
 import { contentsOf } from './migration.fixture.ts'
@@ -110,6 +111,31 @@ describe('a migration while the application writes in hybrid mode', () => {
     expect(await runMigration(r2, sqlite, { module })).toMatchObject({ settled: true, findings: [] })
     expect(await valuesIn(manageBackend(sqlite), module)).toEqual(expected)
     await Promise.all([application.close(), sqlite.close(), r2.close()])
+  })
+
+  it('copies a record once that r2 deletes and stores anew while it is listed', async () => {
+    const module = 'again'
+    const { sqlite, r2 } = await openSides()
+    const onR2 = manageBackend(r2)
+    const record = { module, userId: USER, id: 'again' }
+    await onR2.storeData({ ...record, data: 'old' })
+    let isListed = false
+    const source: StorageBackend = {
+      ...plainBackend(r2),
+      async findEntries(...about) {
+        const page = await r2.findEntries(...about)
+        const last = page.items.at(-1)
+        if (isListed || last === undefined) return page
+        isListed = true
+        await onR2.deleteData(module, USER, 'again')
+        await onR2.storeData({ ...record, data: 'new' })
+        return { ...page, cursor: encodeCursor('oldest', last.entry) }
+      },
+    }
+    const report = await runMigration(source, sqlite, { module, ...betweenHalves(sqlite, 'target') })
+    expect(report).toMatchObject({ settled: true, total: { copied: 1, alreadyThere: 0 }, findings: [] })
+    expect(await manageBackend(sqlite).retrieveData(module, USER, 'again')).toMatchObject({ data: 'new' })
+    await Promise.all([sqlite.close(), r2.close()])
   })
 
   it('notes what it copied, so that a deletion by a process on r2 alone stays one', async () => {

@@ -47,7 +47,7 @@ export async function migrateNamespace(context: MigrationContext, namespace: Nam
     copying.catch(() => undefined)
   }
   try {
-    const batcher = createBatcher(work)
+    const batcher = createBatcher(tally, work)
     for await (const group of inGroups(pairs, MAX_BATCH_RECORDS)) {
       context.signal?.throwIfAborted()
       const decided = await decideGroup(context, namespace, group)
@@ -165,23 +165,25 @@ async function remove(
   }
 }
 
-function createBatcher(work: (batch: readonly Copy[]) => Promise<void>) {
-  let batch: Copy[] = []
+/** A record that was deleted and stored anew is listed twice: of one id a batch holds what was listed last. */
+function createBatcher(tally: PassTally, work: (batch: readonly Copy[]) => Promise<void>) {
+  let batch = new Map<string, Copy>()
   let bytes = 0
   const flush = async () => {
-    const full = batch
-    batch = []
+    const full = [...batch.values()]
+    batch = new Map()
     bytes = 0
     if (full.length > 0) await work(full)
   }
   return {
     flush,
     async add(copying: Copy) {
-      const { stored } = copying
-      if (bytes + stored.entry.size > MAX_BATCH_BYTES) await flush()
-      batch.push(copying)
-      bytes += stored.entry.size
-      if (batch.length >= MAX_BATCH_RECORDS) await flush()
+      const { id, size } = copying.stored.entry
+      if (bytes + size > MAX_BATCH_BYTES) await flush()
+      if (batch.has(id)) tally.moved++
+      batch.set(id, copying)
+      bytes += size
+      if (batch.size >= MAX_BATCH_RECORDS) await flush()
     },
   }
 }
