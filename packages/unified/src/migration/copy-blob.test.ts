@@ -112,6 +112,32 @@ describe.each(directions)('a blob that is copied $way', ({ sides }) => {
   })
 })
 
+describe('a blob that is copied from sqlite to r2', () => {
+  beforeEach(async () => {
+    await manageBackend(sqlite).putBlob(key, 1)
+  })
+
+  it('stays deleted when a process on sqlite alone deletes it meanwhile', async () => {
+    const deleting = onRead(sqlite, 1, () => manageBackend(sqlite).deleteBlob(key))
+    expect(await runMigration(deleting, r2)).toMatchObject({ settled: true, blobs: { copied: 0 } })
+    await expectDeleted()
+  })
+
+  it('is not taken away when the same was stored after its deletion', async () => {
+    const deleting = onRead(sqlite, 1, () => manageBackend(sqlite).deleteBlob(key))
+    const storing = onRead(deleting, 2, () => manageBackend(r2).putBlob(key, 1))
+    expect(await runMigration(storing, r2)).toMatchObject({ settled: true, blobs: { copied: 0 } })
+    expect(await valueIn(r2)).toBe(1)
+  })
+
+  it('is copied as it is now when it was written meanwhile', async () => {
+    const writing = onRead(sqlite, 1, () => manageBackend(sqlite).putBlob(key, 2))
+    const report = await runMigration(writing, r2)
+    expect(report).toMatchObject({ settled: true, blobs: { copied: 1 }, findings: [] })
+    expect(await valueIn(r2)).toBe(2)
+  })
+})
+
 describe('a blob that is copied from r2 to sqlite', () => {
   beforeEach(async () => {
     await manageBackend(r2).putBlob(key, 1)

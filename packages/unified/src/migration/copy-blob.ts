@@ -15,7 +15,7 @@ export interface BlobSides {
 }
 
 /**
- * Copies a blob that the target has not. What is deleted in both while it is copied stays deleted.
+ * Copies a blob that the target has not. What is deleted from the source while it is copied stays deleted.
  *
  * @throws what the stores throw.
  */
@@ -24,61 +24,63 @@ export async function copyBlob({ source, target }: BlobSides, path: string): Pro
   const newest = await target.newest?.(path)
   const blob = await source.get(path)
   if (blob === undefined) return { kind: 'gone' }
-  const copy = await create(target, path, { bytes: blob.bytes, newest })
+  const copy = await overVersion(newest, async (named) => {
+    const { etag } = await target.put(path, blob.bytes, { kind: 'absent' }, named)
+    return { etag, name: named?.opId }
+  })
   if (copy === undefined) return { kind: 'moved' }
-  // Nothing is left there of what was deleted.
-  if (newest === undefined && !(await isStillThere({ source, target }, path, { blob, copy })))
-    return { kind: 'moved' }
-  return { kind: 'copied', blob }
+  // Who deletes from the source alone, or from a target that remembers no deletion, leaves the copy.
+  const isThere = await isStillThere({ source, target }, path, { blob, copy })
+  return isThere ? { kind: 'copied', blob } : { kind: 'moved' }
 }
 
-/** Resolves to its etag, or to undefined when it was not made: over nothing but the version that was there before the source was read. */
-async function create(
-  target: BlobStore,
-  path: string,
-  { bytes, newest }: { readonly bytes: Uint8Array; readonly newest: string | undefined },
-): Promise<string | undefined> {
-  let isOutdated = false
-  const named: NamedWrite | undefined =
-    newest === undefined
-      ? undefined
-      : {
-          opId: `migration-${randomUUID()}`,
-          since: newest,
-          mayApply(current) {
-            isOutdated = current !== newest
-            return !isOutdated
-          },
-        }
-  try {
-    return (await target.put(path, bytes, { kind: 'absent' }, named)).etag
-  } catch (error) {
-    if (!isOutdated && !hasErrorCode(error, 'PRECONDITION_FAILED')) throw error
-    return undefined
-  }
+interface BlobCopy {
+  readonly etag: string
+  /** Undefined where versions have no names. */
+  readonly name: string | undefined
 }
 
 /** Whether the source still has the version that was copied; when it has not, or does not say, the copy is taken away again. */
 async function isStillThere(
   { source, target }: BlobSides,
   path: string,
-  { blob, copy }: { readonly blob: StoredBlob; readonly copy: string },
+  { blob, copy }: { readonly blob: StoredBlob; readonly copy: BlobCopy },
 ): Promise<boolean> {
   let isThere = false
   try {
     isThere = (await source.get(path))?.etag === blob.etag
   } finally {
     // In doubt too: the next run copies it again, whereas nobody would ever delete it.
-    if (!isThere) await takeAway(target, path, copy)
+    if (!isThere) {
+      const expect = { kind: 'etag', etag: copy.etag } as const
+      // Also another one with the same content is not ours.
+      await overVersion(copy.name, (named) => target.delete(path, expect, named))
+    }
   }
   return isThere
 }
 
-async function takeAway(target: BlobStore, path: string, etag: string): Promise<void> {
+/** Makes a change over nothing but this version, as far as versions have names; undefined when another one is there. */
+async function overVersion<T>(
+  version: string | undefined,
+  change: (named: NamedWrite | undefined) => Promise<T>,
+): Promise<T | undefined> {
+  let isOutdated = false
+  const named: NamedWrite | undefined =
+    version === undefined
+      ? undefined
+      : {
+          opId: `migration-${randomUUID()}`,
+          since: version,
+          mayApply(current) {
+            isOutdated = current !== version
+            return !isOutdated
+          },
+        }
   try {
-    await target.delete(path, { kind: 'etag', etag })
+    return await change(named)
   } catch (error) {
-    // A newer version, which is not ours, or gone already.
-    if (!hasErrorCode(error, 'PRECONDITION_FAILED')) throw error
+    if (!isOutdated && !hasErrorCode(error, 'PRECONDITION_FAILED')) throw error
+    return undefined
   }
 }
