@@ -25,7 +25,7 @@ export interface BlobCopies {
   /** Of a version that is still here. `name`: only while that copy of it is under way. */
   noteInPrimary(path: string, etag: string, name?: string): Promise<void>
   /** Whether the primary has had this version: when it has no blob now, then because it was deleted there. */
-  wasInPrimary(path: string, copy: StoredBlob): Promise<boolean>
+  wasInPrimary(path: string, copy: Pick<StoredBlob, 'etag'>): Promise<boolean>
 }
 
 export function createBlobCopies(blobs: BlobStore): BlobCopies {

@@ -1,21 +1,18 @@
 import type { StorageBackend } from '@umbra/core'
-import type { MigrationOptions } from '../migration/migration-options.ts'
+import type { BlobVersion, HybridOptions } from '../migration/migration-options.ts'
 import { createBlobCopies } from './blob-copies.ts'
 import { isKnownDeleted, wasDeleted } from './deletion-note.ts'
 import { noteInPrimary } from './primary-note.ts'
 
 /** All that a migration between the halves of a hybrid goes by; SQLite is this side. */
-export function betweenHalves(
-  sqlite: StorageBackend,
-  side: 'source' | 'target',
-): Pick<MigrationOptions, 'isHybrid' | 'onEqual' | 'onEqualBlob' | 'findDeleted'> {
+export function betweenHalves(sqlite: StorageBackend, side: 'source' | 'target'): HybridOptions {
   return { ...migrationNotes(sqlite), ...notedDeletions(sqlite, side) }
 }
 
 /** What hybrid must know of a migration: whose copy of what is not in R2 any more was deleted there. */
 export function migrationNotes(
   sqlite: StorageBackend,
-): Pick<MigrationOptions, 'isHybrid' | 'onEqual' | 'onEqualBlob'> {
+): Pick<HybridOptions, 'isHybrid' | 'onEqual' | 'onEqualBlob'> {
   const copies = createBlobCopies(sqlite.blobs)
   return {
     isHybrid: true,
@@ -30,7 +27,8 @@ export function migrationNotes(
 export function notedDeletions(
   sqlite: StorageBackend,
   side: 'source' | 'target',
-): Pick<MigrationOptions, 'findDeleted'> {
+): Pick<HybridOptions, 'findDeleted' | 'wasBlobInTarget'> {
+  const copies = createBlobCopies(sqlite.blobs)
   return {
     async findDeleted(namespace, entries, of) {
       if (of !== side) return new Set()
@@ -39,5 +37,9 @@ export function notedDeletions(
       const deleted = await Promise.all(entries.map((entry) => isDeleted(sqlite, namespace, entry)))
       return new Set(entries.filter((_, index) => deleted[index]))
     },
+    // Not enough to delete one from SQLite: a bucket that was emptied has none either.
+    ...(side === 'source' && {
+      wasBlobInTarget: ({ path, etag }: BlobVersion) => copies.wasInPrimary(path, { etag }),
+    }),
   }
 }

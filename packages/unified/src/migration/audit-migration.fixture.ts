@@ -5,7 +5,7 @@ import { contentsOf } from './migration.fixture.ts'
 import type { MigratedApplication } from './migrated-application.fixture.ts'
 import { assertListed } from './migration-context.ts'
 import type { MigrationReport } from './migration-report.ts'
-import type { MigrationOptions } from './migration-options.ts'
+import type { HybridOptions } from './migration-options.ts'
 import { runMigration } from './run-migration.ts'
 import { verifyMigration } from './verify-migration.ts'
 
@@ -16,7 +16,7 @@ interface Sides {
 
 export interface AuditOptions {
   /** The application wrote to both sides, in hybrid mode; then blobs too are the same on both. */
-  readonly notes?: Pick<MigrationOptions, 'isHybrid' | 'onEqual' | 'onEqualBlob' | 'findDeleted'>
+  readonly notes?: HybridOptions
 }
 
 /**

@@ -1,17 +1,22 @@
 import { randomUUID } from 'node:crypto'
 import { hasErrorCode } from '@umbra/core'
 import type { BlobStore, NamedWrite, StoredBlob } from '@umbra/core'
+import type { BlobVersion } from './migration-options.ts'
 
 export type BlobOutcome =
   | { readonly kind: 'copied'; readonly blob: StoredBlob }
   /** Deleted in the source since it was listed. */
   | { readonly kind: 'gone' }
+  /** The target has had it, and has it no more. */
+  | { readonly kind: 'deletedInTarget' }
   /** Written or deleted while it was copied, on either side: a later pass sees what became of it. */
   | { readonly kind: 'moved' }
 
 export interface BlobSides {
   readonly source: BlobStore
   readonly target: BlobStore
+  /** Whether the target is known to have had what the source has of a blob, and has none now. */
+  readonly isDeletedInTarget: (blob: BlobVersion) => Promise<boolean>
 }
 
 /**
@@ -19,18 +24,20 @@ export interface BlobSides {
  *
  * @throws what the stores throw.
  */
-export async function copyBlob({ source, target }: BlobSides, path: string): Promise<BlobOutcome> {
+export async function copyBlob(sides: BlobSides, path: string): Promise<BlobOutcome> {
+  const { source, target } = sides
   // Before the source is read: a deletion that comes after that leaves another version in the target.
   const newest = await target.newest?.(path)
   const blob = await source.get(path)
   if (blob === undefined) return { kind: 'gone' }
+  if (await sides.isDeletedInTarget({ path, etag: blob.etag })) return { kind: 'deletedInTarget' }
   const copy = await overVersion(newest, async (named) => {
     const { etag } = await target.put(path, blob.bytes, { kind: 'absent' }, named)
     return { etag, name: named?.opId }
   })
   if (copy === undefined) return { kind: 'moved' }
   // Who deletes from the source alone, or from a target that remembers no deletion, leaves the copy.
-  const isThere = await isStillThere({ source, target }, path, { blob, copy })
+  const isThere = await isStillThere(sides, path, { blob, copy })
   return isThere ? { kind: 'copied', blob } : { kind: 'moved' }
 }
 

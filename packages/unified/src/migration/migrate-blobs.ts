@@ -4,6 +4,7 @@ import { copyBlob } from './copy-blob.ts'
 import { inGroups, mergeOrdered } from './merge-ordered.ts'
 import type { Pair } from './merge-ordered.ts'
 import type { MigrationContext } from './migration-context.ts'
+import type { BlobVersion } from './migration-options.ts'
 import { NO_COUNTS } from './migration-report.ts'
 import type { MigrationCounts, MigrationFinding } from './migration-report.ts'
 
@@ -50,16 +51,27 @@ export async function migrateBlobs(context: MigrationContext): Promise<BlobPass>
     counts.alreadyThere++
   }
 
-  async function copy({ path, size }: ListedBlob): Promise<void> {
-    if (!context.dryRun) {
-      const sides = { source: context.source.blobs, target: context.target.blobs }
+  async function copy({ path, etag, size }: ListedBlob): Promise<void> {
+    if (context.dryRun) {
+      if (await isDeletedInTarget({ path, etag })) {
+        counts.deletedInTarget++
+        return
+      }
+    } else {
+      const sides = { source: context.source.blobs, target: context.target.blobs, isDeletedInTarget }
       const outcome = await copyBlob(sides, path)
       if (outcome.kind === 'moved') moved++
+      if (outcome.kind === 'deletedInTarget') counts.deletedInTarget++
       if (outcome.kind !== 'copied') return
       await context.onEqualBlob({ path, etag: outcome.blob.etag })
     }
     counts.copied++
     counts.bytes += size
+  }
+
+  /** It may have got the blob only since they were listed. */
+  async function isDeletedInTarget(blob: BlobVersion): Promise<boolean> {
+    return (await context.wasBlobInTarget(blob)) && (await context.target.blobs.get(blob.path)) === undefined
   }
 
   /** A change of both, made while they were listed, looks like a difference. */

@@ -1,28 +1,24 @@
 import { systemClock, UmbraError } from '@umbra/core'
-import type { Clock, ListedBlob, ManifestEntry, Namespace, StorageBackend, StoreInventory } from '@umbra/core'
+import type { Clock, StorageBackend, StoreInventory } from '@umbra/core'
 import pLimit from 'p-limit'
 import type { LimitFunction } from 'p-limit'
 import { DEFAULT_CONCURRENCY } from './migration-options.ts'
-import type { MigrationOptions } from './migration-options.ts'
+import type { HybridOptions, MigrationOptions } from './migration-options.ts'
 
 /** A backend that can say what it holds. */
 export type ListedBackend = StorageBackend & { readonly inventory: StoreInventory }
 
-export interface MigrationContext {
+export interface MigrationContext extends Required<HybridOptions> {
   readonly source: ListedBackend
   readonly target: ListedBackend
   readonly since: string | undefined
   readonly dryRun: boolean
-  readonly isHybrid: boolean
   readonly bodyLimit: LimitFunction
   /** Loaded batches in memory, over all namespaces. */
   readonly batchLimit: LimitFunction
   readonly clock: Clock
   readonly signal: AbortSignal | undefined
   readonly advance: (records: number, bytes: number) => void
-  readonly onEqual: (namespace: Namespace, entries: readonly ManifestEntry[]) => Promise<void>
-  readonly findDeleted: NonNullable<MigrationOptions['findDeleted']>
-  readonly onEqualBlob: (blob: Pick<ListedBlob, 'path' | 'etag'>) => Promise<void>
 }
 
 /** Two for each of four namespaces: one is read while the one before is written. */
@@ -53,6 +49,7 @@ export function createMigrationContext(
     onEqual: options.onEqual ?? (async () => {}),
     findDeleted: options.findDeleted ?? (async () => new Set()),
     onEqualBlob: options.onEqualBlob ?? (async () => {}),
+    wasBlobInTarget: options.wasBlobInTarget ?? (async () => false),
   }
 }
 

@@ -16,7 +16,34 @@ export interface MigrationProgress {
   readonly bytes: number
 }
 
-export interface MigrationOptions extends MigrationScope {
+/** What a migration between the halves of a hybrid goes by. */
+export interface HybridOptions {
+  /**
+   * The two sides are the halves of a hybrid: over which version of R2's a record was made is kept with SQLite's records, and what both
+   * sides have changed is a conflict. Default false: the higher revision wins.
+   */
+  readonly isHybrid?: boolean
+  /**
+   * Of these entries of one side, which the other has not and does not say to have deleted as these revisions: those that are known to be
+   * copies of what was deleted there. They are not copied, or are deleted from the target.
+   */
+  readonly findDeleted?: (
+    namespace: Namespace,
+    entries: readonly ManifestEntry[],
+    side: 'source' | 'target',
+  ) => Promise<ReadonlySet<ManifestEntry>>
+  /** Whether the target is known to have had this blob of the source: when it has none now, it was deleted there, and is not copied. */
+  readonly wasBlobInTarget?: (blob: BlobVersion) => Promise<boolean>
+  /** Called with the entries of records that are now known to be the same on both sides: copied, or found so. */
+  readonly onEqual?: (namespace: Namespace, entries: readonly ManifestEntry[]) => Promise<void>
+  /** The same of blobs. */
+  readonly onEqualBlob?: (blob: BlobVersion) => Promise<void>
+}
+
+/** Blobs have no revisions. */
+export type BlobVersion = Pick<ListedBlob, 'path' | 'etag'>
+
+export interface MigrationOptions extends MigrationScope, HybridOptions {
   /** Bodies read, and so written, at the same time: 1 or more, default 64. */
   readonly concurrency?: number
   /** Say what would be copied, and write nothing. */
@@ -27,24 +54,6 @@ export interface MigrationOptions extends MigrationScope {
   readonly maxPasses?: number
   /** Called after each batch. The total costs one more listing of both stores, made only when this is given. */
   readonly onProgress?: (progress: MigrationProgress) => void
-  /**
-   * Of these entries of one side, which the other has not and does not say to have deleted as these revisions: those that are known to be
-   * copies of what was deleted there. They are not copied, or are deleted from the target.
-   */
-  readonly findDeleted?: (
-    namespace: Namespace,
-    entries: readonly ManifestEntry[],
-    side: 'source' | 'target',
-  ) => Promise<ReadonlySet<ManifestEntry>>
-  /**
-   * The two sides are the halves of a hybrid: over which version of R2's a record was made is kept with SQLite's records, and what both
-   * sides have changed is a conflict. Default false: the higher revision wins.
-   */
-  readonly isHybrid?: boolean
-  /** Called with the entries of records that are now known to be the same on both sides: copied, or found so. */
-  readonly onEqual?: (namespace: Namespace, entries: readonly ManifestEntry[]) => Promise<void>
-  /** The same of blobs. */
-  readonly onEqualBlob?: (blob: Pick<ListedBlob, 'path' | 'etag'>) => Promise<void>
   /** Rejects with its reason between two batches; what was copied stays. */
   readonly signal?: AbortSignal
   readonly clock?: Clock

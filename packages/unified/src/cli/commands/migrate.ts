@@ -6,7 +6,7 @@ import { betweenHalves } from '../../hybrid/migration-notes.ts'
 import { createOperationMeter } from '../../migration/count-operations.ts'
 import type { OperationMeter } from '../../migration/count-operations.ts'
 import type { ListedBackend } from '../../migration/migration-context.ts'
-import type { MigrationOptions, MigrationScope } from '../../migration/migration-options.ts'
+import type { HybridOptions, MigrationScope } from '../../migration/migration-options.ts'
 import type { MigrationReport } from '../../migration/migration-report.ts'
 import { priceOperations } from '../../migration/r2-prices.ts'
 import { runMigration } from '../../migration/run-migration.ts'
@@ -81,7 +81,7 @@ interface Sides {
   readonly target: ListedBackend
   readonly meter: OperationMeter
   /** What hybrid writes to its notes, and reads in them, when these are its halves; a dry run only reads. */
-  readonly notes: Pick<MigrationOptions, 'isHybrid' | 'onEqual' | 'onEqualBlob' | 'findDeleted'>
+  readonly notes: HybridOptions
 }
 
 async function withBothSides(
