@@ -27,6 +27,11 @@ export async function noteBucket(secondary: StorageBackend, bucket: Bucket): Pro
   }
 }
 
+/** Whether a bucket was ever the other half of a hybrid on this file. */
+export async function isHalf(secondary: StorageBackend): Promise<boolean> {
+  return (await secondary.blobs.get(PATH)) !== undefined
+}
+
 /** Whether this bucket was last the other half of a hybrid on this file, whatever backend the application uses now. */
 export async function isNotedBucket(secondary: StorageBackend, bucket: Bucket): Promise<boolean> {
   const stored = await secondary.blobs.get(PATH)

@@ -24,12 +24,8 @@ interface Pass {
 }
 
 /**
- * Copies what the source has and the target has not, as the very revisions they are: same id, time, metadata, revision
- * number and bytes, so `etag` is equal on both sides. The newer revision wins and a deletion is one; what is as new, or
- * only in the target, is left. It may be ended at any moment and run again, and applications may write meanwhile: passes
- * are repeated until one finds nothing to copy.
- *
- * Both backends stay open.
+ * Copies what the source has and the target has not, in passes until one finds nothing to copy. Of the halves of a hybrid it
+ * knows nothing but what it is told.
  *
  * @throws what the backends throw; what was copied until then stays. `UNSUPPORTED` when one cannot list what it holds.
  */
