@@ -1,5 +1,6 @@
-import type { StorageBackend } from '@umbra/core'
+import type { ManifestEntry, StorageBackend } from '@umbra/core'
 import type { BlobVersion, HybridOptions } from '../migration/migration-options.ts'
+import { basesOf, isUnchanged } from '../migration/version-bases.ts'
 import { createBlobCopies } from './blob-copies.ts'
 import { isKnownDeleted, wasDeleted } from './deletion-note.ts'
 import { noteInPrimary } from './primary-note.ts'
@@ -23,7 +24,7 @@ export function migrationNotes(
   }
 }
 
-/** The copies in SQLite, which is this side, that a deletion has left behind, whether or not R2 still knows of it. */
+/** What a deletion has left behind in SQLite, which is this side, whether or not R2 still knows of it. */
 export function notedDeletions(
   sqlite: StorageBackend,
   side: 'source' | 'target',
@@ -31,11 +32,19 @@ export function notedDeletions(
   const copies = createBlobCopies(sqlite.blobs)
   return {
     async findDeleted(namespace, entries, of) {
-      if (of !== side) return new Set()
+      const left = new Map<ManifestEntry, 'copy' | 'changed'>()
+      if (of !== side) return left
       // What is not copied can be copied another time; what is deleted is gone.
       const isDeleted = side === 'source' ? wasDeleted : isKnownDeleted
-      const deleted = await Promise.all(entries.map((entry) => isDeleted(sqlite, namespace, entry)))
-      return new Set(entries.filter((_, index) => deleted[index]))
+      await Promise.all(
+        entries.map(async (entry) => {
+          if (!(await isDeleted(sqlite, namespace, entry))) return
+          const bases = (await basesOf(sqlite, namespace, entry)) ?? []
+          const isCopied = bases.length === 0 || isUnchanged(bases, entry, entry)
+          left.set(entry, isCopied ? 'copy' : 'changed')
+        }),
+      )
+      return left
     },
     // Not enough to delete one from SQLite: a bucket that was emptied has none either.
     ...(side === 'source' && {

@@ -1,7 +1,7 @@
 import { manageBackend, UmbraError } from '@umbra/core'
 import type { StorageBackend, StorageManager } from '@umbra/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { aroundCommits, AT, createGate } from '../hybrid/away.fixture.ts'
+import { aroundCommits, AT, away, createGate } from '../hybrid/away.fixture.ts'
 import { betweenHalves } from '../hybrid/migration-notes.ts'
 import { openThreeWays } from '../hybrid/three-ways.fixture.ts'
 import type { ThreeWays } from '../hybrid/three-ways.fixture.ts'
@@ -118,6 +118,23 @@ describe('what both have changed since they had the same is listed, and neither 
     await remove(alone)
     expect((await toR2()).total.conflicts).toBe(0)
     expect((await toSqlite()).total.conflicts).toBe(0)
+  })
+
+  it.each([
+    ['to R2', 'source'],
+    ['to SQLite', 'target'],
+  ] as const)('when SQLite has changed it since a deletion that R2 has forgotten, %s', async (_, side) => {
+    await change(onR2, 'r2')
+    // It deletes the record from R2, and ends before it can remove the copy.
+    await remove(await openHybrid({ ...plainBackend(await sqlite()), commit: away }))
+    await change(alone, 'alone')
+    const forgotten = createFakeStore().client()
+    const file = await sqlite()
+    const sides = side === 'source' ? ([file, forgotten] as const) : ([forgotten, file] as const)
+    const { total, findings } = await runMigration(...sides, betweenHalves(file, side))
+    expect(total).toMatchObject({ copied: 0, deleted: 0, deletedInTarget: 0, conflicts: 1 })
+    expect(findings).toMatchObject([{ kind: 'conflict', id: 'a' }])
+    expect(await read(alone)).toEqual(['one', 'alone'])
   })
 
   it('when R2 has deleted it, and stored another one', async () => {

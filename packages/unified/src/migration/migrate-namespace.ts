@@ -115,13 +115,15 @@ async function decideGroup(
   const onlyInTarget = decided.filter(
     ({ pair, decision }) => pair.source === undefined && decision !== 'delete' && decision !== 'diverged',
   )
-  const [copies, left] = await Promise.all([
+  const [leftInSource, leftInTarget] = await Promise.all([
     findDeleted(namespace, entriesOf(onlyInSource), 'source'),
     findDeleted(namespace, entriesOf(onlyInTarget), 'target'),
   ])
-  return decided.map(({ stored, over, decision }) => {
-    if (copies.has(stored.entry)) return { stored, over, decision: 'deletedInTarget' }
-    return { stored, over, decision: left.has(stored.entry) ? 'delete' : decision }
+  return decided.map(({ pair, stored, over, decision }) => {
+    const left = (pair.target === undefined ? leftInSource : leftInTarget).get(stored.entry)
+    if (left === undefined) return { stored, over, decision }
+    if (left === 'changed') return { stored, over, decision: 'diverged' }
+    return { stored, over, decision: pair.target === undefined ? 'deletedInTarget' : 'delete' }
   })
 }
 

@@ -47,7 +47,7 @@ export function createMigrationContext(
     signal: options.signal,
     advance: () => {},
     onEqual: options.onEqual ?? (async () => {}),
-    findDeleted: options.findDeleted ?? (async () => new Set()),
+    findDeleted: options.findDeleted ?? (async () => new Map()),
     onEqualBlob: options.onEqualBlob ?? (async () => {}),
     wasBlobInTarget: options.wasBlobInTarget ?? (async () => false),
   }

@@ -25,13 +25,13 @@ export interface HybridOptions {
   readonly isHybrid?: boolean
   /**
    * Of these entries of one side, which the other has not and does not say to have deleted as these revisions: those that are known to be
-   * copies of what was deleted there. They are not copied, or are deleted from the target.
+   * of records that were deleted there. Copies are not copied, or are deleted from the target; one that was changed is a conflict.
    */
   readonly findDeleted?: (
     namespace: Namespace,
     entries: readonly ManifestEntry[],
     side: 'source' | 'target',
-  ) => Promise<ReadonlySet<ManifestEntry>>
+  ) => Promise<ReadonlyMap<ManifestEntry, 'copy' | 'changed'>>
   /** Whether the target is known to have had this blob of the source: when it has none now, it was deleted there, and is not copied. */
   readonly wasBlobInTarget?: (blob: BlobVersion) => Promise<boolean>
   /** Called with the entries of records that are now known to be the same on both sides: copied, or found so. */
