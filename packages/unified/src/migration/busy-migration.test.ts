@@ -51,6 +51,19 @@ it('ends although others change records of each large batch just before its comm
   )
 })
 
+it('copies a record with a later pass that others changed before each of its commits', async () => {
+  await runMigration(sqlite, store.client())
+  const change = { ...AT, recordId: 'r1', data: (current: unknown) => Number(current) + 1 }
+  for (let changes = 0; changes < 20; changes++) await manageBackend(sqlite).updateData(change)
+  let commits = 0
+  const target = aroundCommits(store.client(), {
+    before: () => (commits++ < 8 ? manageBackend(store.direct).updateData(change) : undefined),
+  })
+  const report = await runMigration(sqlite, target, migrationNotes(sqlite))
+  expect(report).toMatchObject({ settled: true, total: { copied: 1, conflicts: 0 } })
+  expect(await manageBackend(store.direct).retrieveData('m', 'u', 'r1')).toMatchObject({ data: 20 })
+})
+
 it('ends although a record that both have changes between its two listings', async () => {
   await runMigration(sqlite, store.client(), migrationNotes(sqlite))
   let changed = createGate()

@@ -102,6 +102,7 @@ async function commitRevisions(
       await context.target.commit(namespace, mutations)
       break
     } catch (error) {
+      if (tries >= MAX_TRIES && isRefused(error)) return { copied: [], overtaken, moved: moved + left.length }
       if (tries >= MAX_TRIES || !mayBeRepeated(error)) throw error
       if (!isRefused(error)) await context.clock.sleep(retryDelayMs(RETRY_POLICY, tries, 1), context.signal)
       isRefusedAgain = tries > 1 && isRefused(error)
