@@ -1,5 +1,5 @@
-import { hasErrorCode, isUmbraError, recordEtag, retryDelayMs } from '@umbra/core'
-import type { Expectation, ManifestEntry, Mutation, Namespace, StoredEntry, UmbraError } from '@umbra/core'
+import { recordEtag } from '@umbra/core'
+import type { Expectation, ManifestEntry, Mutation, Namespace, StoredEntry } from '@umbra/core'
 import { judgeRecord } from './judge-record.ts'
 import type { SettledDecision } from './decide-record.ts'
 import { loadRevision } from './load-revision.ts'
@@ -7,6 +7,7 @@ import type { LoadedRevision } from './load-revision.ts'
 import type { MigrationContext } from './migration-context.ts'
 import { noteEqual } from './note-equal.ts'
 import { addSent, copyOf } from './version-bases.ts'
+import { isRefused, MAX_TRIES, waitToRepeat } from './wait-to-repeat.ts'
 
 /** A revision to be copied, over what the target had when that was decided. */
 export interface Copy {
@@ -27,11 +28,6 @@ export interface Overtaken {
   readonly entry: ManifestEntry
   readonly decision: SettledDecision
 }
-
-/** Tries of a batch the target did not take. Each means another writer in it, or a store that does not answer. */
-const MAX_TRIES = 8
-
-const RETRY_POLICY = { maxAttempts: MAX_TRIES, baseDelayMs: 200, maxDelayMs: 10_000 }
 
 /** Copies these revisions as they are, in one commit. */
 export async function copyBatch(
@@ -103,8 +99,7 @@ async function commitRevisions(
       break
     } catch (error) {
       if (tries >= MAX_TRIES && isRefused(error)) return { copied: [], overtaken, moved: moved + left.length }
-      if (tries >= MAX_TRIES || !mayBeRepeated(error)) throw error
-      if (!isRefused(error)) await context.clock.sleep(retryDelayMs(RETRY_POLICY, tries, 1), context.signal)
+      await waitToRepeat(context, error, tries)
       isRefusedAgain = tries > 1 && isRefused(error)
     }
     const again = await decideAgain(context, namespace, left)
@@ -124,18 +119,6 @@ async function commitRevisions(
     }
   }
   return { copied: left.map(({ stored }) => stored.entry), overtaken, moved }
-}
-
-/** Either it was rejected, or repeating it does no harm: a copy that landed is as new as itself, so is not older. */
-function mayBeRepeated(error: unknown): error is UmbraError {
-  return (
-    isRefused(error) || hasErrorCode(error, 'OUTCOME_PENDING') || (isUmbraError(error) && error.retryable)
-  )
-}
-
-/** Another writer was faster: there is nothing to wait for. */
-function isRefused(error: unknown): boolean {
-  return hasErrorCode(error, 'PRECONDITION_FAILED', 'NOT_FOUND')
 }
 
 interface DecidedAgain extends Pick<BatchOutcome, 'overtaken' | 'moved'> {

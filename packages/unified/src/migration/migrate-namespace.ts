@@ -1,4 +1,4 @@
-import { compareEntries, hasErrorCode, recordEtag } from '@umbra/core'
+import { compareEntries, recordEtag } from '@umbra/core'
 import type { ManifestEntry, Namespace, StoredEntry } from '@umbra/core'
 import { copyBatch } from './copy-batch.ts'
 import type { Copy } from './copy-batch.ts'
@@ -11,6 +11,7 @@ import type { MigrationContext } from './migration-context.ts'
 import { noteEqual } from './note-equal.ts'
 import { PassTally } from './pass-tally.ts'
 import { COPY_OF_DELETION } from './version-bases.ts'
+import { isRefused, waitToRepeat } from './wait-to-repeat.ts'
 
 /** Records in one commit: each writes the head of R2 once. */
 const MAX_BATCH_RECORDS = 1_000
@@ -148,22 +149,33 @@ async function copy(
 
 /** Removes this very version: another one is a newer write, and not ours to remove. */
 async function remove(
-  { target, dryRun, isHybrid, clock }: MigrationContext,
+  context: MigrationContext,
   namespace: Namespace,
   entry: ManifestEntry,
   tally: PassTally,
 ): Promise<void> {
-  try {
-    const at = new Date(clock.now()).toISOString()
-    const expect = { kind: 'etag', etag: recordEtag(entry) } as const
-    if (!dryRun)
-      await target.commit(namespace, [
-        { kind: 'delete', id: entry.id, expect, at, ...(isHybrid && COPY_OF_DELETION) },
-      ])
+  const { target, isHybrid, clock, signal } = context
+  if (context.dryRun) {
     tally.deleted++
-  } catch (error) {
-    if (!hasErrorCode(error, 'NOT_FOUND', 'PRECONDITION_FAILED')) throw error
-    tally.moved++
+    return
+  }
+  const at = new Date(clock.now()).toISOString()
+  const expect = { kind: 'etag', etag: recordEtag(entry) } as const
+  const deletion = { kind: 'delete', id: entry.id, expect, at, ...(isHybrid && COPY_OF_DELETION) } as const
+  for (let tries = 1; ; tries++) {
+    signal?.throwIfAborted()
+    try {
+      await target.commit(namespace, [deletion])
+      tally.deleted++
+      return
+    } catch (error) {
+      // Also by an earlier try, whose answer was lost.
+      if (isRefused(error)) {
+        tally.moved++
+        return
+      }
+      await waitToRepeat(context, error, tries)
+    }
   }
 }
 

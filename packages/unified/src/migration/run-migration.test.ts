@@ -258,6 +258,28 @@ describe('runMigration', () => {
     expect(await contentsOf(target)).toEqual(await contentsOf(source))
   })
 
+  it.each([
+    ['UNAVAILABLE', 1],
+    ['OUTCOME_PENDING', 0],
+  ] as const)('deletes again when the target ended that with %s', async (code, deleted) => {
+    const { source, target } = createSides()
+    await put(source, { id: 'a', value: 1 })
+    await runMigration(source, target)
+    await remove(source, 'a')
+    const delays: number[] = []
+    let failures = 0
+    const commit: StorageBackend['commit'] = async (namespace, mutations) => {
+      if (failures++ > 0) return target.commit(namespace, mutations)
+      if (code === 'OUTCOME_PENDING') await target.commit(namespace, mutations)
+      throw new UmbraError(code, 'the first answer')
+    }
+    const clock = { now: () => 0, sleep: async (delayMs: number) => void delays.push(delayMs) }
+    const report = await runMigration(source, { ...target, commit }, { clock })
+    expect(report).toMatchObject({ settled: true, total: { deleted }, findings: [] })
+    expect(delays).toHaveLength(1)
+    expect(await contentsOf(target)).toEqual([])
+  })
+
   it.each(['OUTCOME_PENDING', 'PRECONDITION_FAILED'] as const)(
     'tells of every record of a batch that was there when its commit ended with %s',
     async (code) => {
