@@ -51,6 +51,20 @@ it('ends although others change records of each large batch just before its comm
   )
 })
 
+it('stops between two commits of a batch of which others keep changing records, when it is told to', async () => {
+  const interruption = new AbortController()
+  let commits = 0
+  const target = aroundCommits(store.client(), {
+    async before() {
+      await changeNext()
+      if (++commits === 3) interruption.abort(new Error('enough'))
+    },
+  })
+  const options = { ...migrationNotes(sqlite), signal: interruption.signal }
+  await expect(runMigration(sqlite, target, options)).rejects.toThrow('enough')
+  expect(commits).toBe(3)
+})
+
 it('copies a record with a later pass that others changed before each of its commits', async () => {
   await runMigration(sqlite, store.client())
   const change = { ...AT, recordId: 'r1', data: (current: unknown) => Number(current) + 1 }

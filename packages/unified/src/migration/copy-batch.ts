@@ -93,6 +93,7 @@ async function commitRevisions(
   let isRefusedAgain = false
   const overtaken: Overtaken[] = []
   for (let tries = 1; left.length > 0; tries++) {
+    context.signal?.throwIfAborted()
     try {
       const mutations = left.map((one) => toMutation(one, context, targets.get(one.stored.entry.id)))
       await context.target.commit(namespace, mutations)
