@@ -120,6 +120,14 @@ describe.each([
     })
   })
 
+  it('a blob that SQLite alone has deleted stays in R2, and SQLite gets it again', async () => {
+    await hybrid.putBlob('k', 1)
+    await alone.deleteBlob('k')
+    expect((await toR2()).blobs).toMatchObject({ deleted: 0, onlyInTarget: 1 })
+    expect((await toSqlite()).blobs).toMatchObject({ copied: 1 })
+    expect([await read(alone), await read(onR2)]).toEqual([1, 1])
+  })
+
   it('a blob of SQLite alone is left there', async () => {
     await alone.putBlob('k', 1)
     expect((await toSqlite()).blobs).toMatchObject({ deleted: 0, onlyInTarget: 1 })
