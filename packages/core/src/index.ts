@@ -6,6 +6,7 @@ export type {
   NamedWrite,
   StoredBlob,
 } from './backend/blob-store.ts'
+export { NEVER_WRITTEN } from './backend/blob-store.ts'
 export type { Capability, StorageCapabilities } from './backend/capabilities.ts'
 export {
   committedEntry,

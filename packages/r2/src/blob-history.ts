@@ -1,3 +1,4 @@
+import { NEVER_WRITTEN } from '@umbra/core'
 import type { NamedWrite, ObjectHead } from '@umbra/core'
 
 /**
@@ -8,9 +9,6 @@ export type BlobHistory = readonly string[]
 
 /** Versions remembered besides the newest: what fits well into the 2,048 bytes that S3 allows for metadata. */
 const REMEMBERED = 16
-
-/** Not there yet, or gone without a trace. */
-export const NEVER_WRITTEN: BlobHistory = ['none']
 
 export function historyOf({ etag, metadata }: Pick<ObjectHead, 'etag' | 'metadata'>): BlobHistory {
   const { id = `foreign-${etag}`, replaced } = metadata
@@ -33,6 +31,6 @@ export function historyAfter(
 export function fateOf({ opId, since }: NamedWrite, history: BlobHistory): 'applied' | 'open' | 'forgotten' {
   if (history.includes(opId)) return 'applied'
   if (since === undefined || history.includes(since)) return 'open'
-  const isWhole = history.length <= REMEMBERED || history.at(-1) === NEVER_WRITTEN[0]
+  const isWhole = history.length <= REMEMBERED || history.at(-1) === NEVER_WRITTEN
   return isWhole ? 'open' : 'forgotten'
 }

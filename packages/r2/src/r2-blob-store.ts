@@ -5,11 +5,12 @@ import {
   checkMayApply,
   hasErrorCode,
   isUmbraError,
+  NEVER_WRITTEN,
   UmbraError,
   withRetry,
 } from '@umbra/core'
 import type { BlobExpectation, BlobInfo, BlobStore, NamedWrite, StoredBlob } from '@umbra/core'
-import { fateOf, historyAfter, historyOf, NEVER_WRITTEN } from './blob-history.ts'
+import { fateOf, historyAfter, historyOf } from './blob-history.ts'
 import type { BlobHistory } from './blob-history.ts'
 import type { ManifestContext } from './manifest/manifest-context.ts'
 
@@ -83,7 +84,7 @@ export function createR2BlobStore(
 
   async function look(path: string): Promise<BlobVersion> {
     const found = await withRetry(() => objects.head(path), retry)
-    if (found === undefined) return { etag: undefined, exists: false, history: NEVER_WRITTEN }
+    if (found === undefined) return { etag: undefined, exists: false, history: [NEVER_WRITTEN] }
     return { etag: found.etag, exists: found.size > 0, history: historyOf(found) }
   }
 

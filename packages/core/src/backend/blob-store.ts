@@ -40,6 +40,9 @@ export interface NamedWrite {
   readonly mayApply?: (newest: string) => boolean
 }
 
+/** What {@link BlobStore.newest} names where nothing was ever written, or it is gone without a trace. */
+export const NEVER_WRITTEN = 'none'
+
 /**
  * Key-value JSON documents, each replaced in place by compare-and-swap. `path` is an encoded object key.
  *
@@ -53,6 +56,6 @@ export interface BlobStore {
   get(path: string, reading?: BlobReading): Promise<StoredBlob | undefined>
   /** Resolves to whether there was a blob to delete. */
   delete(path: string, expect: BlobExpectation, named?: NamedWrite): Promise<boolean>
-  /** Names the current version, for {@link NamedWrite.since}; undefined where names are ignored. */
+  /** Names the current version, a deletion too, for {@link NamedWrite.since}; undefined where names are ignored. */
   newest?(path: string): Promise<string | undefined>
 }

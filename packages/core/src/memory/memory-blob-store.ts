@@ -3,6 +3,7 @@ import { blobEtag } from '../backend/blob-etag.ts'
 import { checkBlobExpectation } from '../backend/check-blob-expectation.ts'
 import { checkMayApply } from '../backend/check-may-apply.ts'
 import { compareCodePoints } from '../backend/entry-order.ts'
+import { NEVER_WRITTEN } from '../backend/blob-store.ts'
 import type { BlobStore, NamedWrite, StoredBlob } from '../backend/blob-store.ts'
 import type { ListedBlob } from '../backend/store-inventory.ts'
 import { BLOBS_PREFIX } from '../keys/key-paths.ts'
@@ -20,7 +21,7 @@ export function createMemoryBlobStore(): MemoryBlobStore {
     applied.set(path, [...(applied.get(path) ?? []), named?.opId ?? randomUUID()])
   const wasApplied = (path: string, named: NamedWrite | undefined) =>
     named !== undefined && applied.get(path)?.includes(named.opId) === true
-  const newest = (path: string) => applied.get(path)?.at(-1) ?? 'none'
+  const newest = (path: string) => applied.get(path)?.at(-1) ?? NEVER_WRITTEN
   return {
     async put(path, bytes, expect, named) {
       const etag = blobEtag(bytes)

@@ -120,6 +120,14 @@ describe.each([
     })
   })
 
+  it('a blob that both had is copied to an R2 that was emptied', async () => {
+    await hybrid.putBlob('k', 1)
+    const emptied = await open()
+    expect((await toR2({}, emptied.r2)).blobs).toMatchObject({ copied: 1, deletedInTarget: 0 })
+    expect(await read(manageBackend(emptied.r2))).toBe(1)
+    await emptied.close()
+  })
+
   it('a blob that SQLite alone has deleted stays in R2, and SQLite gets it again', async () => {
     await hybrid.putBlob('k', 1)
     await alone.deleteBlob('k')

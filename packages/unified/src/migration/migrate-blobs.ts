@@ -1,4 +1,4 @@
-import { compareCodePoints } from '@umbra/core'
+import { compareCodePoints, NEVER_WRITTEN } from '@umbra/core'
 import type { ListedBlob } from '@umbra/core'
 import { copyBlob } from './copy-blob.ts'
 import { inGroups, mergeOrdered } from './merge-ordered.ts'
@@ -69,9 +69,11 @@ export async function migrateBlobs(context: MigrationContext): Promise<BlobPass>
     counts.bytes += size
   }
 
-  /** It may have got the blob only since they were listed. */
+  /** A target that was emptied has none of its deletions either; and it may have got the blob only since they were listed. */
   async function isDeletedInTarget(blob: BlobVersion): Promise<boolean> {
-    return (await context.wasBlobInTarget(blob)) && (await context.target.blobs.get(blob.path)) === undefined
+    if (!(await context.wasBlobInTarget(blob))) return false
+    const { blobs } = context.target
+    return (await blobs.newest?.(blob.path)) !== NEVER_WRITTEN && (await blobs.get(blob.path)) === undefined
   }
 
   /** A change of both, made while they were listed, looks like a difference. */
