@@ -71,7 +71,7 @@ async function differences({
     await restored.close()
     const held = await manageBackend(store.direct).retrieveData('m', 'u', 'a')
     const isThere = held?.metadata['count']
-    if (isThere !== current) found.push(`holds ${String(isThere)}, should hold ${String(current)}`)
+    if (isThere !== current) found.push(`holds ${JSON.stringify(isThere)}, should hold ${current}`)
   } finally {
     await folder.remove()
   }
