@@ -45,7 +45,7 @@ export function mutationId(mutation: Mutation): string {
   return mutation.kind === 'put' ? mutation.draft.id : mutation.id
 }
 
-/** Whether it creates a record with an id that was minted for it, which nobody else can know. */
+/** Whether it creates a record with an id that was minted for it, which nobody else can know; not when it is to go over one by now. */
 export function isMinted(mutation: Mutation): boolean {
-  return mutation.kind === 'put' && mutation.freshId === true
+  return mutation.kind === 'put' && mutation.freshId === true && mutation.expect.kind !== 'etag'
 }

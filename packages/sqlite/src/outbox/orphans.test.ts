@@ -1,6 +1,7 @@
+import { UmbraError } from '@umbra/core'
 import { beforeEach, expect, it } from 'vitest'
 import { newDatabasePath } from '../temporary-folder.fixture.ts'
-import { createSetClock, etagOf, holderNamed, LANE, openTestOutbox, put } from './outbox.fixture.ts'
+import { createSetClock, etagOf, holderNamed, LANE, leaseOf, openTestOutbox, put } from './outbox.fixture.ts'
 import type { Appended, Outbox } from './outbox-port.ts'
 
 const LEASE_MS = 30_000
@@ -53,4 +54,19 @@ it('of one in another container that is known once a living caller would have be
   expect((await openAs('3-next')).pendingEntry(LANE.path, 'a')).toMatchObject({ rev: 1, text: 'old' })
   clock.setTo(clock.now() + LEASE_MS)
   expect((await openAs('4-next')).pendingEntry(LANE.path, 'a')).toMatchObject({ rev: 2, text: 'new' })
+})
+
+it('whose caller lives in another container after all is kept for it when it is refused', async () => {
+  const caller = await openAs('1-unseen')
+  const { pk, opId } = await caller.append(LANE, { mutations: [put('a', 'x')] }, 'trying')
+  clock.setTo(clock.now() + LEASE_MS)
+  const other = await openAs('2-other')
+  const lease = await leaseOf(other)
+  const decision = { kind: 'conflict', error: new UmbraError('ALREADY_EXISTS', 'the id is taken') } as const
+  const decided = other.waiting(lease, 10).map((operation) => ({ operation, decision }))
+  await other.decide(lease, decided, undefined)
+  expect(other.listed()).toEqual([])
+  clock.setTo(clock.now() + LEASE_MS)
+  await other.discard(opId)
+  expect(await caller.settled(pk)).toMatchObject({ kind: 'refused' })
 })

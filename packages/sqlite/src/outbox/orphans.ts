@@ -18,11 +18,13 @@ export function isOrphan(
   return isAlive === undefined ? clock.now() - createdAt >= limits.leaseMs : !isAlive
 }
 
-/** So that they are read, and that no change is accepted that names what they replace. Runs inside a transaction. */
+/**
+ * So that they are read, and that no change is accepted that names what they replace. Should the caller of one live after all, it is told
+ * what becomes of it all the same. Runs inside a transaction.
+ */
 export function adoptOrphans(context: OutboxContext): void {
   const { statements } = context
-  for (const op of statements.awaitedOps.all())
-    if (isOrphan(context, op)) statements.markPending.run({ pk: op.pk })
+  for (const op of statements.awaitedOps.all()) if (isOrphan(context, op)) statements.adopt.run({ pk: op.pk })
 }
 
 /** When one of them is what a write would be compared with. Apart from that comparison: what is refused there is undone. */

@@ -1,4 +1,4 @@
-import { blobEtag, createMemoryBody, mutationId } from '@umbra/core'
+import { blobEtag, createMemoryBody, isMinted, mutationId } from '@umbra/core'
 import type { Mutation } from '@umbra/core'
 import type { PreparedBody } from '../body-store.ts'
 import type { OutboxContext } from './outbox-context.ts'
@@ -57,7 +57,7 @@ async function prepareMutation(context: OutboxContext, mutation: Mutation): Prom
       id: mutationId(mutation),
       draft: isPut ? mutation.draft : null,
       expect: toExpectColumn(mutation.expect),
-      freshId: isPut && mutation.freshId === true,
+      freshId: isMinted(mutation),
       minRev: isPut ? (mutation.rev ?? null) : null,
       rev: 0,
       certain: false,

@@ -135,6 +135,9 @@ export interface UnseenChange {
 export interface QueuedVersion {
   /** The operation's number. */
   readonly n: number
+  readonly resent: boolean
+  /** It goes over no record. */
+  readonly isCreation: boolean
   readonly entry: ManifestEntry
 }
 

@@ -14,7 +14,7 @@ import type {
   QueuedVersion,
   UnseenChange,
 } from './outbox-port.ts'
-import { predictedEntry, storedBody, toLane, toQueued } from './outbox-rows.ts'
+import { NONE, predictedEntry, storedBody, toLane, toQueued } from './outbox-rows.ts'
 import type { MutationRow, OpRow } from './outbox-rows.ts'
 
 export interface OutboxReads {
@@ -78,9 +78,12 @@ export function createOutboxReads(context: OutboxContext): OutboxReads {
   }
 
   function undecidedVersions({ lanePk, lane }: LaneLease, id: string): QueuedVersion[] {
-    return statements.undecidedOf
-      .all({ lane: lanePk, id })
-      .map(({ mutation, op: { n, opId } }) => ({ n, entry: predictedEntry(mutation, opId, lane) }))
+    return statements.undecidedOf.all({ lane: lanePk, id }).map(({ mutation, op: { n, resent, opId } }) => ({
+      n,
+      resent,
+      isCreation: mutation.expect === NONE,
+      entry: predictedEntry(mutation, opId, lane),
+    }))
   }
 
   function pendingEntry(path: string, id: string): ManifestEntry | undefined {

@@ -111,6 +111,7 @@ function operationStatements(db: BetterSQLite3Database) {
       .set({ state: 'pending', holder: NOBODY })
       .where(and(thisOp, UNDECIDED))
       .prepare(),
+    adopt: db.update(outboxOps).set({ state: 'pending' }).where(and(thisOp, UNDECIDED)).prepare(),
     markResent: db
       .update(outboxOps)
       .set({ resent: true })

@@ -7,7 +7,7 @@ import { isSameRevision } from '../migration/decide-record.ts'
 export interface Comparison {
   /** The live records, by their ids. */
   readonly current: ReadonlyMap<string, ManifestEntry>
-  /** Oldest first: of the operations that were decided just now, and of all that come after them. */
+  /** Oldest first: of the operations that were decided just now, and of those after them that the store may have got before. */
   versionsOf(id: string): readonly QueuedVersion[]
 }
 
@@ -50,9 +50,17 @@ function traceOf({ n }: QueuedOperation, mutation: Mutation, comparison: Compari
   if (entry === undefined)
     return sinceThen.some((version) => version.entry.op === 'del') ? 'deleted' : undefined
   // The newest, as contents come again; and with its times, as others write the same.
-  const newest = sinceThen.findLast(
+  const newest = untilRival(sinceThen).findLast(
     (version) => version.entry.op === 'put' && isSameRevision(version.entry, entry),
   )
   if (newest?.n === n) return 'made'
   return newest === undefined ? undefined : 'passed'
+}
+
+/** What is queued over the first of them. A creation beside it says nothing of it, nor does what is queued over that. */
+function untilRival(versions: readonly QueuedVersion[]): readonly QueuedVersion[] {
+  const rival = versions.findIndex(
+    ({ isCreation }, index) => isCreation && versions[index - 1]?.entry.op === 'put',
+  )
+  return rival === -1 ? versions : versions.slice(0, rival)
 }

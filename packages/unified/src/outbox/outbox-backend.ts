@@ -11,6 +11,7 @@ import type {
   StoredEntry,
 } from '@umbra/core'
 import type { DecidedOperation, Outbox } from '@umbra/sqlite'
+import { isSameRevision } from '../migration/decide-record.ts'
 import { Alerts } from './alerts.ts'
 import { backlogDepth } from './backlog-depth.ts'
 import { Breaker } from './breaker.ts'
@@ -173,7 +174,7 @@ async function toStored(
   const find = async (foreseen: ManifestEntry) => {
     const ask = () => breaker.run(() => primary.getEntry(namespace, foreseen.id))
     const found = await lastSeen.seeing(path, ask).catch(() => undefined)
-    return found?.entry.sha256 === foreseen.sha256 ? found : inStore(foreseen)
+    return found !== undefined && isSameRevision(found.entry, foreseen) ? found : inStore(foreseen)
   }
   return Promise.all(
     appended.entries.map(async (foreseen) => {

@@ -34,7 +34,7 @@ async function open(path = folder.sqlitePath): Promise<StorageManager> {
 }
 
 async function openBackend(path = folder.sqlitePath): Promise<StorageBackend> {
-  const outbox = await openOutbox({ path })
+  const outbox = await openOutbox({ path, leaseMs: 50 })
   const backend = createOutboxBackend({ primary: store.client(), outbox, policy: QUICK })
   opened.push(backend)
   return backend
@@ -119,6 +119,46 @@ describe('an operation that is sent under another name', () => {
     expect(await backend.pendingWrites?.conflicts()).toMatchObject([{ recordIds: ['y', 'x'] }])
   })
 
+  it('is not taken for applied because a creation beside it was', async () => {
+    const backend = await openBackend()
+    const [y] = await backend.commit(AT, [putOf(AT, 'y')])
+    store.usually = 'down'
+    // Both are on their way when the store goes, the second of them later, as it has more to write.
+    await Promise.all([
+      backend.commit(AT, [creationOf('k', 'ours'), changeOf(y, 'ours')]),
+      backend.commit(AT, [creationOf('k', 'beside'), putOf(AT, 'z1'), putOf(AT, 'z2')]),
+    ])
+    await elsewhere().updateData({ ...AT, recordId: 'y', data: 'theirs' })
+    store.fates.push('lost')
+    await backend.pendingWrites?.sync({ timeoutMs: 100 })
+    store.forgetWriters()
+    await drainBackend(backend)
+    expect(await backend.pendingWrites?.conflicts()).toMatchObject([{ recordIds: ['k', 'y'] }])
+  })
+
+  it('is not taken for applied because it once minted an id that it is to go over now', async () => {
+    const backend = await openBackend()
+    const [x] = await backend.commit(AT, [putOf(AT, 'x')])
+    store.usually = 'down'
+    await backend.commit(AT, [changeOf(x, 'ours'), { ...putOf(AT, 'minted'), freshId: true }])
+    const copy = await copyDatabase(folder.sqlitePath)
+    await drainBackend(backend)
+    await backend.commit(AT, [putOf(AT, 'so that the copy has another count')])
+    for (const recordId of ['x', 'minted']) await elsewhere().updateData({ ...AT, recordId, data: 'theirs' })
+    const restored = await openBackend(copy)
+    await drainBackend(restored)
+    const [listed] = (await restored.pendingWrites?.conflicts()) ?? []
+    // Both are read, and the store goes again.
+    store.fates.push('ok', 'ok')
+    store.usually = 'down'
+    await restored.pendingWrites?.resolve(listed?.id ?? '', 'retry')
+    await elsewhere().updateData({ ...AT, recordId: 'minted', data: 'theirs again' })
+    store.forgetWriters()
+    await drainBackend(restored)
+    expect(await held('x')).toBe('theirs')
+    expect(await restored.pendingWrites?.conflicts()).toHaveLength(1)
+  })
+
   it('is not taken for applied because the store cannot be read just now', async () => {
     const storage = await open()
     await storeAndBeForgotten(storage, 1)
@@ -132,9 +172,28 @@ describe('an operation that is sent under another name', () => {
   })
 })
 
+it('an operation whose answer was lost is not taken for one of the same content that was not sent yet', async () => {
+  const [used] = await store.direct.commit(AT, [creationOf('a', 'of others')])
+  await store.direct.commit(AT, [deletionOf(used)])
+  const backend = await openBackend()
+  store.usually = 'down'
+  const [first] = await backend.commit(AT, [creationOf('a', 'same')])
+  await backend.commit(AT, [deletionOf(first)])
+  await backend.commit(AT, [creationOf('a', 'same')])
+  store.fates.push('ok', 'lost')
+  await drainBackend(backend)
+  expect(await backend.pendingWrites?.conflicts()).toEqual([])
+  expect(await elsewhere().retrieveInfo('m', 'u', 'a')).toMatchObject({ revision: 5 })
+})
+
 function overOf(stored: StoredEntry | undefined) {
   if (stored === undefined) throw new Error('not stored')
   return { id: stored.entry.id, expect: { kind: 'etag', etag: recordEtag(stored.entry) } } as const
+}
+
+function creationOf(id: string, word: string): Mutation {
+  const { draft, ...put } = putOf(AT, id)
+  return { ...put, draft: { ...draft, metadata: { word } } }
 }
 
 function deletionOf(stored: StoredEntry | undefined): Mutation {

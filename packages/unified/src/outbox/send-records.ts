@@ -7,7 +7,7 @@ import type {
   NumberedOutcome,
   WriterMark,
 } from '@umbra/core'
-import type { DecidedOperation, Decision, LaneLease, QueuedOperation } from '@umbra/sqlite'
+import type { DecidedOperation, Decision, LaneLease, QueuedOperation, QueuedVersion } from '@umbra/sqlite'
 import { isInPlace, madeEntries } from './in-place.ts'
 import type { Comparison } from './in-place.ts'
 import type { SendContext } from './send-context.ts'
@@ -52,14 +52,14 @@ export async function sendRecords(
     if (operation === undefined) throw new UmbraError('INTERNAL', 'the store decided what nobody asked for')
     return { operation, outcome }
   })
-  if (answers.length === 0) throw new UmbraError('INTERNAL', 'the store decided nothing')
-  const comparison = await compare(context, { namespace, lease, operations: inDoubt(answers) })
+  const decidedTo = answers.at(-1)?.operation.n
+  if (decidedTo === undefined) throw new UmbraError('INTERNAL', 'the store decided nothing')
+  const comparison = await compare(context, { namespace, lease, decidedTo, operations: inDoubt(answers) })
   const decided = answers.map((answer) => ({
     operation: answer.operation,
     decision: toDecision(answer, comparison),
   }))
   // A version that knows of one operation has all before it.
-  const decidedTo = decided.at(-1)?.operation.n ?? sighting.decidedTo
   lastSeen.note(path, { ...sighting, decidedTo })
   return { decided, mark }
 }
@@ -94,10 +94,12 @@ async function compare(
   about: {
     readonly namespace: Namespace
     readonly lease: LaneLease
+    /** The last operation the store has decided. */
+    readonly decidedTo: number
     readonly operations: readonly QueuedOperation[]
   },
 ): Promise<Comparison> {
-  const { namespace, lease, operations } = about
+  const { namespace, lease, decidedTo, operations } = about
   const ids = new Set(operations.flatMap(({ mutations }) => mutations.map(mutationId)))
   const current = new Map<string, ManifestEntry>()
   await Promise.all(
@@ -106,7 +108,10 @@ async function compare(
       if (stored !== undefined) current.set(id, stored.entry)
     }),
   )
-  const versions = new Map(Array.from(ids, (id) => [id, outbox.undecidedVersions(lease, id)]))
+  const mayBeThere = ({ n, resent }: QueuedVersion) => n <= decidedTo || resent
+  const versions = new Map(
+    Array.from(ids, (id) => [id, outbox.undecidedVersions(lease, id).filter(mayBeThere)]),
+  )
   return { current, versionsOf: (id) => versions.get(id) ?? [] }
 }
 
