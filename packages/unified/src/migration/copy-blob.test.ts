@@ -1,4 +1,4 @@
-import { blobKey, manageBackend } from '@umbra/core'
+import { blobKey, manageBackend, UmbraError } from '@umbra/core'
 import type { BlobStore, StorageBackend, StorageManager } from '@umbra/core'
 import { createR2Backend } from '@umbra/r2'
 import { startLocalR2 } from '@umbra/r2/local'
@@ -6,6 +6,7 @@ import type { LocalR2 } from '@umbra/r2/local'
 import { createSqliteBackend } from '@umbra/sqlite'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createHybridBackend } from '../hybrid/hybrid-backend.ts'
+import { betweenHalves } from '../hybrid/migration-notes.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
 import { runMigration } from './run-migration.ts'
 
@@ -117,17 +118,42 @@ describe('a blob that is copied from sqlite to r2', () => {
     await manageBackend(sqlite).putBlob(key, 1)
   })
 
-  it('stays deleted when a process on sqlite alone deletes it meanwhile', async () => {
+  it('stays in r2 when a process on sqlite alone deletes it meanwhile, as it does after that', async () => {
     const deleting = onRead(sqlite, 1, () => manageBackend(sqlite).deleteBlob(key))
-    expect(await runMigration(deleting, r2)).toMatchObject({ settled: true, blobs: { copied: 0 } })
-    await expectDeleted()
+    const report = await runMigration(deleting, r2)
+    expect(report).toMatchObject({ settled: true, blobs: { copied: 1, onlyInTarget: 1 } })
+    expect(await valueIn(hybrid)).toBe(1)
   })
 
-  it('is not taken away when the same was stored after its deletion', async () => {
-    const deleting = onRead(sqlite, 1, () => manageBackend(sqlite).deleteBlob(key))
-    const storing = onRead(deleting, 2, () => manageBackend(r2).putBlob(key, 1))
-    expect(await runMigration(storing, r2)).toMatchObject({ settled: true, blobs: { copied: 0 } })
-    expect(await valueIn(r2)).toBe(1)
+  it('is never missing from r2 again, whoever reads it in between', async () => {
+    const writing = onRead(sqlite, 1, () => manageBackend(sqlite).putBlob(key, 2))
+    const reading = onRead(writing, 2, () => valueIn(hybrid))
+    expect(await runMigration(reading, r2, betweenHalves(sqlite, 'source'))).toMatchObject({ settled: true })
+    expect(await valueIn(hybrid)).toBe(2)
+  })
+
+  it('stays in r2 when sqlite does not say whether it is still there', async () => {
+    const failing = onRead(sqlite, 2, async () => {
+      await valueIn(hybrid)
+      throw new Error('busy')
+    })
+    await expect(runMigration(failing, r2, betweenHalves(sqlite, 'source'))).rejects.toThrow('busy')
+    expect(await runMigration(sqlite, r2, betweenHalves(sqlite, 'source'))).toMatchObject({ settled: true })
+    expect(await valueIn(hybrid)).toBe(1)
+  })
+
+  it('is looked at again by the next pass when the answer to its copy is lost', async () => {
+    let isFirst = true
+    const put: BlobStore['put'] = async (...about) => {
+      const info = await r2.blobs.put(...about)
+      if (!isFirst) return info
+      isFirst = false
+      throw new UmbraError('OUTCOME_PENDING', 'the answer is lost')
+    }
+    const losing = { ...r2, blobs: { ...r2.blobs, put } }
+    const report = await runMigration(sqlite, losing, betweenHalves(sqlite, 'source'))
+    expect(report).toMatchObject({ settled: true, blobs: { alreadyThere: 1 } })
+    expect(await valueIn(hybrid)).toBe(1)
   })
 
   it('is copied as it is now when it was written meanwhile', async () => {

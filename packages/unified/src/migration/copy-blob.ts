@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { hasErrorCode } from '@umbra/core'
-import type { BlobStore, NamedWrite, StoredBlob } from '@umbra/core'
+import type { BlobExpectation, BlobStore, NamedWrite, StoredBlob } from '@umbra/core'
 import type { BlobVersion } from './migration-options.ts'
 
 export type BlobOutcome =
@@ -19,8 +19,14 @@ export interface BlobSides {
   readonly isDeletedInTarget: (blob: BlobVersion) => Promise<boolean>
 }
 
+interface BlobCopy {
+  readonly etag: string
+  /** Undefined where versions have no names. */
+  readonly name: string | undefined
+}
+
 /**
- * Copies a blob that the target has not. What is deleted from the source while it is copied stays deleted.
+ * Copies a blob that the target has not, and what the source has of it once that is done. What hybrid deletes meanwhile stays deleted.
  *
  * @throws what the stores throw.
  */
@@ -31,40 +37,51 @@ export async function copyBlob(sides: BlobSides, path: string): Promise<BlobOutc
   const blob = await source.get(path)
   if (blob === undefined) return { kind: 'gone' }
   if (await sides.isDeletedInTarget({ path, etag: blob.etag })) return { kind: 'deletedInTarget' }
-  const copy = await overVersion(newest, async (named) => {
-    const { etag } = await target.put(path, blob.bytes, { kind: 'absent' }, named)
+  const copy = await put(sides, path, { blob, over: { name: newest, expect: { kind: 'absent' } } })
+  if (copy === undefined) return { kind: 'moved' }
+  const now = await lookAgain(sides, path, copy)
+  if (now === 'taken away') return { kind: 'moved' }
+  // Whoever deletes from the source alone leaves what the target has, now as before.
+  if (now === undefined || now.etag === blob.etag) return { kind: 'copied', blob }
+  // Once: what the source has after that may be what somebody has read in the target meanwhile.
+  const expect = { kind: 'etag', etag: copy.etag } as const
+  const newer = await put(sides, path, { blob: now, over: { name: copy.name, expect } })
+  return newer === undefined ? { kind: 'moved' } : { kind: 'copied', blob: now }
+}
+
+function put(
+  { target }: BlobSides,
+  path: string,
+  {
+    blob,
+    over,
+  }: { readonly blob: StoredBlob; readonly over: { name: string | undefined; expect: BlobExpectation } },
+): Promise<BlobCopy | undefined> {
+  return overVersion(over.name, async (named) => {
+    const { etag } = await target.put(path, blob.bytes, over.expect, named)
     return { etag, name: named?.opId }
   })
-  if (copy === undefined) return { kind: 'moved' }
-  // Who deletes from the source alone, or from a target that remembers no deletion, leaves the copy.
-  const isThere = await isStillThere(sides, path, { blob, copy })
-  return isThere ? { kind: 'copied', blob } : { kind: 'moved' }
 }
 
-interface BlobCopy {
-  readonly etag: string
-  /** Undefined where versions have no names. */
-  readonly name: string | undefined
-}
-
-/** Whether the source still has the version that was copied; when it has not, or does not say, the copy is taken away again. */
-async function isStillThere(
+/**
+ * What the source has now. A target without names for versions would not have noticed a deletion before the copy came: there the copy is taken away
+ * when the source has none, or does not say, for the next run copies it again, whereas nobody would ever delete it. Where versions have
+ * names it stays, as others may have read it.
+ */
+async function lookAgain(
   { source, target }: BlobSides,
   path: string,
-  { blob, copy }: { readonly blob: StoredBlob; readonly copy: BlobCopy },
-): Promise<boolean> {
-  let isThere = false
+  copy: BlobCopy,
+): Promise<StoredBlob | undefined | 'taken away'> {
+  if (copy.name !== undefined) return source.get(path)
+  let now: StoredBlob | undefined
   try {
-    isThere = (await source.get(path))?.etag === blob.etag
+    now = await source.get(path)
   } finally {
-    // In doubt too: the next run copies it again, whereas nobody would ever delete it.
-    if (!isThere) {
-      const expect = { kind: 'etag', etag: copy.etag } as const
-      // Also another one with the same content is not ours.
-      await overVersion(copy.name, (named) => target.delete(path, expect, named))
-    }
+    if (now === undefined)
+      await overVersion(undefined, () => target.delete(path, { kind: 'etag', etag: copy.etag }))
   }
-  return isThere
+  return now ?? 'taken away'
 }
 
 /** Makes a change over nothing but this version, as far as versions have names; undefined when another one is there. */

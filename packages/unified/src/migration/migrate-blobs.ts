@@ -1,4 +1,4 @@
-import { compareCodePoints, NEVER_WRITTEN } from '@umbra/core'
+import { compareCodePoints, hasErrorCode, NEVER_WRITTEN } from '@umbra/core'
 import type { ListedBlob } from '@umbra/core'
 import { copyBlob } from './copy-blob.ts'
 import { inGroups, mergeOrdered } from './merge-ordered.ts'
@@ -16,6 +16,12 @@ export interface BlobPass {
 
 /** Listed blobs that are looked at together. */
 const GROUP_SIZE = 1_000
+
+/** What became of it is for the next pass to see. */
+function unlessMoved(error: unknown): { readonly kind: 'moved' } {
+  if (hasErrorCode(error, 'OUTCOME_PENDING', 'CONFLICT')) return { kind: 'moved' }
+  throw error
+}
 
 /** One pass over the blobs. They have no revisions: one that differs is a conflict, and left. */
 export async function migrateBlobs(context: MigrationContext): Promise<BlobPass> {
@@ -59,7 +65,7 @@ export async function migrateBlobs(context: MigrationContext): Promise<BlobPass>
       }
     } else {
       const sides = { source: context.source.blobs, target: context.target.blobs, isDeletedInTarget }
-      const outcome = await copyBlob(sides, path)
+      const outcome = await copyBlob(sides, path).catch(unlessMoved)
       if (outcome.kind === 'moved') moved++
       if (outcome.kind === 'deletedInTarget') counts.deletedInTarget++
       if (outcome.kind !== 'copied') return
