@@ -1,6 +1,6 @@
 import type { ManifestEntry, StorageBackend } from '@umbra/core'
 import type { BlobVersion, HybridOptions } from '../migration/migration-options.ts'
-import { basesOf, isUnchanged } from '../migration/version-bases.ts'
+import { basesOf, isUnchanged, lowestBase } from '../migration/version-bases.ts'
 import { createBlobCopies } from './blob-copies.ts'
 import { isKnownDeleted, wasDeleted } from './deletion-note.ts'
 import { noteInPrimary } from './primary-note.ts'
@@ -38,10 +38,14 @@ export function notedDeletions(
       const isDeleted = side === 'source' ? wasDeleted : isKnownDeleted
       await Promise.all(
         entries.map(async (entry) => {
-          if (!(await isDeleted(sqlite, namespace, entry))) return
-          const bases = (await basesOf(sqlite, namespace, entry)) ?? []
+          const bases = await basesOf(sqlite, namespace, entry)
+          // Not this version any more: whoever acts on it finds out.
+          if (bases === undefined) return
           const isCopied = bases.length === 0 || isUnchanged(bases, entry, entry)
-          left.set(entry, isCopied ? 'copy' : 'changed')
+          // What was changed has a higher revision than what was deleted.
+          const rev = isCopied ? entry.rev : lowestBase(bases)
+          if (await isDeleted(sqlite, namespace, { ...entry, rev }))
+            left.set(entry, isCopied ? 'copy' : 'changed')
         }),
       )
       return left

@@ -121,21 +121,26 @@ describe('what both have changed since they had the same is listed, and neither 
   })
 
   it.each([
-    ['to R2', 'source'],
-    ['to SQLite', 'target'],
-  ] as const)('when SQLite has changed it since a deletion that R2 has forgotten, %s', async (_, side) => {
-    await change(onR2, 'r2')
-    // It deletes the record from R2, and ends before it can remove the copy.
-    await remove(await openHybrid({ ...plainBackend(await sqlite()), commit: away }))
-    await change(alone, 'alone')
-    const forgotten = createFakeStore().client()
-    const file = await sqlite()
-    const sides = side === 'source' ? ([file, forgotten] as const) : ([forgotten, file] as const)
-    const { total, findings } = await runMigration(...sides, betweenHalves(file, side))
-    expect(total).toMatchObject({ copied: 0, deleted: 0, deletedInTarget: 0, conflicts: 1 })
-    expect(findings).toMatchObject([{ kind: 'conflict', id: 'a' }])
-    expect(await read(alone)).toEqual(['one', 'alone'])
-  })
+    ['to R2', 'source', []],
+    ['to SQLite', 'target', []],
+    ['of a later version to R2', 'source', ['r2']],
+    ['of a later version to SQLite', 'target', ['r2']],
+  ] as const)(
+    'when SQLite has changed it since a deletion that R2 has forgotten, %s',
+    async (_, side, later) => {
+      for (const word of later) await change(onR2, word)
+      // It deletes the record from R2, and ends before it can remove the copy.
+      await remove(await openHybrid({ ...plainBackend(await sqlite()), commit: away }))
+      await change(alone, 'alone')
+      const forgotten = createFakeStore().client()
+      const file = await sqlite()
+      const sides = side === 'source' ? ([file, forgotten] as const) : ([forgotten, file] as const)
+      const { total, findings } = await runMigration(...sides, betweenHalves(file, side))
+      expect(total).toMatchObject({ copied: 0, deleted: 0, deletedInTarget: 0, conflicts: 1 })
+      expect(findings).toMatchObject([{ kind: 'conflict', id: 'a' }])
+      expect(await read(alone)).toEqual(['one', 'alone'])
+    },
+  )
 
   it('when R2 has deleted it, and stored another one', async () => {
     await change(alone, 'alone')

@@ -121,6 +121,11 @@ export function isDiverged(bases: readonly string[], own: ManifestEntry, other: 
   return own.timestamp !== other.timestamp || bases.some((base) => Number.parseInt(base) <= other.rev)
 }
 
+/** The lowest revision that both backends had, so the one by which a deletion of the other backend's knows what was made over it. */
+export function lowestBase(bases: readonly string[]): number {
+  return Math.min(...bases.map((base) => Number.parseInt(base)))
+}
+
 /** Whether it is a copy; or the only version that was ever sent, over which the other backend's was made if it is of the same record. */
 export function isUnchanged(
   bases: readonly string[],
