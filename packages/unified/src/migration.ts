@@ -13,13 +13,7 @@ export { createOriginalBucketSource } from './migration/foreign/original-bucket-
 export type { ReadableBucket } from './migration/foreign/original-bucket-source.ts'
 export { createTableSource } from './migration/foreign/table-source.ts'
 export type { TableSourceOptions } from './migration/foreign/table-source.ts'
-export type {
-  BlobVersion,
-  HybridOptions,
-  MigrationOptions,
-  MigrationProgress,
-  MigrationScope,
-} from './migration/migration-options.ts'
+export type { MigrationOptions, MigrationProgress, MigrationScope } from './migration/migration-options.ts'
 export type {
   MigrationCounts,
   MigrationFinding,
@@ -34,7 +28,7 @@ export type {
   DifferenceKind,
   StoreDifference,
 } from './migration/comparison-report.ts'
-export { betweenHalves } from './hybrid/migration-notes.ts'
+export { migrateHalves } from './migrate-halves.ts'
 export { runMigration } from './run-migration.ts'
 export { verifyMigration } from './migration/verify-migration.ts'
 export type { NamespaceVerification, SideSummary, VerificationReport } from './migration/verify-migration.ts'

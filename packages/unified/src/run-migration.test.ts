@@ -5,7 +5,7 @@ import { AT } from './hybrid/away.fixture.ts'
 import { noteBucket } from './hybrid/hybrid-bucket.ts'
 import { openThreeWays } from './hybrid/three-ways.fixture.ts'
 import type { ThreeWays } from './hybrid/three-ways.fixture.ts'
-import { betweenHalves, runMigration } from './migration.ts'
+import { migrateHalves, runMigration } from './migration.ts'
 
 const BUCKET = { endpoint: 'https://account.r2.cloudflarestorage.com', bucket: 'umbra' }
 
@@ -35,16 +35,21 @@ describe('a record that both halves of a hybrid have changed, SQLite more often'
 
   it('is not replaced by a migration that is not told so', async () => {
     const code = 'CONFIGURATION'
-    const message = expect.stringContaining("betweenHalves(source, 'source')") as string
+    const message = expect.stringContaining('migrateHalves') as string
     await expect(runMigration(sqlite, r2)).rejects.toMatchObject({ code, message })
     await expect(runMigration(r2, sqlite)).rejects.toMatchObject({ code })
     await expect(runMigration(sqlite, r2, { dryRun: true })).rejects.toMatchObject({ code })
     expect(await inR2()).toBe('r2')
   })
 
-  it('is listed by one that is', async () => {
-    const { total } = await runMigration(sqlite, r2, betweenHalves(sqlite, 'source'))
-    expect(total).toMatchObject({ copied: 0, conflicts: 1 })
+  it('is listed by one between halves, in either direction', async () => {
+    for (const [source, target] of [
+      [sqlite, r2],
+      [r2, sqlite],
+    ] as const) {
+      const { total } = await migrateHalves(source, target)
+      expect(total).toMatchObject({ copied: 0, conflicts: 1 })
+    }
     expect(await inR2()).toBe('r2')
   })
 
@@ -53,6 +58,10 @@ describe('a record that both halves of a hybrid have changed, SQLite more often'
     expect((await runMigration(sqlite, r2, { isHybrid: false })).total).toMatchObject({ copied: 1 })
     expect(await backup.retrieveData('m', 'u', 'a')).toMatchObject({ data: 'twice', revision: 3 })
   })
+})
+
+it('two sides without SQLite are no halves', async () => {
+  await expect(migrateHalves(r2, ways.store.client())).rejects.toMatchObject({ code: 'CONFIGURATION' })
 })
 
 it('a file that was never half of a hybrid is migrated by revisions', async () => {

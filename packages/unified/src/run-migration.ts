@@ -11,8 +11,8 @@ import { runMigration as migrate } from './migration/run-migration.ts'
  * only in the target, is left. It may be ended at any moment and run again, and applications may write meanwhile: passes
  * are repeated until one finds nothing to copy.
  *
- * Between the halves of a hybrid the newer revision alone does not say which one is to stay: give it what
- * {@link betweenHalves} makes of the SQLite side. With `isHybrid: false` it is another bucket than that of the hybrid.
+ * Between the halves of a hybrid the newer revision alone does not say which one is to stay: use {@link migrateHalves}. A SQLite file is
+ * known as a half once it was opened with `STORAGE_BACKEND=hybrid`; with `isHybrid: false` the other side is another bucket than that one's.
  *
  * Both backends stay open.
  *
@@ -22,7 +22,7 @@ import { runMigration as migrate } from './migration/run-migration.ts'
 export async function runMigration(
   source: StorageBackend,
   target: StorageBackend,
-  options: MigrationOptions = {},
+  options: MigrationOptions & { readonly isHybrid?: false } = {},
 ): Promise<MigrationReport> {
   if (options.isHybrid === undefined) {
     await assertNoHalf(source, 'source')
@@ -36,6 +36,6 @@ async function assertNoHalf(backend: StorageBackend, side: 'source' | 'target'):
   if (backend.bases === undefined || !(await isHalf(backend))) return
   throw new UmbraError(
     'CONFIGURATION',
-    `the ${side} is half of a hybrid: give betweenHalves(${side}, '${side}'), or isHybrid: false when the other side is no half of it`,
+    `the ${side} is half of a hybrid: use migrateHalves, or give isHybrid: false when the other side is no half of it`,
   )
 }

@@ -6,6 +6,7 @@ import { createR2Backend } from '@umbra/r2'
 import { createSqliteBackend } from '@umbra/sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createStorageManager } from '../create-storage-manager.ts'
+import { isNotedBucket } from '../hybrid/hybrid-bucket.ts'
 import { toEnvironment } from '../local-environment.fixture.ts'
 import { startStoppableR2 } from '../process-kills/stoppable-r2.fixture.ts'
 import type { StoppableR2 } from '../process-kills/stoppable-r2.fixture.ts'
@@ -68,6 +69,14 @@ describe('umbra import into a hybrid', () => {
     expect(await umbra('import', files, ...INTO)).toMatchObject({ exitCode: 0 })
     expect(await umbra('compare')).toMatchObject({ exitCode: 0, document: { total: { equal: 2 } } })
     expect(await umbra('import', files, ...INTO)).toMatchObject({ exitCode: 0, document: { unchanged: 2 } })
+  })
+
+  it('notes whose half the file is from now on', async () => {
+    await writeFile(join(files, 'a.json'), '1')
+    await umbra('import', files, ...INTO)
+    const sqlite = await createSqliteBackend({ path: folder.sqlitePath })
+    expect(await isNotedBucket(sqlite, r2.server.settings)).toBe(true)
+    await sqlite.close()
   })
 
   it('makes the copies that an import which was ended did not make', async () => {

@@ -27,7 +27,7 @@ const MAX_BATCHES = 8
 export function createMigrationContext(
   source: StorageBackend,
   target: StorageBackend,
-  options: MigrationOptions,
+  options: MigrationOptions & HybridOptions,
 ): MigrationContext {
   const concurrency = options.concurrency ?? DEFAULT_CONCURRENCY
   if (!Number.isInteger(concurrency) || concurrency < 1) {

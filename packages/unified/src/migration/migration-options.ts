@@ -43,7 +43,7 @@ export interface HybridOptions {
 /** Blobs have no revisions. */
 export type BlobVersion = Pick<ListedBlob, 'path' | 'etag'>
 
-export interface MigrationOptions extends MigrationScope, HybridOptions {
+export interface MigrationOptions extends MigrationScope {
   /** Bodies read, and so written, at the same time: 1 or more, default 64. */
   readonly concurrency?: number
   /** Say what would be copied, and write nothing. */

@@ -6,7 +6,7 @@ import { migrateNamespace } from './migrate-namespace.ts'
 import { createMigrationContext } from './migration-context.ts'
 import type { ListedBackend, MigrationContext } from './migration-context.ts'
 import { DEFAULT_MAX_PASSES } from './migration-options.ts'
-import type { MigrationOptions, MigrationScope } from './migration-options.ts'
+import type { HybridOptions, MigrationOptions, MigrationScope } from './migration-options.ts'
 import { addPass, NO_COUNTS, sumCounts } from './migration-report.ts'
 import type { MigrationCounts, MigrationFinding, MigrationReport } from './migration-report.ts'
 import { mapConcurrently } from './map-concurrently.ts'
@@ -32,7 +32,7 @@ interface Pass {
 export async function runMigration(
   source: StorageBackend,
   target: StorageBackend,
-  options: MigrationOptions = {},
+  options: MigrationOptions & HybridOptions = {},
 ): Promise<MigrationReport> {
   const context = createMigrationContext(source, target, options)
   const startedAt = context.clock.now()

@@ -1,6 +1,7 @@
 import { parseSettings, UmbraError } from '@umbra/core'
 import type { Namespace, ParquetCodec } from '@umbra/core'
 import type { Command } from 'commander'
+import { noteBucket } from '../../hybrid/hybrid-bucket.ts'
 import { createImportMirror } from '../../hybrid/import-mirror.ts'
 import { createLazyParquetCodec } from '../../lazy-parquet-codec.ts'
 import { createFolderSource } from '../../migration/foreign/folder-source.ts'
@@ -127,6 +128,7 @@ async function runImport(
       settings,
       async ([target, secondary]) => {
         if (target === undefined) throw new UmbraError('INTERNAL', 'there is no store')
+        if (secondary !== undefined && !readOnly) await noteBucket(secondary, bothStores(context.env).r2)
         return importForeign(source, target, {
           ...components,
           ...(secondary && { mirror: createImportMirror({ primary: target, secondary }) }),
