@@ -148,6 +148,7 @@ export function createHybridBlobs({ primary, secondary }: HybridParts, backlog: 
   async function removeNamed(path: string, expect: BlobExpectation, named: NamedWrite): Promise<boolean> {
     const existed = await overOnlyCopy(path, expect, {
       named,
+      isDeletion: true,
       change: (expected) => truth.delete(path, expected, named),
     })
     await copyCurrent(path)
@@ -158,20 +159,25 @@ export function createHybridBlobs({ primary, secondary }: HybridParts, backlog: 
   async function overOnlyCopy<T>(
     path: string,
     expect: BlobExpectation,
-    { named, change }: { named: NamedWrite; change: (expect: BlobExpectation) => Promise<T> },
+    about: {
+      readonly named: NamedWrite
+      readonly isDeletion?: true
+      readonly change: (expect: BlobExpectation) => Promise<T>
+    },
   ): Promise<T> {
-    const attempt = (expected: BlobExpectation) => decide(path, () => change(expected))
+    const { named, isDeletion = false } = about
+    const attempt = (expected: BlobExpectation) => decide(path, () => about.change(expected))
     const isCreation = expect?.kind === 'absent'
+    // One that deletes whatever is there, too: it is to be known that the primary has had it before its copy is removed.
+    const mayPassBy = isCreation || (isDeletion && expect === undefined)
     try {
-      return await attempt(isCreation && (await find(path)).only ? NO_VERSION : expect)
+      return await attempt(mayPassBy && (await find(path)).only ? NO_VERSION : expect)
     } catch (error) {
-      const isUnknown =
-        hasErrorCode(error, 'PRECONDITION_FAILED') &&
-        error.details['currentEtag'] === null &&
-        error.details['reason'] !== 'forgotten'
-      if (!isUnknown) throw error
-      const current = await ensureInPrimary(path, named.mayApply)
-      if (current === undefined && !isCreation) throw error
+      if (!hasErrorCode(error, 'PRECONDITION_FAILED') || error.details['currentEtag'] !== null) throw error
+      if (error.details['reason'] !== 'forgotten') {
+        const current = await ensureInPrimary(path, named.mayApply)
+        if (current === undefined && !mayPassBy) throw error
+      } else if (expect !== undefined) throw error
       return attempt(expect)
     }
   }

@@ -5,6 +5,7 @@ import { startLocalR2 } from '@umbra/r2/local'
 import type { LocalR2 } from '@umbra/r2/local'
 import { createSqliteBackend } from '@umbra/sqlite'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { createGate } from '../hybrid/away.fixture.ts'
 import { createHybridBackend } from '../hybrid/hybrid-backend.ts'
 import { betweenHalves } from '../hybrid/migration-notes.ts'
 import { createStorageFolder } from '../storage-folder.fixture.ts'
@@ -162,6 +163,39 @@ describe('a blob that is copied from sqlite to r2', () => {
     expect(report).toMatchObject({ settled: true, blobs: { copied: 1 }, findings: [] })
     expect(await valueIn(r2)).toBe(2)
   })
+})
+
+it('a blob that an outbox deletes is not copied from sqlite between its two deletions', async () => {
+  await manageBackend(sqlite).putBlob(key, 1)
+  const gate = createGate()
+  const waiting = onRead(sqlite, 1, () => gate.pass())
+  let migrating: Promise<unknown> | undefined
+  const { blobs, ...primary } = await createR2Backend(server.settings)
+  const between: BlobStore = {
+    ...blobs,
+    async delete(...about) {
+      const existed = await blobs.delete(...about)
+      migrating = runMigration(waiting, r2, betweenHalves(sqlite, 'source'))
+      await Promise.race([gate.reached, migrating])
+      return existed
+    },
+  }
+  const sender = createHybridBackend({ primary: { ...primary, blobs: between }, secondary: sqlite })
+  const named = { opId: `delete-${key}`, since: await between.newest?.(path) }
+  expect(await sender.blobs.delete(path, undefined, named)).toBe(true)
+  gate.open()
+  await migrating
+  await expectDeleted()
+  await primary.close()
+})
+
+it('a blob of sqlite alone is deleted by an outbox also when r2 has forgotten whether it did', async () => {
+  const onR2 = manageBackend(r2)
+  for (let version = 0; version < 20; version++) await onR2.putBlob(key, version)
+  await onR2.deleteBlob(key)
+  await manageBackend(sqlite).putBlob(key, 1)
+  await hybrid.blobs.delete(path, undefined, { opId: `delete-${key}`, since: 'long ago' })
+  await expectDeleted()
 })
 
 describe('a blob that is copied from r2 to sqlite', () => {

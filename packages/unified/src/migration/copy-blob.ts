@@ -30,13 +30,16 @@ interface BlobCopy {
  *
  * @throws what the stores throw.
  */
-export async function copyBlob(sides: BlobSides, path: string): Promise<BlobOutcome> {
+export async function copyBlob(sides: BlobSides, listed: BlobVersion): Promise<BlobOutcome> {
   const { source, target } = sides
-  // Before the source is read: a deletion that comes after that leaves another version in the target.
+  const { path } = listed
+  // Both before the source is read: a deletion that comes after that leaves another version in the target, and the note of one goes with the copy.
   const newest = await target.newest?.(path)
+  const isDeleted = await sides.isDeletedInTarget(listed)
   const blob = await source.get(path)
   if (blob === undefined) return { kind: 'gone' }
-  if (await sides.isDeletedInTarget({ path, etag: blob.etag })) return { kind: 'deletedInTarget' }
+  if (blob.etag !== listed.etag) return { kind: 'moved' }
+  if (isDeleted) return { kind: 'deletedInTarget' }
   const copy = await put(sides, path, { blob, over: { name: newest, expect: { kind: 'absent' } } })
   if (copy === undefined) return { kind: 'moved' }
   const now = await lookAgain(sides, path, copy)

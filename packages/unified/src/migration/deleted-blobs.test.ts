@@ -106,6 +106,16 @@ describe.each([
       expect(await read(onR2)).toBe(2)
     })
 
+    it('is copied when SQLite alone writes it while it is looked at', async () => {
+      let isFirst = true
+      const target = before(async () => {
+        if (isFirst) await alone.putBlob('k', 2)
+        isFirst = false
+      })
+      expect((await toR2({}, target)).blobs).toMatchObject({ copied: 1, deletedInTarget: 0 })
+      expect(await read(onR2)).toBe(2)
+    })
+
     it('is left in SQLite, as R2 may have been emptied', async () => {
       expect((await toSqlite()).blobs).toMatchObject({ deleted: 0, onlyInTarget: 1 })
       expect(await read(alone)).toBe(1)

@@ -65,7 +65,7 @@ export async function migrateBlobs(context: MigrationContext): Promise<BlobPass>
       }
     } else {
       const sides = { source: context.source.blobs, target: context.target.blobs, isDeletedInTarget }
-      const outcome = await copyBlob(sides, path).catch(unlessMoved)
+      const outcome = await copyBlob(sides, { path, etag }).catch(unlessMoved)
       if (outcome.kind === 'moved') moved++
       if (outcome.kind === 'deletedInTarget') counts.deletedInTarget++
       if (outcome.kind !== 'copied') return
