@@ -74,13 +74,13 @@ export function retryOperation(
   statements.setLastN.run({ pk: lane.pk, lastN: n })
 }
 
-/** The rows of what changes a record are in the order of queueing. */
+/** The rows of what changes a record are in the order of queueing. An id that was minted may be known to others by now. */
 function moveToEnd({ statements }: OutboxContext, opId: string): void {
   const op = statements.findOp.get({ opId })?.pk
   if (op === undefined) return
   const rows = statements.mutationsOf.all({ op })
   statements.removeMutations.run({ op })
-  for (const row of rows) statements.insertMutation.run(row)
+  for (const row of rows) statements.insertMutation.run({ ...row, freshId: false })
 }
 
 /** Runs inside a transaction. */

@@ -136,28 +136,36 @@ describe('an operation that is sent under another name', () => {
     expect(await backend.pendingWrites?.conflicts()).toMatchObject([{ recordIds: ['k', 'y'] }])
   })
 
-  it('is not taken for applied because it once minted an id that it is to go over now', async () => {
-    const backend = await openBackend()
-    const [x] = await backend.commit(AT, [putOf(AT, 'x')])
-    store.usually = 'down'
-    await backend.commit(AT, [changeOf(x, 'ours'), { ...putOf(AT, 'minted'), freshId: true }])
-    const copy = await copyDatabase(folder.sqlitePath)
-    await drainBackend(backend)
-    await backend.commit(AT, [putOf(AT, 'so that the copy has another count')])
-    for (const recordId of ['x', 'minted']) await elsewhere().updateData({ ...AT, recordId, data: 'theirs' })
-    const restored = await openBackend(copy)
-    await drainBackend(restored)
-    const [listed] = (await restored.pendingWrites?.conflicts()) ?? []
-    // Both are read, and the store goes again.
-    store.fates.push('ok', 'ok')
-    store.usually = 'down'
-    await restored.pendingWrites?.resolve(listed?.id ?? '', 'retry')
-    await elsewhere().updateData({ ...AT, recordId: 'minted', data: 'theirs again' })
-    store.forgetWriters()
-    await drainBackend(restored)
-    expect(await held('x')).toBe('theirs')
-    expect(await restored.pendingWrites?.conflicts()).toHaveLength(1)
-  })
+  it.each([
+    ['changed', () => elsewhere().updateData({ ...AT, recordId: 'minted', data: 'theirs' }), 'theirs'],
+    ['deleted', () => elsewhere().deleteData('m', 'u', 'minted'), 1],
+  ])(
+    'is not taken for applied because it once minted an id that others have %s since',
+    async (_, happen, x2) => {
+      const backend = await openBackend()
+      const [x] = await backend.commit(AT, [putOf(AT, 'x')])
+      store.usually = 'down'
+      await backend.commit(AT, [changeOf(x, 'ours'), { ...putOf(AT, 'minted'), freshId: true }])
+      const copy = await copyDatabase(folder.sqlitePath)
+      await drainBackend(backend)
+      await backend.commit(AT, [putOf(AT, 'so that the copy has another count')])
+      await elsewhere().updateData({ ...AT, recordId: 'x', data: 'theirs' })
+      await happen()
+      const restored = await openBackend(copy)
+      await drainBackend(restored)
+      const [listed] = (await restored.pendingWrites?.conflicts()) ?? []
+      // Both are read, and the store goes again.
+      store.fates.push('ok', 'ok')
+      store.usually = 'down'
+      await restored.pendingWrites?.resolve(listed?.id ?? '', 'retry')
+      await happen()
+      store.forgetWriters()
+      await drainBackend(restored)
+      expect(await held('x')).toBe(x2)
+      // Applied, where nobody has the id any more.
+      expect(await restored.pendingWrites?.conflicts()).toHaveLength(x2 === 1 ? 0 : 1)
+    },
+  )
 
   it('is not taken for applied because the store cannot be read just now', async () => {
     const storage = await open()
