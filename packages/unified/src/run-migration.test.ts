@@ -60,8 +60,9 @@ describe('a record that both halves of a hybrid have changed, SQLite more often'
   })
 })
 
-it('two sides without SQLite are no halves', async () => {
-  await expect(migrateHalves(r2, ways.store.client())).rejects.toMatchObject({ code: 'CONFIGURATION' })
+it('two sides without SQLite are no halves, nor are two files', async () => {
+  for (const side of [r2, sqlite])
+    await expect(migrateHalves(side, side)).rejects.toMatchObject({ code: 'CONFIGURATION' })
 })
 
 it('a file that was never half of a hybrid is migrated by revisions', async () => {

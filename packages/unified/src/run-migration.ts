@@ -11,8 +11,8 @@ import { runMigration as migrate } from './migration/run-migration.ts'
  * only in the target, is left. It may be ended at any moment and run again, and applications may write meanwhile: passes
  * are repeated until one finds nothing to copy.
  *
- * Between the halves of a hybrid the newer revision alone does not say which one is to stay: use {@link migrateHalves}. A SQLite file is
- * known as a half once it was opened with `STORAGE_BACKEND=hybrid`; with `isHybrid: false` the other side is another bucket than that one's.
+ * Between the halves of a hybrid the newer revision alone does not say which one is to stay: use `migrateHalves`. A SQLite file is
+ * known as a half once an application or `umbra` used it with `STORAGE_BACKEND=hybrid`; with `isHybrid: false` the other side is another bucket than that one's.
  *
  * Both backends stay open.
  *
@@ -24,11 +24,11 @@ export async function runMigration(
   target: StorageBackend,
   options: MigrationOptions & { readonly isHybrid?: false } = {},
 ): Promise<MigrationReport> {
-  if (options.isHybrid === undefined) {
+  if (options.isHybrid !== false) {
     await assertNoHalf(source, 'source')
     await assertNoHalf(target, 'target')
   }
-  return migrate(source, target, options)
+  return migrate(source, target, { ...options, isHybrid: false })
 }
 
 async function assertNoHalf(backend: StorageBackend, side: 'source' | 'target'): Promise<void> {
