@@ -31,7 +31,7 @@ export function newestPending(
   return newest?.op.state === 'trying' ? statements.newestPendingOf.get({ lane, id }) : undefined
 }
 
-/** Whether its caller waits. One whose caller has died is decided when the store is back, and read by nobody until then. */
+/** Whether its caller waits, as far as can be seen from here. One whose caller has died becomes pending: see `orphans.ts`. */
 export function isOnItsWay({ holder }: OutboxContext, { state, holder: name }: OpRow): boolean {
   return state === 'trying' && (name === holder.name || holder.isAlive(name) === true)
 }

@@ -138,6 +138,7 @@ export function createHybridBlobs({ primary, secondary }: HybridParts, backlog: 
   async function putNamed(path: string, bytes: Uint8Array, expect: BlobExpectation, named: NamedWrite) {
     const info = await overOnlyCopy(path, expect, {
       named,
+      mayPassBy: expect?.kind === 'absent',
       change: (expected) => truth.put(path, bytes, expected, named),
     })
     if (info.superseded === true) await copyCurrent(path)
@@ -148,7 +149,7 @@ export function createHybridBlobs({ primary, secondary }: HybridParts, backlog: 
   async function removeNamed(path: string, expect: BlobExpectation, named: NamedWrite): Promise<boolean> {
     const existed = await overOnlyCopy(path, expect, {
       named,
-      isDeletion: true,
+      mayPassBy: expect?.kind !== 'etag',
       change: (expected) => truth.delete(path, expected, named),
     })
     await copyCurrent(path)
@@ -161,23 +162,21 @@ export function createHybridBlobs({ primary, secondary }: HybridParts, backlog: 
     expect: BlobExpectation,
     about: {
       readonly named: NamedWrite
-      readonly isDeletion?: true
+      /** The primary would make the change without having had the blob. */
+      readonly mayPassBy: boolean
       readonly change: (expect: BlobExpectation) => Promise<T>
     },
   ): Promise<T> {
-    const { named, isDeletion = false } = about
+    const { named, mayPassBy } = about
     const attempt = (expected: BlobExpectation) => decide(path, () => about.change(expected))
-    const isCreation = expect?.kind === 'absent'
-    // One that deletes whatever is there, too: it is to be known that the primary has had it before its copy is removed.
-    const mayPassBy = isCreation || (isDeletion && expect === undefined)
     try {
       return await attempt(mayPassBy && (await find(path)).only ? NO_VERSION : expect)
     } catch (error) {
       if (!hasErrorCode(error, 'PRECONDITION_FAILED') || error.details['currentEtag'] !== null) throw error
-      if (error.details['reason'] !== 'forgotten') {
-        const current = await ensureInPrimary(path, named.mayApply)
-        if (current === undefined && !mayPassBy) throw error
-      } else if (expect !== undefined) throw error
+      const isForgotten = error.details['reason'] === 'forgotten'
+      if (isForgotten && expect !== undefined) throw error
+      const current = isForgotten ? undefined : await ensureInPrimary(path, named.mayApply)
+      if (current === undefined && !mayPassBy) throw error
       return attempt(expect)
     }
   }
